@@ -1,0 +1,3 @@
+//! The program `sv2`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Parallel, seekable, authenticated streaming encryption: the stream_v2 facade

@@ -1,0 +1,143 @@
+//! The AEAD of one segment: its key, its base nonce, and the one function that makes nonces
+//! (format.md sections 4 and 5).
+
+use core::fmt;
+
+use ring::aead as ring_aead;
+use sv2_headers::Suite;
+use zeroize::Zeroizing;
+
+use crate::{Backend, CryptoError};
+
+/// Length of a nonce in bytes.
+pub const NONCE_LEN: usize = 12;
+/// Length of a tag in bytes.
+pub const TAG_LEN: usize = 16;
+
+/// Seals and opens the frames of one segment, in place.
+///
+/// A frame number may be sealed once under one cipher, ever; whoever holds one sees to that.
+pub struct SegmentCipher {
+    aead: Aead,
+    base_nonce: Zeroizing<[u8; NONCE_LEN]>,
+}
+
+enum Aead {
+    Ring(ring_aead::LessSafeKey),
+    #[cfg(feature = "aws-lc")]
+    AwsLc(aws_lc_rs::aead::LessSafeKey),
+}
+
+impl SegmentCipher {
+    pub(crate) fn new(
+        suite: Suite,
+        backend: Backend,
+        key: &[u8; 32],
+        base_nonce: [u8; NONCE_LEN],
+    ) -> Result<Self, CryptoError> {
+        let aead = match backend {
+            Backend::Ring => {
+                let algorithm = match suite {
+                    Suite::ChaCha20Poly1305 => &ring_aead::CHACHA20_POLY1305,
+                    _ => &ring_aead::AES_256_GCM,
+                };
+                let key = ring_aead::UnboundKey::new(algorithm, key);
+                Aead::Ring(ring_aead::LessSafeKey::new(key.map_err(|_| CryptoError::TooLong)?))
+            }
+            #[cfg(feature = "aws-lc")]
+            Backend::AwsLc => {
+                use aws_lc_rs::aead;
+                let algorithm = match suite {
+                    Suite::ChaCha20Poly1305 => &aead::CHACHA20_POLY1305,
+                    _ => &aead::AES_256_GCM,
+                };
+                let key = aead::UnboundKey::new(algorithm, key);
+                Aead::AwsLc(aead::LessSafeKey::new(key.map_err(|_| CryptoError::TooLong)?))
+            }
+            #[cfg(not(feature = "aws-lc"))]
+            Backend::AwsLc => return Err(CryptoError::BackendMissing),
+        };
+        Ok(Self { aead, base_nonce: Zeroizing::new(base_nonce) })
+    }
+
+    /// Seals the plaintext of frame `frame` in place and returns its tag.
+    ///
+    /// # Errors
+    /// `TooLong` for more bytes than the AEAD takes in one call, which no frame has;
+    /// `plaintext` is then unspecified and must not be released.
+    pub fn seal(&self, frame: u32, plaintext: &mut [u8]) -> Result<[u8; TAG_LEN], CryptoError> {
+        let nonce = self.nonce(frame);
+        let mut out = [0; TAG_LEN];
+        match &self.aead {
+            Aead::Ring(key) => {
+                let nonce = ring_aead::Nonce::assume_unique_for_key(nonce);
+                let tag = key
+                    .seal_in_place_separate_tag(nonce, ring_aead::Aad::empty(), plaintext)
+                    .map_err(|_| CryptoError::TooLong)?;
+                out.copy_from_slice(tag.as_ref());
+            }
+            #[cfg(feature = "aws-lc")]
+            Aead::AwsLc(key) => {
+                use aws_lc_rs::aead;
+                let nonce = aead::Nonce::assume_unique_for_key(nonce);
+                let tag = key
+                    .seal_in_place_separate_tag(nonce, aead::Aad::empty(), plaintext)
+                    .map_err(|_| CryptoError::TooLong)?;
+                out.copy_from_slice(tag.as_ref());
+            }
+        }
+        Ok(out)
+    }
+
+    /// Opens the ciphertext of frame `frame` in place.
+    ///
+    /// # Errors
+    /// `AuthenticationFailed`; `ciphertext` is then unspecified: neither ciphertext nor
+    /// plaintext, and must not be released.
+    pub fn open(
+        &self,
+        frame: u32,
+        ciphertext: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), CryptoError> {
+        let nonce = self.nonce(frame);
+        let failed = CryptoError::AuthenticationFailed;
+        match &self.aead {
+            Aead::Ring(key) => {
+                let nonce = ring_aead::Nonce::assume_unique_for_key(nonce);
+                let tag = ring_aead::Tag::from(*tag);
+                key.open_in_place_separate_tag(
+                    nonce,
+                    ring_aead::Aad::empty(),
+                    tag,
+                    ciphertext,
+                    0..,
+                )
+                .map_err(|_| failed)?;
+            }
+            #[cfg(feature = "aws-lc")]
+            Aead::AwsLc(key) => {
+                use aws_lc_rs::aead;
+                let nonce = aead::Nonce::assume_unique_for_key(nonce);
+                key.open_in_place_separate_tag(nonce, aead::Aad::empty(), tag, ciphertext)
+                    .map_err(|_| failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `base_nonce XOR (8 zero bytes || u32 frame)`: the only place where a nonce is made.
+    fn nonce(&self, frame: u32) -> [u8; NONCE_LEN] {
+        let mut nonce = *self.base_nonce;
+        for (byte, counter) in nonce[8..].iter_mut().zip(frame.to_be_bytes()) {
+            *byte ^= counter;
+        }
+        nonce
+    }
+}
+
+impl fmt::Debug for SegmentCipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SegmentCipher(..)")
+    }
+}

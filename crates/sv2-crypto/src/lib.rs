@@ -1,0 +1,28 @@
+//! Key schedule, AEAD, digests and salts of the `stream_v2` format.
+//!
+//! Sections 4 and 6 of `docs/format.md`.
+//! This is the only crate that names a cipher library; none of its types leave it.
+//! It knows no layout beyond the lengths that it is handed and does no IO, other than drawing
+//! random bytes from the operating system.
+
+#![no_std]
+
+extern crate alloc;
+
+mod aead;
+mod backend;
+mod digest;
+mod error;
+mod key;
+mod mac;
+mod salt;
+mod schedule;
+
+pub use aead::{NONCE_LEN, SegmentCipher, TAG_LEN};
+pub use backend::Backend;
+pub use digest::{SegmentDigest, Sha256, fingerprint, sha256};
+pub use error::CryptoError;
+pub use key::StreamKey;
+pub use mac::MacKey;
+pub use salt::{RandomSource, hazmat};
+pub use schedule::{MetadataCipher, RootKeys, SegmentsKey};

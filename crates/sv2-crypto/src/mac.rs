@@ -1,0 +1,45 @@
+//! HMAC-SHA-256 under a derived key: header MAC, seal, journal (format.md sections 3, 7, 9).
+
+use core::fmt;
+
+use ring::hmac;
+use zeroize::Zeroizing;
+
+use crate::CryptoError;
+
+/// A derived 32-byte key for HMAC-SHA-256; wiped when dropped.
+pub struct MacKey(pub(crate) Zeroizing<[u8; 32]>);
+
+impl MacKey {
+    /// The MAC of the concatenation of `parts`.
+    #[must_use]
+    pub fn sign(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &*self.0));
+        for part in parts {
+            context.update(part);
+        }
+        let mut mac = [0; 32];
+        mac.copy_from_slice(context.sign().as_ref());
+        mac
+    }
+
+    /// Compares the MAC of `message` with `mac` in constant time.
+    ///
+    /// # Errors
+    /// `AuthenticationFailed` where they differ.
+    pub fn verify(&self, message: &[u8], mac: &[u8; 32]) -> Result<(), CryptoError> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.0);
+        hmac::verify(&key, message, mac).map_err(|_| CryptoError::AuthenticationFailed)
+    }
+
+    /// Compares two values in constant time, by comparing their MACs under this key.
+    pub(crate) fn same(&self, a: &[u8; 32], b: &[u8; 32]) -> bool {
+        self.verify(a, &self.sign(&[b])).is_ok()
+    }
+}
+
+impl fmt::Debug for MacKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MacKey(..)")
+    }
+}

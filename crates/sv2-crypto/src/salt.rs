@@ -1,0 +1,78 @@
+//! Where salts come from (format.md sections 4 and 5).
+
+use alloc::sync::Arc;
+use core::fmt;
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::CryptoError;
+use crate::hazmat::FixedRandom;
+
+/// The source of stream salts, segment salts and metadata salts.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub enum RandomSource {
+    /// The operating system's random source, unbuffered: the only one for real data.
+    #[default]
+    System,
+    /// Injected bytes, for vectors and tests; see [`hazmat`].
+    Hazmat(Arc<dyn FixedRandom>),
+}
+
+impl RandomSource {
+    /// Fills `out` with uniform random bytes for something that is no segment salt.
+    ///
+    /// # Errors
+    /// `RandomSource` where the operating system gives none; `out` is then unspecified.
+    pub fn fill(&self, out: &mut [u8]) -> Result<(), CryptoError> {
+        match self {
+            Self::System => system(out),
+            Self::Hazmat(fixed) => {
+                fixed.fill(out);
+                Ok(())
+            }
+        }
+    }
+
+    /// Draws the salt for one attempt to write segment `index`.
+    ///
+    /// # Errors
+    /// `RandomSource` where the operating system gives no random bytes.
+    pub fn segment_salt(&self, index: u64) -> Result<[u8; 24], CryptoError> {
+        match self {
+            Self::System => {
+                let mut salt = [0; 24];
+                system(&mut salt)?;
+                Ok(salt)
+            }
+            Self::Hazmat(fixed) => Ok(fixed.segment_salt(index)),
+        }
+    }
+}
+
+impl fmt::Debug for RandomSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::System => "System",
+            Self::Hazmat(_) => "Hazmat(..)",
+        })
+    }
+}
+
+fn system(out: &mut [u8]) -> Result<(), CryptoError> {
+    SystemRandom::new().fill(out).map_err(|_| CryptoError::RandomSource)
+}
+
+/// Hooks that break the format's promises unless they are used for vectors and tests alone.
+///
+/// A salt that is used twice for different bytes gives away the XOR of both plaintexts and, with
+/// AES-GCM, the key that authenticates them.
+pub mod hazmat {
+    /// A source of bytes that are not random.
+    pub trait FixedRandom: Send + Sync {
+        /// Fills `out` with what shall stand for random bytes.
+        fn fill(&self, out: &mut [u8]);
+        /// The salt for segment `index`.
+        fn segment_salt(&self, index: u64) -> [u8; 24];
+    }
+}

@@ -1,0 +1,110 @@
+//! Bytes to structs: the decoder of hostile input (format.md sections 5 and 8).
+//!
+//! Nothing here allocates, and no length from the wire is used before it was compared with what
+//! position and geometry allow.
+
+use sv2_headers::{DigestAlg, Geometry};
+
+use crate::layout::{FRAME_HEADER_LEN, SEGMENT_HEADER_LEN, SegmentLayout, TAG_LEN, footer_len};
+use crate::{FrameError, FrameIndex, SEGMENT_MAGIC, SegmentFooter, SegmentHeader, SegmentIndex};
+
+/// One frame as it lies on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameRecord<'a> {
+    /// What the checksum covers: header, ciphertext, tag.
+    pub covered: &'a [u8],
+    /// The ciphertext without its tag.
+    pub ciphertext: &'a [u8],
+    /// The AEAD tag.
+    pub tag: &'a [u8],
+    /// The checksum as stored.
+    pub crc: u64,
+}
+
+/// Decodes a segment header that must be number `expected` of a stream of this geometry.
+///
+/// The stream tag is returned, not judged: whose segment it is, the caller knows.
+/// The checksum is not looked at (section 6).
+///
+/// # Errors
+/// `Truncated` where there are not 64 bytes; `SegmentHeader` for a wrong magic, reserved bytes,
+/// index or plaintext length, in this order.
+pub fn decode_segment_header(
+    bytes: &[u8],
+    geometry: Geometry,
+    expected: SegmentIndex,
+) -> Result<SegmentHeader, FrameError> {
+    let Some(bytes) = bytes.first_chunk::<SEGMENT_HEADER_LEN>() else {
+        return Err(truncated(SEGMENT_HEADER_LEN, bytes.len()));
+    };
+    let wrong = |what| Err(FrameError::SegmentHeader { segment: expected, what });
+    if bytes[0..4] != SEGMENT_MAGIC {
+        return wrong("magic");
+    }
+    if bytes[4..8] != [0; 4] || bytes[20..24] != [0; 4] {
+        return wrong("reserved bytes");
+    }
+    if u64::from_be_bytes(array(bytes, 8)) != expected.0 {
+        return wrong("index");
+    }
+    let plaintext_len = u32::from_be_bytes(array(bytes, 16));
+    if plaintext_len == 0 || u64::from(plaintext_len) > geometry.segment_size() {
+        return wrong("plaintext_len");
+    }
+    Ok(SegmentHeader {
+        index: expected,
+        plaintext_len,
+        salt: array(bytes, 24),
+        stream_tag: array(bytes, 48),
+    })
+}
+
+/// Decodes frame `frame` out of the wire bytes of a whole segment.
+///
+/// # Errors
+/// `Truncated` where `wire` ends before the frame does; `FrameHeader` where the frame's first
+/// eight bytes are not what the layout demands.
+pub fn decode_frame(
+    wire: &[u8],
+    layout: SegmentLayout,
+    frame: FrameIndex,
+) -> Result<FrameRecord<'_>, FrameError> {
+    let range = layout.frame(frame);
+    let record = wire.get(range.clone()).ok_or(truncated(range.end, wire.len()))?;
+    let wrong = FrameError::FrameHeader { frame };
+    if frame.0 >= layout.frame_count() {
+        return Err(wrong);
+    }
+    let (covered, crc) = record.split_last_chunk::<8>().ok_or(wrong)?;
+    let (header, sealed) = covered.split_at(FRAME_HEADER_LEN);
+    if header != layout.frame_header(frame).encode() {
+        return Err(wrong);
+    }
+    let (ciphertext, tag) = sealed.split_at(sealed.len() - TAG_LEN);
+    Ok(FrameRecord { covered, ciphertext, tag, crc: u64::from_be_bytes(*crc) })
+}
+
+/// Decodes a footer from exactly its bytes.
+///
+/// # Errors
+/// `Truncated` where `bytes` has another length than a footer.
+pub fn decode_footer(bytes: &[u8], digest: DigestAlg) -> Result<SegmentFooter, FrameError> {
+    let need = footer_len(digest);
+    if bytes.len() != need {
+        return Err(truncated(need, bytes.len()));
+    }
+    let mut footer =
+        SegmentFooter { digest: [0; 32], crc: u64::from_be_bytes(array(bytes, digest.len())) };
+    footer.digest[..digest.len()].copy_from_slice(&bytes[..digest.len()]);
+    Ok(footer)
+}
+
+fn truncated(need: usize, have: usize) -> FrameError {
+    FrameError::Truncated { need: need as u64, have: have as u64 }
+}
+
+fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let mut out = [0; N];
+    out.copy_from_slice(&bytes[at..at + N]);
+    out
+}

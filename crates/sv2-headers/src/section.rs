@@ -1,0 +1,155 @@
+//! The sections of a header: key slots, sealed metadata, what later versions add (section 3).
+
+use alloc::vec::Vec;
+
+use crate::slot::{self, AgeSlot};
+use crate::HeaderError;
+
+/// Type of a key slot.
+pub const SECTION_SLOT: u16 = 1;
+/// Type of the sealed metadata.
+pub const SECTION_METADATA: u16 = 2;
+/// Slot kind of one complete binary age v1 file that holds the stream key.
+pub const SLOT_KIND_AGE: u16 = 1;
+/// The largest number of slots in a header.
+pub const MAX_SLOTS: usize = 64;
+
+/// Types with this bit may be skipped by who does not know them.
+const SKIPPABLE: u16 = 0x8000;
+/// Type and body length.
+const SECTION_HEAD_LEN: usize = 6;
+/// Salt and tag of the metadata, around a plaintext that may be empty.
+const MIN_METADATA_LEN: usize = 24 + 16;
+
+/// One section: its type and its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// The type; 0 is not a section but the end of the list.
+    pub kind: u16,
+    /// The body; for a slot it begins with the slot kind.
+    pub body: Vec<u8>,
+}
+
+impl Section {
+    /// A key slot of the given slot kind.
+    #[must_use]
+    pub fn slot(slot_kind: u16, bytes: &[u8]) -> Self {
+        let mut body = Vec::with_capacity(2 + bytes.len());
+        body.extend_from_slice(&slot_kind.to_be_bytes());
+        body.extend_from_slice(bytes);
+        Self { kind: SECTION_SLOT, body }
+    }
+
+    /// The slot kind and the slot's bytes, if this is a slot.
+    #[must_use]
+    pub fn as_slot(&self) -> Option<(u16, &[u8])> {
+        if self.kind != SECTION_SLOT {
+            return None;
+        }
+        let (kind, bytes) = self.body.split_first_chunk::<2>()?;
+        Some((u16::from_be_bytes(*kind), bytes))
+    }
+}
+
+/// Bytes that these sections take in a header.
+#[must_use]
+pub fn sections_len(sections: &[Section]) -> usize {
+    sections.iter().map(|section| SECTION_HEAD_LEN + section.body.len()).sum()
+}
+
+/// Writes the sections into `area`, which is zero and long enough.
+pub(crate) fn encode(sections: &[Section], area: &mut [u8]) {
+    let mut at = 0;
+    for section in sections {
+        // A header is at most 65,536 bytes, so a body's length fits four.
+        let body_len = section.body.len() as u32;
+        area[at..at + 2].copy_from_slice(&section.kind.to_be_bytes());
+        area[at + 2..at + 6].copy_from_slice(&body_len.to_be_bytes());
+        at += SECTION_HEAD_LEN;
+        area[at..at + section.body.len()].copy_from_slice(&section.body);
+        at += section.body.len();
+    }
+}
+
+/// Reads the sections out of `area`, which begins at `base` bytes into the header.
+pub(crate) fn decode(area: &[u8], base: u64) -> Result<Vec<Section>, HeaderError> {
+    let mut sections = Vec::new();
+    let mut rest = area;
+    while let Some((head, body_and_more)) = rest.split_first_chunk::<SECTION_HEAD_LEN>() {
+        let kind = u16::from_be_bytes([head[0], head[1]]);
+        if kind == 0 {
+            break;
+        }
+        let offset = base + (area.len() - rest.len()) as u64;
+        let body_len = u32::from_be_bytes([head[2], head[3], head[4], head[5]]);
+        let body = usize::try_from(body_len)
+            .ok()
+            .and_then(|len| body_and_more.get(..len))
+            .ok_or(HeaderError::Malformed { what: "section length", offset })?;
+        if !matches!(kind, SECTION_SLOT | SECTION_METADATA) && kind & SKIPPABLE == 0 {
+            return Err(HeaderError::Unsupported { what: "section", value: kind.into() });
+        }
+        sections.push(Section { kind, body: body.to_vec() });
+        rest = &body_and_more[body.len()..];
+    }
+    if rest.iter().any(|&byte| byte != 0) {
+        let offset = base + (area.len() - rest.len()) as u64;
+        return Err(HeaderError::Malformed { what: "padding after the sections", offset });
+    }
+    Ok(sections)
+}
+
+/// The rules that bind sections to one another and to the header.
+///
+/// # Errors
+/// `Malformed` for a second metadata section, a slot in a stream that is not slotted, a body too
+/// short for its kind, an age slot that is no age file of the right length, a scrypt stanza in
+/// company or a second one; `Limit` for more than 64 slots.
+pub(crate) fn check(sections: &[Section], slotted: bool, base: u64) -> Result<(), HeaderError> {
+    let (mut slots, mut metadata, mut scrypt) = (0usize, 0usize, 0usize);
+    let mut offset = base;
+    for section in sections {
+        let malformed = |what| Err(HeaderError::Malformed { what, offset });
+        match section.kind {
+            SECTION_METADATA => {
+                metadata += 1;
+                if metadata > 1 {
+                    return malformed("second metadata section");
+                }
+                if section.body.len() < MIN_METADATA_LEN {
+                    return malformed("metadata section");
+                }
+            }
+            SECTION_SLOT => {
+                slots += 1;
+                if !slotted {
+                    return malformed("key slot in a stream without the slotted flag");
+                }
+                let Some((kind, bytes)) = section.as_slot() else {
+                    return malformed("key slot");
+                };
+                if slots > MAX_SLOTS {
+                    return Err(HeaderError::Limit {
+                        what: "number of key slots",
+                        value: slots as u64,
+                        max: MAX_SLOTS as u64,
+                    });
+                }
+                if kind == SLOT_KIND_AGE {
+                    let Some(age) = slot::age_slot(bytes) else {
+                        return malformed("age file in a key slot");
+                    };
+                    if let AgeSlot::Scrypt { .. } = age {
+                        scrypt += 1;
+                        if scrypt > 1 {
+                            return malformed("second scrypt stanza");
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+        offset += (SECTION_HEAD_LEN + section.body.len()) as u64;
+    }
+    Ok(())
+}

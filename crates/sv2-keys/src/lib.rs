@@ -1,0 +1,1 @@
+//! Key slots of the stream_v2 format: passphrases, age recipients and identities

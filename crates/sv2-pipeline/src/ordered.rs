@@ -1,0 +1,183 @@
+//! The ordered driver: a source thread, worker threads, and a sink on the caller's thread that
+//! sees the items in order.
+//!
+//! Three bounded channels form a circle: tasks from the source to the workers, the ring's slots
+//! from the workers to the sink, and empty buffers from the sink back to the source. An item holds
+//! a buffer all the way round, so no channel can be full when it is sent to, and the only waits
+//! are the source's for a buffer, a worker's for a task and the sink's for the next slot. Each of
+//! them ends: the sink drops its end of the buffer channel when it stops, the source drops the
+//! task channel when it stops, and every begun item fills its slot, be it by being dropped.
+
+mod ring;
+mod stages;
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::time::Instant;
+
+use self::ring::Ring;
+use self::stages::{Task, WorkerReport, deliver, feed, serve};
+use crate::cancel::Cancellation;
+use crate::error::PipelineError;
+use crate::fate::{Stop, join};
+use crate::options::PipelineOptions;
+use crate::stats::RunStats;
+use crate::sync::{Builder, Receiver, bounded, scope};
+
+/// What a source gives for an empty buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fed<B, J> {
+    /// The item, which carries the buffer.
+    Job(J),
+    /// There are no more items; the buffer goes back unused.
+    End(B),
+}
+
+/// Runs a job whose source and sink must see the items in order, with the work between them done
+/// on `options.threads` threads.
+///
+/// - `make_buffer` is called on the source thread when no returned buffer is at hand, and at most
+///   `options.buffers` times.
+/// - `source` runs on a thread of its own. It gets the item number and an empty buffer (new, or as
+///   `sink` gave it back) and gives the item or the end.
+/// - `work` runs on the worker threads, in any order and at the same time for different items.
+/// - `sink` runs on the caller's thread for items 0, 1, 2, .. without gaps and gives the buffer
+///   back.
+///
+/// An item that was not delivered is dropped, and so is every buffer at the end.
+///
+/// # Errors
+///
+/// The one earliest in stream order. An error of `source` or `work` at item `k` is reported after
+/// all items before `k` went through `sink`, and none after; an error of `sink` at `k` comes before
+/// everything that happens to later items. [`PipelineError::Cancelled`] names the item that would
+/// have been delivered next.
+///
+/// # Panics
+///
+/// A panic of a callback counts as the failure of its item. If that item decides the run, the
+/// panic goes on with its own payload after all threads were joined.
+pub fn run_ordered<B, J, R, E>(
+    options: PipelineOptions,
+    cancel: &Cancellation,
+    make_buffer: impl FnMut() -> B + Send,
+    source: impl FnMut(u64, B) -> Result<Fed<B, J>, E> + Send,
+    work: impl Fn(u64, J) -> Result<R, E> + Sync,
+    sink: impl FnMut(u64, R) -> Result<B, E>,
+) -> Result<RunStats, PipelineError<E>>
+where
+    B: Send,
+    J: Send,
+    R: Send,
+    E: Send,
+{
+    let ring = Ring::new(options.buffers);
+    let crew = Crew {
+        threads: options.threads,
+        builder: |name| Builder::new().name(name),
+    };
+    let worker = |tasks| serve(tasks, cancel, &work);
+    run_with(
+        &ring,
+        options.buffers,
+        cancel,
+        crew,
+        make_buffer,
+        source,
+        worker,
+        sink,
+    )
+}
+
+/// How many workers there are and how a named thread is configured.
+struct Crew<F> {
+    threads: NonZeroUsize,
+    builder: F,
+}
+
+/// The engine behind [`run_ordered`], with the body of a worker thread as a parameter.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "one caller, which passes its own arguments on"
+)]
+fn run_with<'r, B, J, R, E>(
+    ring: &'r Ring<R, E>,
+    buffers: NonZeroUsize,
+    cancel: &Cancellation,
+    crew: Crew<impl Fn(String) -> Builder>,
+    make_buffer: impl FnMut() -> B + Send,
+    source: impl FnMut(u64, B) -> Result<Fed<B, J>, E> + Send,
+    worker: impl Fn(Receiver<Task<'r, J, R, E>>) -> WorkerReport + Sync,
+    sink: impl FnMut(u64, R) -> Result<B, E>,
+) -> Result<RunStats, PipelineError<E>>
+where
+    B: Send,
+    J: Send,
+    R: Send,
+    E: Send,
+{
+    let begun = Instant::now();
+    let worker = &worker;
+    let mut stats = RunStats {
+        threads: crew.threads.get(),
+        ..RunStats::default()
+    };
+    let mut stray = None;
+
+    let end = scope(|scope| {
+        // The channel ends live in this closure, so a refused thread drops them on the way out and
+        // the threads that were started come to their end before the scope does.
+        let (task_sender, task_receiver) = bounded(buffers.get());
+        let (free_sender, free_receiver) = bounded(buffers.get());
+        let mut workers = Vec::with_capacity(crew.threads.get());
+        for index in 0..crew.threads.get() {
+            let tasks = task_receiver.clone();
+            let builder = (crew.builder)(format!("sv2-worker-{index}"));
+            workers.push(builder.spawn_scoped(scope, move || worker(tasks))?);
+        }
+        // Only the workers hold the receiving end: when the last of them is gone, tasks that wait
+        // are dropped and count as lost.
+        drop(task_receiver);
+        let builder = (crew.builder)("sv2-source".to_owned());
+        let feeder = builder.spawn_scoped(scope, move || {
+            feed(
+                ring,
+                buffers,
+                cancel,
+                free_receiver,
+                task_sender,
+                make_buffer,
+                source,
+            )
+        })?;
+
+        let (report, end) = deliver(ring, cancel, free_sender, sink);
+        stats.items = report.items;
+        stats.sink_time = report.sink_time;
+        stats.waiting_time = report.waiting_time;
+        if let Some(report) = join(feeder, &mut stray) {
+            stats.source_time = report.source_time;
+            stats.waiting_time += report.waiting_time;
+            stats.peak_buffers = report.buffers_made;
+        }
+        for handle in workers {
+            if let Some(report) = join(handle, &mut stray) {
+                stats.work_time += report.work_time;
+                stats.waiting_time += report.waiting_time;
+            }
+        }
+        Ok(end)
+    })
+    .map_err(PipelineError::Spawn)?;
+
+    match (end, stray) {
+        (Ok(()) | Err((_, Stop::Lost)), Some(payload)) => resume_unwind(payload),
+        (Err((item, stop)), _) => Err(stop.into_error(item)),
+        (Ok(()), None) => {
+            stats.wall = begun.elapsed();
+            Ok(stats)
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What may be depended on: `deny.toml`, held by cargo-deny.
+
+use crate::report::{Failure, Outcome};
+use crate::{shell, tools};
+
+/// Checks bans, licences and sources; with `--advisories` the advisory database instead.
+pub(crate) fn run(args: &[String]) -> Outcome {
+    match args {
+        [] => check(),
+        [arg] if arg == "--advisories" => check_advisories(),
+        _ => Err(Failure::new("usage: cargo xtask deny [--advisories]")),
+    }
+}
+
+/// Checks what can be judged from the lock file and the sources alone.
+pub(crate) fn check() -> Outcome {
+    let tool = tools::need(&tools::DENY)?;
+    let args = ["deny", "--all-features", "check", "bans", "licenses", "sources"];
+    shell::run(shell::cargo(&args))?;
+    Ok(format!("bans, licences and sources hold ({tool})"))
+}
+
+/// Checks the locked versions against the advisory database.
+///
+/// A database that cannot be reached is no finding, but it is said where nobody can miss it.
+fn check_advisories() -> Outcome {
+    tools::need(&tools::DENY)?;
+    if let Err(failure) = shell::run(shell::cargo(&["deny", "fetch", "db"])) {
+        println!("\n!!! ADVISORIES SKIPPED: the database cannot be reached ({failure}) !!!\n");
+        return Ok("ADVISORIES SKIPPED, nothing was checked".to_owned());
+    }
+    let args = ["deny", "--all-features", "check", "--disable-fetch", "advisories"];
+    shell::run(shell::cargo(&args))?;
+    Ok("no advisory".to_owned())
+}

@@ -1,0 +1,301 @@
+//! The layers: which crate may name which, held against `cargo metadata` both ways.
+//!
+//! The same table is in `docs/architecture.md`, section "Layers are crates"; a change belongs in both.
+//! A dependency that is not in the table fails, and so does a line of the table that no manifest has.
+
+use crate::report::{Finding, Outcome, settle};
+use crate::workspace::{self, Graph, Kind, Metadata, Package, SourceFile};
+use crate::{rust_text, workspace::sources};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Whether a crate may name a file, a thread or a clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Library {
+    /// `#![no_std]`: it cannot.
+    Alloc,
+    Std,
+}
+
+/// One line of the table.
+struct Layer {
+    name: &'static str,
+    library: Library,
+    /// Exactly these direct dependencies, optional ones included.
+    dependencies: &'static [&'static str],
+}
+
+const fn layer(
+    name: &'static str,
+    library: Library,
+    dependencies: &'static [&'static str],
+) -> Layer {
+    Layer { name, library, dependencies }
+}
+
+/// Every layer with a fixed set of dependencies, lowest first.
+const LAYERS: &[Layer] = &[
+    layer("sv2-headers", Library::Alloc, &["crc-fast", "thiserror"]),
+    layer("sv2-framing", Library::Alloc, &["crc-fast", "sv2-headers", "thiserror"]),
+    layer(
+        "sv2-crypto",
+        Library::Alloc,
+        &["aws-lc-rs", "blake3", "ring", "sv2-headers", "thiserror", "zeroize"],
+    ),
+    layer("sv2-frame-worker", Library::Alloc, &["sv2-crypto", "sv2-framing", "thiserror"]),
+    layer(
+        "sv2-segment-worker",
+        Library::Alloc,
+        &["bytes", "sv2-crypto", "sv2-frame-worker", "sv2-framing", "sv2-headers", "thiserror"],
+    ),
+    layer("sv2-pipeline", Library::Std, &["crossbeam-channel", "sv2-segment-worker", "thiserror"]),
+    layer(
+        "sv2-core",
+        Library::Std,
+        &[
+            "rustix",
+            "sv2-crypto",
+            "sv2-framing",
+            "sv2-headers",
+            "sv2-pipeline",
+            "sv2-segment-worker",
+            "tempfile",
+            "thiserror",
+        ],
+    ),
+    layer("sv2-keys", Library::Std, &["age", "sv2-crypto", "sv2-headers", "thiserror"]),
+];
+
+/// A crate whose set of dependencies is open, but for what it needs and what it must not know.
+struct Outer {
+    name: &'static str,
+    required: &'static [&'static str],
+    forbidden: &'static [&'static str],
+}
+
+/// The program, the reference implementation and the tools.
+const OUTER: &[Outer] = &[
+    Outer {
+        name: "sv2-cli",
+        required: &["sv2-core", "sv2-keys"],
+        forbidden: &[
+            "aws-lc-rs",
+            "ring",
+            "sv2-framing",
+            "sv2-frame-worker",
+            "sv2-segment-worker",
+        ],
+    },
+    Outer {
+        name: "sv2-testkit",
+        required: &[],
+        // The reference shares neither layers nor primitives with what it judges.
+        forbidden: &[
+            "aws-lc-rs",
+            "crc-fast",
+            "ring",
+            "sv2-cli",
+            "sv2-core",
+            "sv2-crypto",
+            "sv2-frame-worker",
+            "sv2-framing",
+            "sv2-headers",
+            "sv2-keys",
+            "sv2-pipeline",
+            "sv2-segment-worker",
+        ],
+    },
+    Outer { name: "sv2-fuzz-bodies", required: &[], forbidden: &[] },
+];
+
+/// The crates below which no runtime and no interpreter is found, in tests neither.
+const INNER: [&str; 7] = [
+    "sv2-headers",
+    "sv2-framing",
+    "sv2-crypto",
+    "sv2-frame-worker",
+    "sv2-segment-worker",
+    "sv2-pipeline",
+    "sv2-core",
+];
+
+/// What is kept out of the inner crates' closures.
+const RUNTIMES: [&str; 4] = ["async-std", "pyo3", "pyo3-ffi", "tokio"];
+
+/// Checks dependencies, `no_std`, closures and lints of the whole workspace.
+pub(crate) fn check() -> Outcome {
+    let metadata = workspace::metadata()?;
+    let files = sources(&["rs", "toml"])?;
+    let mut findings = table_findings(&metadata.packages);
+    findings.extend(closure_findings(&metadata.graph));
+    findings.extend(library_findings(&metadata, &files));
+    findings.extend(lint_findings(&metadata.packages, &files));
+    let crates = metadata.packages.len();
+    settle(findings, format!("{} layers and {} outer crates of {crates} hold", LAYERS.len(), OUTER.len()))
+}
+
+fn table_findings(packages: &[Package]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for layer in LAYERS {
+        let Some(package) = packages.iter().find(|package| package.name == layer.name) else {
+            findings.push(Finding::new(layer.name, 0, "is in the table but not in the workspace"));
+            continue;
+        };
+        let allowed: BTreeSet<&str> = layer.dependencies.iter().copied().collect();
+        let found = named(package, &[Kind::Normal]);
+        for name in found.difference(&allowed) {
+            let message = format!("names {name}, which its layer does not allow");
+            findings.push(Finding::new(layer.name, 0, message));
+        }
+        for name in allowed.difference(&found) {
+            let message = format!("no longer names {name}, which the table says it needs");
+            findings.push(Finding::new(layer.name, 0, message));
+        }
+        for name in named(package, &[Kind::Build]) {
+            findings.push(Finding::new(layer.name, 0, format!("has the build dependency {name}")));
+        }
+        findings.extend(upward_tests(package));
+    }
+    for package in packages.iter().filter(|package| package.name.starts_with("sv2-")) {
+        findings.extend(outer_findings(package));
+    }
+    findings
+}
+
+/// A layer's tests may use the layers below it and the test kit, or they would build the whole.
+fn upward_tests(package: &Package) -> Vec<Finding> {
+    let below = LAYERS.iter().take_while(|layer| layer.name != package.name);
+    let below: BTreeSet<&str> = below.map(|layer| layer.name).collect();
+    named(package, &[Kind::Dev])
+        .into_iter()
+        .filter(|name| name.starts_with("sv2-") && *name != "sv2-testkit" && !below.contains(name))
+        .map(|name| Finding::new(&package.name, 0, format!("its tests name {name}, a layer above")))
+        .collect()
+}
+
+fn outer_findings(package: &Package) -> Vec<Finding> {
+    let name = package.name.as_str();
+    if LAYERS.iter().any(|layer| layer.name == name) {
+        return Vec::new();
+    }
+    let Some(outer) = OUTER.iter().find(|outer| outer.name == name) else {
+        return vec![Finding::new(name, 0, "is a crate of ours that the table of layers lacks")];
+    };
+    let found = named(package, &[Kind::Normal, Kind::Build]);
+    let mut findings = Vec::new();
+    for forbidden in outer.forbidden.iter().chain(&RUNTIMES).filter(|name| found.contains(*name)) {
+        findings.push(Finding::new(name, 0, format!("names {forbidden}, which it must not know")));
+    }
+    for required in outer.required.iter().filter(|name| !found.contains(*name)) {
+        findings.push(Finding::new(name, 0, format!("does not name {required}")));
+    }
+    findings
+}
+
+fn named<'a>(package: &'a Package, kinds: &[Kind]) -> BTreeSet<&'a str> {
+    let wanted = package.dependencies.iter().filter(|(kind, _)| kinds.contains(kind));
+    wanted.map(|(_, name)| name.as_str()).collect()
+}
+
+fn closure_findings(graph: &Graph) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for root in INNER {
+        let reached = reached_from(graph, root);
+        for runtime in RUNTIMES {
+            if let Some(chain) = chain(&reached, runtime) {
+                findings.push(Finding::new(root, 0, format!("reaches {runtime}: {chain}")));
+            }
+        }
+    }
+    findings
+}
+
+/// Every package below `root`, each with the one through which it was first reached.
+///
+/// The root's own dev-dependencies count; those of packages below it are never built.
+fn reached_from<'a>(graph: &'a Graph, root: &'a str) -> BTreeMap<&'a str, &'a str> {
+    let mut reached = BTreeMap::from([(root, root)]);
+    let mut open = vec![root];
+    while let Some(at) = open.pop() {
+        for (kind, target) in graph.get(at).into_iter().flatten() {
+            let is_built = *kind != Kind::Dev || at == root;
+            if is_built && !reached.contains_key(target.as_str()) {
+                reached.insert(target, at);
+                open.push(target);
+            }
+        }
+    }
+    reached
+}
+
+fn chain(reached: &BTreeMap<&str, &str>, target: &str) -> Option<String> {
+    let (&last, _) = reached.get_key_value(target)?;
+    let mut names = vec![last];
+    let mut at = last;
+    while reached[at] != at {
+        at = reached[at];
+        names.push(at);
+    }
+    names.reverse();
+    Some(names.join(" -> "))
+}
+
+fn library_findings(metadata: &Metadata, files: &[SourceFile]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for layer in LAYERS.iter().filter(|layer| layer.library == Library::Alloc) {
+        let package = metadata.packages.iter().find(|package| package.name == layer.name);
+        let Some(package) = package else { continue };
+        let folder = format!("{}/src/", package.folder);
+        let root = format!("{folder}lib.rs");
+        for file in files.iter().filter(|file| file.path.starts_with(&folder)) {
+            let masked = rust_text::mask(&file.text);
+            if file.path == root && !masked.lines().any(|line| line.trim() == "#![no_std]") {
+                findings.push(Finding::new(&root, 0, "lacks #![no_std]"));
+            }
+            findings.extend(std_findings(&file.path, &masked));
+        }
+        if !files.iter().any(|file| file.path == root) {
+            findings.push(Finding::new(&root, 0, "is missing"));
+        }
+    }
+    findings
+}
+
+/// `extern crate std` would undo `no_std`; only tests may say it.
+fn std_findings(path: &str, masked: &str) -> Vec<Finding> {
+    let lines: Vec<&str> = masked.lines().map(str::trim).collect();
+    let is_found = |number: usize| {
+        let for_tests = number > 0 && lines[number - 1] == "#[cfg(test)]";
+        lines[number].starts_with("extern crate std") && !for_tests
+    };
+    let found = (0..lines.len()).filter(|&number| is_found(number));
+    found.map(|number| Finding::new(path, number + 1, "brings std back outside of tests")).collect()
+}
+
+fn lint_findings(packages: &[Package], files: &[SourceFile]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let has = |path: &str, section: &str, entry: &str| {
+        let file = files.iter().find(|file| file.path == path);
+        file.is_some_and(|file| section_has(&file.text, section, entry))
+    };
+    if !has("Cargo.toml", "[workspace.lints.rust]", "unsafe_code = \"forbid\"") {
+        findings.push(Finding::new("Cargo.toml", 0, "does not forbid unsafe code"));
+    }
+    for package in packages {
+        let manifest = format!("{}/Cargo.toml", package.folder);
+        if !has(&manifest, "[lints]", "workspace = true") {
+            let message = "lacks `workspace = true` under [lints], and with it forbid(unsafe_code)";
+            findings.push(Finding::new(&manifest, 0, message));
+        }
+    }
+    findings
+}
+
+/// Whether a section of a manifest holds exactly this entry on a line.
+fn section_has(manifest: &str, section: &str, entry: &str) -> bool {
+    let lines = manifest.lines().map(str::trim).skip_while(|line| *line != section).skip(1);
+    lines.take_while(|line| !line.starts_with('[')).any(|line| line == entry)
+}
+
+#[cfg(test)]
+#[path = "layers/tests.rs"]
+mod tests;
