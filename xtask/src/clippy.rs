@@ -7,8 +7,11 @@ use crate::shell;
 ///
 /// Features are unified over the selected crates, and the program turns on more than the libraries do
 /// by themselves; without the second line nobody would see a library that fails to build alone.
-const SELECTIONS: [&[&str]; 3] =
-    [&["--workspace"], &["--workspace", "--exclude", "sv2-cli"], &["--workspace", "--all-features"]];
+const SELECTIONS: [&[&str]; 3] = [
+    &["--workspace"],
+    &["--workspace", "--exclude", "sv2-cli"],
+    &["--workspace", "--all-features"],
+];
 
 /// Lints all targets of the workspace under each selection of features.
 pub(crate) fn check() -> Outcome {

@@ -35,7 +35,7 @@ const fn layer(
 /// Every layer with a fixed set of dependencies, lowest first.
 const LAYERS: &[Layer] = &[
     layer("sv2-headers", Library::Alloc, &["crc-fast", "thiserror"]),
-    layer("sv2-framing", Library::Alloc, &["crc-fast", "sv2-headers", "thiserror"]),
+    layer("sv2-framing", Library::Alloc, &["sv2-headers", "thiserror"]),
     layer(
         "sv2-crypto",
         Library::Alloc,
@@ -77,13 +77,7 @@ const OUTER: &[Outer] = &[
     Outer {
         name: "sv2-cli",
         required: &["sv2-core", "sv2-keys"],
-        forbidden: &[
-            "aws-lc-rs",
-            "ring",
-            "sv2-framing",
-            "sv2-frame-worker",
-            "sv2-segment-worker",
-        ],
+        forbidden: &["aws-lc-rs", "ring", "sv2-framing", "sv2-frame-worker", "sv2-segment-worker"],
     },
     Outer {
         name: "sv2-testkit",
@@ -130,7 +124,10 @@ pub(crate) fn check() -> Outcome {
     findings.extend(library_findings(&metadata, &files));
     findings.extend(lint_findings(&metadata.packages, &files));
     let crates = metadata.packages.len();
-    settle(findings, format!("{} layers and {} outer crates of {crates} hold", LAYERS.len(), OUTER.len()))
+    settle(
+        findings,
+        format!("{} layers and {} outer crates of {crates} hold", LAYERS.len(), OUTER.len()),
+    )
 }
 
 fn table_findings(packages: &[Package]) -> Vec<Finding> {
@@ -297,5 +294,4 @@ fn section_has(manifest: &str, section: &str, entry: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "layers/tests.rs"]
 mod tests;

@@ -32,21 +32,39 @@ struct Command {
     run: fn(&[String]) -> Outcome,
 }
 
+const fn command(
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Outcome,
+) -> Command {
+    Command { name, about, run }
+}
+
 /// All commands, in the order of the help text.
 const COMMANDS: &[Command] = &[
-    Command { name: "ci", about: "every check below but fuzz, in order [--keep-going]", run: ci::run },
-    Command { name: "fmt", about: "formatting of all Rust code", run: |args| none(args, fmt::check) },
-    Command { name: "tidy", about: "rules on source text that no other tool holds", run: |args| none(args, tidy::check) },
-    Command { name: "layers", about: "dependencies of each crate against the table of layers", run: |args| none(args, layers::check) },
-    Command { name: "spec", about: "requirements of docs/format.md and who cites them [--strict]", run: spec::run },
-    Command { name: "clippy", about: "lints, warnings denied", run: |args| none(args, clippy::check) },
-    Command { name: "test", about: "all tests, fuzz corpora included [ARGS of nextest]", run: test::run },
-    Command { name: "doctest", about: "examples in documentation comments", run: |args| none(args, test::check_doctests) },
-    Command { name: "doc", about: "rustdoc, warnings denied", run: |args| none(args, doc::check) },
-    Command { name: "deny", about: "bans, licences and sources of dependencies [--advisories]", run: deny::run },
-    Command { name: "replay", about: "the committed fuzz corpora through the fuzz bodies", run: |args| none(args, test::check_replay) },
-    Command { name: "fuzz", about: "run fuzz targets --minutes N [TARGET], or --list, or --check", run: fuzz::run },
-    Command { name: "tools", about: "install the pinned tools that are missing", run: |args| none(args, tools::install_all) },
+    command("ci", "every check below but fuzz, in order [--keep-going]", ci::run),
+    command("fmt", "formatting of all Rust code", |args| none(args, fmt::check)),
+    command("tidy", "rules on source text that no other tool holds", |args| {
+        none(args, tidy::check)
+    }),
+    command("layers", "dependencies of each crate against the table of layers", |args| {
+        none(args, layers::check)
+    }),
+    command("spec", "requirements of docs/format.md and who cites them [--strict]", spec::run),
+    command("clippy", "lints, warnings denied", |args| none(args, clippy::check)),
+    command("test", "all tests, fuzz corpora included [ARGS of nextest]", test::run),
+    command("doctest", "examples in documentation comments", |args| {
+        none(args, test::check_doctests)
+    }),
+    command("doc", "rustdoc, warnings denied", |args| none(args, doc::check)),
+    command("deny", "bans, licences and sources of dependencies [--advisories]", deny::run),
+    command("replay", "the committed fuzz corpora through the fuzz bodies", |args| {
+        none(args, test::check_replay)
+    }),
+    command("fuzz", "run fuzz targets --minutes N [TARGET], or --list, or --check", fuzz::run),
+    command("tools", "install the pinned tools that are missing", |args| {
+        none(args, tools::install_all)
+    }),
 ];
 
 fn main() -> ExitCode {

@@ -141,7 +141,7 @@ pub(crate) fn line_starts(text: &str) -> Vec<usize> {
 
 fn is_leading(line: &str) -> bool {
     let line = line.trim_start();
-    line.starts_with("//") || line.starts_with("#[")
+    line.starts_with("#[") || line.starts_with("//") && !line.starts_with("//!")
 }
 
 /// Where the braces that open after `position` are closed.
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn raw_strings_end_at_their_own_number_of_hashes() {
-        assert_eq!(mask("r##\"a\"# b\"## + c"), "              + c");
+        assert_eq!(mask("r##\"a\"# b\"## + c"), "             + c");
         assert_eq!(mask("br\"a\\\" + c"), "       + c");
         assert_eq!(mask("r#type + c"), "r#type + c");
     }
@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn a_test_has_its_comment_its_attributes_and_its_body() {
-        let source = "fn a() {}\n\n/// Says so.\n#[test]\nfn t() {\n    if x { \"}\"; }\n}\nfn b() {}\n";
+        let source =
+            "fn a() {}\n\n/// Says so.\n#[test]\nfn t() {\n    if x { \"}\"; }\n}\nfn b() {}\n";
         let flags = test_lines(source, &mask(source));
         let lines: Vec<usize> = (1..flags.len()).filter(|&line| flags[line]).collect();
         assert_eq!(lines, [3, 4, 5, 6, 7]);

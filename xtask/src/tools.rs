@@ -51,7 +51,13 @@ pub(crate) fn need(tool: &Tool) -> Outcome {
     let root = root.to_str().ok_or_else(|| Failure::new("the path of the project is not UTF-8"))?;
     let version = tool.version;
     shell::run(shell::cargo(&[
-        "install", "--locked", "--version", version, "--root", root, tool.name,
+        "install",
+        "--locked",
+        "--version",
+        version,
+        "--root",
+        root,
+        tool.name,
     ]))?;
     let found = present(tool).ok_or_else(|| Failure::new(format!("{} does not run", tool.name)))?;
     Ok(format!("{} {found} installed in {} s", tool.name, started.elapsed().as_secs()))

@@ -22,6 +22,7 @@ pub struct SegmentCipher {
     base_nonce: Zeroizing<[u8; NONCE_LEN]>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "lives on the stack for one segment")]
 enum Aead {
     Ring(ring_aead::LessSafeKey),
     #[cfg(feature = "aws-lc")]

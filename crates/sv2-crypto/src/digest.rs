@@ -1,6 +1,5 @@
 //! Hashes: the segment digest, SHA-256 of index and context, the fingerprint (sections 4, 6, 7).
 
-use alloc::boxed::Box;
 use core::fmt;
 
 use ring::digest;
@@ -68,10 +67,11 @@ impl fmt::Debug for Sha256 {
 /// The running digest of a segment, or nothing where the stream has no digests.
 pub struct SegmentDigest(State);
 
+#[expect(clippy::large_enum_variant, reason = "lives on the stack for one segment")]
 enum State {
     None,
     Sha256(Sha256),
-    Blake3(Box<blake3::Hasher>),
+    Blake3(blake3::Hasher),
 }
 
 impl SegmentDigest {
@@ -80,7 +80,7 @@ impl SegmentDigest {
     pub fn new(alg: DigestAlg) -> Self {
         Self(match alg {
             DigestAlg::Sha256 => State::Sha256(Sha256::new()),
-            DigestAlg::Blake3 => State::Blake3(Box::default()),
+            DigestAlg::Blake3 => State::Blake3(blake3::Hasher::new()),
             _ => State::None,
         })
     }

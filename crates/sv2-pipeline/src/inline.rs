@@ -29,11 +29,7 @@ pub fn run_inline<B, J, R, E>(
 ) -> Result<RunStats, PipelineError<E>> {
     let begun = Instant::now();
     let mut clock = Stopwatch::start();
-    let mut stats = RunStats {
-        threads: 1,
-        peak_buffers: 1,
-        ..RunStats::default()
-    };
+    let mut stats = RunStats { threads: 1, peak_buffers: 1, ..RunStats::default() };
     let mut buffer = buffer;
     loop {
         let item = stats.items;
@@ -57,9 +53,5 @@ pub fn run_inline<B, J, R, E>(
 }
 
 fn check<E>(cancel: &Cancellation, segment: u64) -> Result<(), PipelineError<E>> {
-    if cancel.is_cancelled() {
-        Err(PipelineError::Cancelled { segment })
-    } else {
-        Ok(())
-    }
+    if cancel.is_cancelled() { Err(PipelineError::Cancelled { segment }) } else { Ok(()) }
 }

@@ -74,21 +74,9 @@ where
     E: Send,
 {
     let ring = Ring::new(options.buffers);
-    let crew = Crew {
-        threads: options.threads,
-        builder: |name| Builder::new().name(name),
-    };
+    let crew = Crew { threads: options.threads, builder: |name| Builder::new().name(name) };
     let worker = |tasks| serve(tasks, cancel, &work);
-    run_with(
-        &ring,
-        options.buffers,
-        cancel,
-        crew,
-        make_buffer,
-        source,
-        worker,
-        sink,
-    )
+    run_with(&ring, options.buffers, cancel, crew, make_buffer, source, worker, sink)
 }
 
 /// How many workers there are and how a named thread is configured.
@@ -98,10 +86,7 @@ struct Crew<F> {
 }
 
 /// The engine behind [`run_ordered`], with the body of a worker thread as a parameter.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "one caller, which passes its own arguments on"
-)]
+#[allow(clippy::too_many_arguments, reason = "one caller, which passes its own arguments on")]
 fn run_with<'r, B, J, R, E>(
     ring: &'r Ring<R, E>,
     buffers: NonZeroUsize,
@@ -120,10 +105,7 @@ where
 {
     let begun = Instant::now();
     let worker = &worker;
-    let mut stats = RunStats {
-        threads: crew.threads.get(),
-        ..RunStats::default()
-    };
+    let mut stats = RunStats { threads: crew.threads.get(), ..RunStats::default() };
     let mut stray = None;
 
     let end = scope(|scope| {
@@ -142,15 +124,7 @@ where
         drop(task_receiver);
         let builder = (crew.builder)("sv2-source".to_owned());
         let feeder = builder.spawn_scoped(scope, move || {
-            feed(
-                ring,
-                buffers,
-                cancel,
-                free_receiver,
-                task_sender,
-                make_buffer,
-                source,
-            )
+            feed(ring, buffers, cancel, free_receiver, task_sender, make_buffer, source)
         })?;
 
         let (report, end) = deliver(ring, cancel, free_sender, sink);

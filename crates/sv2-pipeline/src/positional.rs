@@ -47,9 +47,7 @@ where
     E: Send,
 {
     let builder = |name| Builder::new().name(name);
-    run_with(options, count, builder, |counter| {
-        take_items(counter, cancel, &init, &work)
-    })
+    run_with(options, count, builder, |counter| take_items(counter, cancel, &init, &work))
 }
 
 /// Hands out the item numbers and knows which of them are still wanted.
@@ -61,11 +59,7 @@ struct Counter {
 
 impl Counter {
     fn new(count: u64) -> Self {
-        Self {
-            next: AtomicU64::new(0),
-            count,
-            horizon: Horizon::new(),
-        }
+        Self { next: AtomicU64::new(0), count, horizon: Horizon::new() }
     }
 
     /// The next number, or None when none is left or wanted. A number that is given must be
@@ -134,11 +128,7 @@ where
     };
     let ended = Instant::now();
 
-    let mut stats = RunStats {
-        items: count,
-        threads,
-        ..RunStats::default()
-    };
+    let mut stats = RunStats { items: count, threads, ..RunStats::default() };
     let mut results = Vec::new();
     let mut first_stop: Option<(u64, Stop<E>)> = None;
     for report in reports {
@@ -193,22 +183,14 @@ fn take_items<W, R, E>(
         }
     }
     let states_made = usize::from(state.is_some());
-    WorkerReport {
-        results,
-        stop,
-        states_made,
-        work_time,
-        finished: Instant::now(),
-    }
+    WorkerReport { results, stop, states_made, work_time, finished: Instant::now() }
 }
 
 /// Sorts the results of all workers. Gives the lowest item without a result, if there is one.
 fn in_order<R>(mut results: Vec<(u64, R)>, count: u64) -> Result<Vec<R>, u64> {
     // Each worker's results ascend, and the stable sort merges such runs in linear time.
     results.sort_by_key(|(item, _)| *item);
-    let gap = (0..)
-        .zip(&results)
-        .find(|(expected, (item, _))| expected != item);
+    let gap = (0..).zip(&results).find(|(expected, (item, _))| expected != item);
     match gap {
         Some((missing, _)) => Err(missing),
         None if results.len() as u64 != count => Err(results.len() as u64),

@@ -35,9 +35,7 @@ pub(crate) struct Stopwatch {
 
 impl Stopwatch {
     pub(crate) fn start() -> Self {
-        Self {
-            last: Instant::now(),
-        }
+        Self { last: Instant::now() }
     }
 
     /// The time since the start or the last lap.

@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-// pub mod faulty;
-// pub mod mutate;
+pub mod faulty;
+pub mod mutate;
 pub mod paint;
 pub mod reference;

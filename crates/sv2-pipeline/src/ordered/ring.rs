@@ -37,27 +37,17 @@ impl<R, E> Ring<R, E> {
             let (sender, receiver) = bounded(1);
             Slot { sender, receiver }
         };
-        Self {
-            slots: (0..slots.get()).map(slot).collect(),
-            horizon: Horizon::new(),
-        }
+        Self { slots: (0..slots.get()).map(slot).collect(), horizon: Horizon::new() }
     }
 
     /// Begins an item. The caller holds the buffer that the item needs, so its slot is empty.
     pub(super) fn promise(&self, item: u64) -> Promise<'_, R, E> {
-        Promise {
-            ring: self,
-            item,
-            kept: false,
-        }
+        Promise { ring: self, item, kept: false }
     }
 
     /// Waits until the slot of `item` is filled and empties it.
     pub(super) fn wait(&self, item: u64) -> Outcome<R, E> {
-        self.slot(item)
-            .1
-            .recv()
-            .unwrap_or(Outcome::Stopped(Stop::Lost))
+        self.slot(item).receiver.recv().unwrap_or(Outcome::Stopped(Stop::Lost))
     }
 
     fn fill(&self, item: u64, outcome: Outcome<R, E>) {

@@ -1,1 +1,88 @@
-//! x
+//! Failures that no callback can bring about: lost results, dying workers, refused threads.
+
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Barrier;
+use std::sync::atomic::AtomicUsize;
+
+use super::*;
+
+const COUNT: u64 = 8;
+
+fn options(threads: usize) -> PipelineOptions {
+    PipelineOptions {
+        threads: NonZeroUsize::new(threads).expect("not zero"),
+        buffers: NonZeroUsize::MIN,
+    }
+}
+
+fn ordinary(name: String) -> Builder {
+    Builder::new().name(name)
+}
+
+/// A worker that does its items and loses the result of one.
+fn lose(counter: &Counter, lost: u64) -> WorkerReport<u64, ()> {
+    let mut report = take_items(counter, &Cancellation::new(), || (), |(), item| Ok::<_, ()>(item));
+    report.results.retain(|(item, _)| *item != lost);
+    report
+}
+
+#[test]
+fn a_missing_result_is_a_lost_worker() {
+    for threads in [1, 2, 3] {
+        for lost in 0..COUNT {
+            let result = run_with(options(threads), COUNT, ordinary, |counter| lose(counter, lost));
+            let Err(PipelineError::WorkerLost { segment }) = result else {
+                panic!("{result:?}");
+            };
+            assert_eq!(segment, lost);
+        }
+    }
+}
+
+#[test]
+fn a_result_given_twice_is_not_taken_for_two() {
+    assert_eq!(in_order(vec![(1, 'b'), (0, 'a')], 2), Ok(vec!['a', 'b']));
+    assert_eq!(in_order(vec![(0, 'a'), (0, 'a')], 2), Err(1));
+    assert_eq!(in_order::<()>(vec![], 1), Err(0));
+}
+
+#[test]
+fn a_panic_outside_the_callbacks_goes_on() {
+    // Both workers hold an item at once, so the started one cannot miss its turn.
+    let meeting = Barrier::new(2);
+    let caller = std::thread::current().id();
+    let payload = catch_unwind(AssertUnwindSafe(|| {
+        run_with::<u64, ()>(options(2), 2, ordinary, |counter| {
+            meeting.wait();
+            if std::thread::current().id() != caller {
+                resume_unwind(Box::new("stray"));
+            }
+            lose(counter, COUNT)
+        })
+    }))
+    .expect_err("the panic goes on");
+    assert_eq!(payload.downcast_ref(), Some(&"stray"));
+}
+
+#[test]
+fn a_refused_thread_is_an_error_and_the_started_ones_end() {
+    for refused in 0..3 {
+        let asked = AtomicUsize::new(0);
+        let ended = AtomicUsize::new(0);
+        let builder = |name| {
+            let index = asked.fetch_add(1, Ordering::SeqCst);
+            // No system grants a stack of half the address space.
+            let builder = ordinary(name);
+            if index == refused { builder.stack_size(usize::MAX / 2) } else { builder }
+        };
+        // Endless but for the refusal.
+        let result = run_with(options(4), u64::MAX / 2, builder, |counter| {
+            let report = take_items(counter, &Cancellation::new(), || (), |(), _| Ok::<_, ()>(()));
+            ended.fetch_add(1, Ordering::SeqCst);
+            report
+        });
+        assert!(matches!(result, Err(PipelineError::Spawn(_))));
+        assert_eq!(ended.into_inner(), refused);
+    }
+}

@@ -167,8 +167,7 @@ pub fn open_metadata(
     stream: &[u8],
 ) -> Result<Option<Vec<u8>>, Failure> {
     let failure = |kind| Failure::new(kind, Unit::Header, 0);
-    let (header, keys) =
-        open_header(stream, key, context, &Limits::FORMAT).map_err(failure)?;
+    let (header, keys) = open_header(stream, key, context, &Limits::FORMAT).map_err(failure)?;
     let Some(body) = header.metadata.clone() else { return Ok(None) };
     let (salt, sealed) = header.bytes[body].split_at(24);
     let (key, nonce) = keys.metadata(&array(salt, 0));

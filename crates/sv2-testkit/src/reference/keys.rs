@@ -40,7 +40,8 @@ impl Keys {
 
     /// Key and base nonce of the segment whose header begins with these 56 bytes.
     pub fn segment(&self, header: &[u8; 56]) -> ([u8; 32], [u8; 12]) {
-        let okm: [u8; 44] = hkdf_expand(&self.k_segments, &[&label("segment")[..], header].concat());
+        let okm: [u8; 44] =
+            hkdf_expand(&self.k_segments, &[&label("segment")[..], header].concat());
         (array(&okm, 0), array(&okm, 32))
     }
 

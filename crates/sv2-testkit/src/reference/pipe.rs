@@ -10,12 +10,7 @@ use super::trailer::{Trailer, check_pages};
 use super::{HEADER_MAGIC, SEGMENT_MAGIC};
 
 /// Decrypts `stream` as a reader of a pipe does.
-pub fn decrypt_pipe(
-    key: &[u8; 32],
-    context: &[u8],
-    stream: &[u8],
-    limits: &Limits,
-) -> Outcome {
+pub fn decrypt_pipe(key: &[u8; 32], context: &[u8], stream: &[u8], limits: &Limits) -> Outcome {
     let mut pipe = Pipe { stream, at: 0 };
     let mut body = Body::default();
     let result = read_header(&mut pipe, key, context, limits).and_then(|(header, keys)| {
@@ -98,8 +93,7 @@ fn read_header(
     pipe.at = 0;
     let header_len = declared_len(shortest).unwrap_or(256);
     let source = pipe.take(header_len as u64)?;
-    open_header(source, key, context, limits)
-        .map_err(|kind| Failure::new(kind, Unit::Header, 0))
+    open_header(source, key, context, limits).map_err(|kind| Failure::new(kind, Unit::Header, 0))
 }
 
 /// Reads and releases segments until the tail begins; the first bytes of the tail stay unread.

@@ -33,8 +33,7 @@ pub fn scrub(stream: &[u8]) -> Vec<Damage> {
         damages.push(damage(Unit::Trailer, None, None, offset));
         return damages;
     };
-    let copy_offset = stream.len() as u64
-        - tail_len(&trailer).min(stream.len() as u64);
+    let copy_offset = stream.len() as u64 - tail_len(&trailer).min(stream.len() as u64);
     let copy = sound_header(stream, copy_offset);
     let Some(header) = front.as_ref().or(copy.as_ref()) else {
         damages.push(damage(Unit::HeaderCopy, None, None, copy_offset));

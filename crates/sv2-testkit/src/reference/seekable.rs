@@ -11,12 +11,7 @@ use super::{HEADER_MAGIC, TRAILER_MAGIC};
 
 /// Decrypts all of `stream` as a reader of a file does; what is released are the whole segments,
 /// in order, before the first one that fails.
-pub fn decrypt_seekable(
-    key: &[u8; 32],
-    context: &[u8],
-    stream: &[u8],
-    limits: &Limits,
-) -> Outcome {
+pub fn decrypt_seekable(key: &[u8; 32], context: &[u8], stream: &[u8], limits: &Limits) -> Outcome {
     let mut released = Vec::new();
     let result = Opened::open(key, context, stream, limits).and_then(|opened| {
         let layout = &opened.header.layout;
@@ -33,13 +28,7 @@ pub fn decrypt_seekable(
 /// Reads the plaintext bytes `offset .. offset + len`, cut at the end of the plaintext, opening
 /// only the index pages and frames that hold them. After a failure, what is released is what the
 /// frames before the failing one gave.
-pub fn read_range(
-    key: &[u8; 32],
-    context: &[u8],
-    stream: &[u8],
-    offset: u64,
-    len: u64,
-) -> Outcome {
+pub fn read_range(key: &[u8; 32], context: &[u8], stream: &[u8], offset: u64, len: u64) -> Outcome {
     let mut released = Vec::new();
     let result = Opened::open(key, context, stream, &Limits::FORMAT).and_then(|opened| {
         let layout = &opened.header.layout;
@@ -78,9 +67,9 @@ impl<'a> Opened<'a> {
         stream: &'a [u8],
         limits: &Limits,
     ) -> Result<Opened<'a>, Failure> {
-        let Some((_, last)) = stream.split_last_chunk::<128>().filter(|(_, last)| {
-            last.starts_with(&TRAILER_MAGIC)
-        }) else {
+        let Some((_, last)) =
+            stream.split_last_chunk::<128>().filter(|(_, last)| last.starts_with(&TRAILER_MAGIC))
+        else {
             return Err(if stream.starts_with(&HEADER_MAGIC) {
                 Failure::new(FailureKind::Unsealed, Unit::Stream, stream.len() as u64)
             } else {

@@ -2,9 +2,7 @@
 
 use super::header::{Header, check_len};
 use super::outcome::{Failure, FailureKind, Unit};
-use super::primitives::{
-    all_zero, array, crc_holds, hmac_sha256, sha256, u16_at, u32_at, u64_at,
-};
+use super::primitives::{all_zero, array, crc_holds, hmac_sha256, sha256, u16_at, u32_at, u64_at};
 use super::{Keys, Layout, TRAILER_MAGIC, VERSION};
 
 /// A trailer whose own fields are possible; what it says counts only once its seal holds.

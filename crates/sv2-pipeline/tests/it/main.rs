@@ -1,0 +1,14 @@
+//! The drivers as a caller sees them, with plain integers for items.
+//!
+//! Orders of events are forced with channels and barriers. A body that hangs fails by the watchdog
+//! of [`support::watched`].
+
+mod bounds;
+mod cancellation;
+mod failure;
+mod model;
+mod order;
+mod panics;
+mod positional;
+mod stats;
+mod support;

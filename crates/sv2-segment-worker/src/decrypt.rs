@@ -1,0 +1,168 @@
+//! Wire to plaintext (format.md sections 5, 6 and 8).
+
+use alloc::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use sv2_crypto::SegmentDigest;
+use sv2_frame_worker::{DecryptFrameWorker, Explain, FrameInput, FrameWorkerError};
+use sv2_framing::{
+    FRAME_CRC_LEN, FrameIndex, SEGMENT_HEADER_LEN, SegmentHeader, SegmentIndex, SegmentLayout,
+    decode_segment_header,
+};
+use sv2_headers::{DigestAlg, checksum};
+
+use crate::{DecryptedSegment, SegmentCryptoContext, SegmentWire, SegmentWorkerError};
+
+/// Opens segments.
+#[derive(Debug, Clone)]
+pub struct DecryptSegmentWorker {
+    context: Arc<SegmentCryptoContext>,
+}
+
+impl DecryptSegmentWorker {
+    /// A worker for the segments of one stream.
+    #[must_use]
+    pub fn new(context: Arc<SegmentCryptoContext>) -> Self {
+        Self { context }
+    }
+
+    /// What all segments of the stream have in common.
+    #[must_use]
+    pub fn context(&self) -> &Arc<SegmentCryptoContext> {
+        &self.context
+    }
+
+    /// Opens a whole segment as a reader of a pipe does: its header tells length and salt.
+    ///
+    /// Where `input.sealed` is given, the segment is opened under the sealed salt, whatever its
+    /// header says of it, and its digest must be the sealed one.
+    /// The wire bytes are opened in place where nobody else holds them, otherwise in a copy.
+    ///
+    /// # Errors
+    /// In this order: `Length`, `Header` and `ForeignSegment` (or `HeaderChecksumMismatch`
+    /// where the header's checksum is wrong too), `Frame` for the first frame that does not
+    /// open, `DigestMismatch`.
+    pub fn decrypt(&self, input: SegmentWire) -> Result<DecryptedSegment, SegmentWorkerError> {
+        let SegmentWire { index, wire, sealed } = input;
+        let mut header = self.judge_header(index, &wire)?;
+        if let Some(entry) = &sealed {
+            header.salt = entry.salt;
+        }
+        let layout = self.layout(&header)?;
+        if wire.len() != layout.wire_len() {
+            return Err(SegmentWorkerError::Length {
+                segment: index,
+                need: layout.wire_len() as u64,
+                have: wire.len() as u64,
+            });
+        }
+        let mut buffer = into_mut(wire);
+        let digest = self.decrypt_in_place(&header, &mut buffer, Explain::Now)?;
+        if sealed.is_some_and(|entry| entry.digest != digest) {
+            return Err(SegmentWorkerError::DigestMismatch { segment: index });
+        }
+        Ok(DecryptedSegment { index, salt: header.salt, digest, layout, buffer })
+    }
+
+    /// Judges the 64 bytes of a segment header that must be number `expected` of this stream.
+    ///
+    /// # Errors
+    /// `Header`, `ForeignSegment`, or in the place of both `HeaderChecksumMismatch`.
+    pub fn judge_header(
+        &self,
+        expected: SegmentIndex,
+        bytes: &[u8],
+    ) -> Result<SegmentHeader, SegmentWorkerError> {
+        let error = match decode_segment_header(bytes, self.context.geometry(), expected) {
+            Ok(header) if header.stream_tag == self.context.stream_tag() => return Ok(header),
+            Ok(_) => SegmentWorkerError::ForeignSegment { segment: expected },
+            Err(source) => SegmentWorkerError::Header { segment: expected, source },
+        };
+        let damaged = bytes.get(..SEGMENT_HEADER_LEN).is_some_and(|unit| !checksum::holds(unit));
+        Err(if damaged {
+            SegmentWorkerError::HeaderChecksumMismatch { segment: expected }
+        } else {
+            error
+        })
+    }
+
+    /// Opens the frames in `wire` under the key that `header` gives, and returns the segment's
+    /// recomputed digest (zero where the stream has none).
+    ///
+    /// `wire` begins where the segment header begins and holds all frames; the first 64 bytes
+    /// and the footer are not looked at, so a reader who has the sealed index need not fetch
+    /// them.
+    /// Afterwards each frame's slot holds its plaintext.
+    ///
+    /// # Errors
+    /// `Length` where `wire` ends before the last frame does; `Frame` for the first frame that
+    /// does not open: nothing of `wire` may be released then, not even frames before it.
+    /// With [`Explain::Now`] a wrong checksum of the bytes at the start of `wire` is not judged:
+    /// whoever read them from a pipe asks [`DecryptSegmentWorker::explain_frame_failure`].
+    pub fn decrypt_in_place(
+        &self,
+        header: &SegmentHeader,
+        wire: &mut [u8],
+        explain: Explain,
+    ) -> Result<[u8; 32], SegmentWorkerError> {
+        let segment = header.index;
+        let layout = self.layout(header)?;
+        if wire.len() < layout.body_len() {
+            return Err(SegmentWorkerError::Length {
+                segment,
+                need: layout.body_len() as u64,
+                have: wire.len() as u64,
+            });
+        }
+        let cipher = self
+            .context
+            .cipher(header)
+            .map_err(|source| SegmentWorkerError::Crypto { segment, source })?;
+        let mut digest = SegmentDigest::new(self.context.digest());
+        digest.update(&header.keyed());
+        let hashed = self.context.digest() != DigestAlg::None;
+        let worker = DecryptFrameWorker::new(&cipher, layout, explain);
+        for frame in (0..layout.frame_count()).map(FrameIndex) {
+            let range = layout.frame(frame);
+            let record = &mut wire[range.clone()];
+            if hashed {
+                digest.update(&record[..record.len() - FRAME_CRC_LEN]);
+            }
+            worker.decrypt(FrameInput { index: frame, record }).map_err(|source| {
+                SegmentWorkerError::Frame { segment, offset: range.start as u64, source }
+            })?;
+        }
+        Ok(digest.finish())
+    }
+
+    /// Names the failure of a frame whose segment header came from a pipe: a header whose
+    /// checksum is wrong explains it before the frame's own checksum does.
+    #[must_use]
+    pub fn explain_frame_failure(
+        error: SegmentWorkerError,
+        header_bytes: &[u8],
+    ) -> SegmentWorkerError {
+        match error {
+            SegmentWorkerError::Frame { segment, source, .. }
+                if !matches!(source, FrameWorkerError::Cipher { .. })
+                    && !checksum::holds(&header_bytes[..header_bytes.len().min(64)]) =>
+            {
+                SegmentWorkerError::HeaderChecksumMismatch { segment }
+            }
+            other => other,
+        }
+    }
+
+    fn layout(&self, header: &SegmentHeader) -> Result<SegmentLayout, SegmentWorkerError> {
+        self.context.layout(header.plaintext_len.into()).ok_or(SegmentWorkerError::Length {
+            segment: header.index,
+            need: self.context.geometry().segment_size(),
+            have: header.plaintext_len.into(),
+        })
+    }
+}
+
+/// The same bytes, writable: without a copy where nobody else holds them.
+fn into_mut(wire: Bytes) -> BytesMut {
+    wire.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]))
+}
