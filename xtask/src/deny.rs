@@ -6,17 +6,31 @@ use crate::{shell, tools};
 /// Checks bans, licences and sources; with `--advisories` the advisory database instead.
 pub(crate) fn run(args: &[String]) -> Outcome {
     match args {
-        [] => check(),
+        [] => check_with("warn"),
         [arg] if arg == "--advisories" => check_advisories(),
         _ => Err(Failure::new("usage: cargo xtask deny [--advisories]")),
     }
 }
 
 /// Checks what can be judged from the lock file and the sources alone.
+///
+/// Doubled versions, which are only warned about, are shown where the command runs alone.
 pub(crate) fn check() -> Outcome {
+    check_with("error")
+}
+
+fn check_with(level: &str) -> Outcome {
     let tool = tools::need(&tools::DENY)?;
-    let args = ["deny", "--all-features", "check", "bans", "licenses", "sources"];
-    shell::run(shell::cargo(&args))?;
+    shell::run(shell::cargo(&[
+        "deny",
+        "--log-level",
+        level,
+        "--all-features",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ]))?;
     Ok(format!("bans, licences and sources hold ({tool})"))
 }
 

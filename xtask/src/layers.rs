@@ -54,6 +54,7 @@ const LAYERS: &[Layer] = &[
         &[
             "rustix",
             "sv2-crypto",
+            "sv2-frame-worker",
             "sv2-framing",
             "sv2-headers",
             "sv2-pipeline",

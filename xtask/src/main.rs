@@ -42,7 +42,7 @@ const fn command(
 
 /// All commands, in the order of the help text.
 const COMMANDS: &[Command] = &[
-    command("ci", "every check below but fuzz, in order [--keep-going]", ci::run),
+    command("ci", "all checks of the project, in order [--keep-going]", ci::run),
     command("fmt", "formatting of all Rust code", |args| none(args, fmt::check)),
     command("tidy", "rules on source text that no other tool holds", |args| {
         none(args, tidy::check)

@@ -1,1 +1,37 @@
-//! Parallel, seekable, authenticated streaming encryption: the stream_v2 facade
+//! Parallel, seekable, authenticated streaming encryption: the `stream_v2` facade.
+//!
+//! [`encrypt_stream_v2`] and [`decrypt_stream_v2`] do whole streams from any input to any
+//! output; [`EncryptWriter`] and [`DecryptReader`] put a stream behind `Write` and `Read`.
+//! The format is `docs/format.md`; the rules of failure are in `docs/architecture.md`.
+//! Nothing is printed here, and nothing is released before it was authenticated.
+
+mod decrypt;
+mod encrypt;
+mod error;
+mod header;
+mod inspect;
+mod io;
+mod key;
+mod options;
+mod reader;
+mod report;
+mod tail;
+mod writer;
+
+pub use decrypt::{decrypt_stream_v2, decrypt_stream_with};
+pub use encrypt::encrypt_stream_v2;
+pub use error::{ErrorKind, StreamError, Unit};
+pub use inspect::{Inspection, inspect};
+pub use io::{Existing, InputSource, OutputSink};
+pub use key::{KeySource, SlotError, SlotKeys};
+pub use options::{
+    DecryptOptions, Driver, EncryptOptions, Observer, Progress, RunOptions, Tail, fastest_backend,
+};
+pub use reader::DecryptReader;
+pub use report::{StageTimes, StreamReport};
+pub use writer::EncryptWriter;
+
+pub use sv2_crypto::{Backend, RandomSource, StreamKey, hazmat};
+pub use sv2_framing::StreamLayout;
+pub use sv2_headers::{DigestAlg, Geometry, HeaderError, Section, StreamHeader, Suite, Trailer};
+pub use sv2_pipeline::Cancellation;

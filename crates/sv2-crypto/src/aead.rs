@@ -22,7 +22,10 @@ pub struct SegmentCipher {
     base_nonce: Zeroizing<[u8; NONCE_LEN]>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "lives on the stack for one segment")]
+#[cfg_attr(
+    feature = "aws-lc",
+    expect(clippy::large_enum_variant, reason = "lives on the stack for one segment")
+)]
 enum Aead {
     Ring(ring_aead::LessSafeKey),
     #[cfg(feature = "aws-lc")]
@@ -34,13 +37,13 @@ impl SegmentCipher {
         suite: Suite,
         backend: Backend,
         key: &[u8; 32],
-        base_nonce: [u8; NONCE_LEN],
+        base_nonce: Zeroizing<[u8; NONCE_LEN]>,
     ) -> Result<Self, CryptoError> {
         let aead = match backend {
             Backend::Ring => {
                 let algorithm = match suite {
                     Suite::ChaCha20Poly1305 => &ring_aead::CHACHA20_POLY1305,
-                    _ => &ring_aead::AES_256_GCM,
+                    Suite::Aes256Gcm => &ring_aead::AES_256_GCM,
                 };
                 let key = ring_aead::UnboundKey::new(algorithm, key);
                 Aead::Ring(ring_aead::LessSafeKey::new(key.map_err(|_| CryptoError::TooLong)?))
@@ -50,7 +53,7 @@ impl SegmentCipher {
                 use aws_lc_rs::aead;
                 let algorithm = match suite {
                     Suite::ChaCha20Poly1305 => &aead::CHACHA20_POLY1305,
-                    _ => &aead::AES_256_GCM,
+                    Suite::Aes256Gcm => &aead::AES_256_GCM,
                 };
                 let key = aead::UnboundKey::new(algorithm, key);
                 Aead::AwsLc(aead::LessSafeKey::new(key.map_err(|_| CryptoError::TooLong)?))
@@ -58,7 +61,7 @@ impl SegmentCipher {
             #[cfg(not(feature = "aws-lc"))]
             Backend::AwsLc => return Err(CryptoError::BackendMissing),
         };
-        Ok(Self { aead, base_nonce: Zeroizing::new(base_nonce) })
+        Ok(Self { aead, base_nonce })
     }
 
     /// Seals the plaintext of frame `frame` in place and returns its tag.
@@ -127,7 +130,7 @@ impl SegmentCipher {
         Ok(())
     }
 
-    /// `base_nonce XOR (8 zero bytes || u32 frame)`: the only place where a nonce is made.
+    /// F-405: `base_nonce XOR (8 zero bytes || u32 frame)`, the only place where a nonce is made.
     fn nonce(&self, frame: u32) -> [u8; NONCE_LEN] {
         let mut nonce = *self.base_nonce;
         for (byte, counter) in nonce[8..].iter_mut().zip(frame.to_be_bytes()) {
@@ -140,5 +143,36 @@ impl SegmentCipher {
 impl fmt::Debug for SegmentCipher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SegmentCipher(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeSet;
+
+    use super::*;
+
+    fn cipher(base_nonce: [u8; NONCE_LEN]) -> SegmentCipher {
+        let base_nonce = Zeroizing::new(base_nonce);
+        SegmentCipher::new(Suite::Aes256Gcm, Backend::Ring, &[0; 32], base_nonce)
+            .expect("32 bytes are a key")
+    }
+
+    /// F-405: for every frame that a segment can have.
+    #[test]
+    fn nonces_of_a_segment_differ_and_follow_the_formula() {
+        for base_nonce in [[0; NONCE_LEN], [0xFF; NONCE_LEN], *b"base nonce 1"] {
+            let cipher = cipher(base_nonce);
+            let mut seen = BTreeSet::new();
+            for frame in 0..1u32 << 14 {
+                let nonce = cipher.nonce(frame);
+                let mut counter = [0; NONCE_LEN];
+                counter[8..].copy_from_slice(&frame.to_be_bytes());
+                for at in 0..NONCE_LEN {
+                    assert_eq!(nonce[at], base_nonce[at] ^ counter[at], "byte {at} of {frame}");
+                }
+                assert!(seen.insert(nonce), "frame {frame}");
+            }
+        }
     }
 }

@@ -81,7 +81,7 @@ impl SegmentDigest {
         Self(match alg {
             DigestAlg::Sha256 => State::Sha256(Sha256::new()),
             DigestAlg::Blake3 => State::Blake3(blake3::Hasher::new()),
-            _ => State::None,
+            DigestAlg::None => State::None,
         })
     }
 

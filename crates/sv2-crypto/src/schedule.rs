@@ -177,7 +177,7 @@ fn cipher(
 ) -> Result<SegmentCipher, CryptoError> {
     let mut key = Zeroizing::new([0; 32]);
     key.copy_from_slice(&material[..32]);
-    let mut base_nonce = [0; NONCE_LEN];
+    let mut base_nonce = Zeroizing::new([0; NONCE_LEN]);
     base_nonce.copy_from_slice(&material[32..]);
     aead::SegmentCipher::new(suite, backend, &key, base_nonce)
 }

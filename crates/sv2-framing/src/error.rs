@@ -22,6 +22,18 @@ pub enum FrameError {
         /// The field or rule.
         what: &'static str,
     },
+    /// A segment behind the last one, or past the last byte, that a stream may have.
+    #[error("{what} is {value} at segment {segment}, the maximum is {max}")]
+    Limit {
+        /// The segment that was expected.
+        segment: SegmentIndex,
+        /// The quantity.
+        what: &'static str,
+        /// What it would be with this segment.
+        value: u64,
+        /// The largest value that a stream may have.
+        max: u64,
+    },
     /// A frame header that is not the one its position and the segment's length demand.
     #[error("the header of frame {frame} is malformed")]
     FrameHeader {

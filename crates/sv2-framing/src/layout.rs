@@ -50,10 +50,28 @@ impl SegmentLayout {
         Self { geometry, digest, plaintext_len: geometry.segment_size() as u32 }
     }
 
+    /// The layout of the segment whose wire bytes are `wire_len`, or `None` where no segment has
+    /// that length.
+    #[must_use]
+    pub fn from_wire_len(geometry: Geometry, digest: DigestAlg, wire_len: usize) -> Option<Self> {
+        let frames = wire_len.checked_sub(SEGMENT_HEADER_LEN + footer_len(digest))?;
+        let full_frame_len = geometry.frame_size() as usize + FRAME_OVERHEAD;
+        let count = frames.div_ceil(full_frame_len);
+        let plaintext_len = frames.checked_sub(count * FRAME_OVERHEAD)?;
+        Self::new(geometry, digest, plaintext_len as u64)
+            .filter(|layout| layout.wire_len() == wire_len)
+    }
+
     /// Plaintext bytes of the segment, `1..=2^30`.
     #[must_use]
     pub fn plaintext_len(self) -> u32 {
         self.plaintext_len
+    }
+
+    /// `F`: plaintext bytes of a full frame, `2^8..=2^20`.
+    #[must_use]
+    pub fn frame_size(self) -> u32 {
+        self.geometry.frame_size()
     }
 
     /// `k`: frames of the segment, `1..=2^14`.
@@ -76,7 +94,10 @@ impl SegmentLayout {
         self.body_len() + footer_len(self.digest)
     }
 
-    /// The header that a frame must have: its number and its length.
+    /// The header that a frame of the segment must have: its number and its length.
+    ///
+    /// This and the ranges below have a meaning for frames below
+    /// [`SegmentLayout::frame_count`] only.
     #[must_use]
     pub fn frame_header(self, frame: FrameIndex) -> FrameHeader {
         let start = u32::from(frame.0) << self.geometry.frame_log2();

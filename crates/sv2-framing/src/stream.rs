@@ -49,6 +49,17 @@ impl StreamLayout {
         Some(left.min(self.geometry.segment_size()) as u32)
     }
 
+    /// The layout of a segment in a stream of `plaintext_len` bytes, or `None` behind its last.
+    #[must_use]
+    pub fn segment_layout(
+        self,
+        plaintext_len: u64,
+        segment: SegmentIndex,
+    ) -> Option<SegmentLayout> {
+        let len = self.segment_plaintext_len(plaintext_len, segment)?;
+        SegmentLayout::new(self.geometry, self.digest, len.into())
+    }
+
     /// Bytes of all segments of a stream of `plaintext_len` bytes, at most
     /// [`Geometry::max_plaintext_len`].
     #[must_use]

@@ -79,7 +79,7 @@ impl StreamHeader {
     ///
     /// # Errors
     /// What [`StreamHeader::decode`] would refuse: an impossible `header_len`, sections that do
-    /// not fit or break a rule.
+    /// not fit or break a rule, and a section of type 0, which would end the list.
     pub fn encode(&self) -> Result<Vec<u8>, HeaderError> {
         check_header_len(self.header_len)?;
         let header_len = self.header_len as usize;
@@ -118,11 +118,14 @@ impl StreamHeader {
         &bytes[..bytes.len().saturating_sub(HEADER_TRAILING_LEN)]
     }
 
-    /// Decodes a header from exactly its bytes; the checksum is not looked at (section 6).
+    /// Decodes the header that `bytes` begins with; what follows it is not looked at, nor is the
+    /// checksum (section 6).
     ///
     /// # Errors
-    /// In the order of section 3: `Truncated` where there are fewer bytes than `header_len`
-    /// says, `NotAStream`, `Unsupported`, `Malformed`, `Limit`.
+    /// The first rule that is broken, in the order of F-335: `NotAStream`, then `Unsupported`,
+    /// `Malformed` and `Limit` as each is met.
+    /// `Truncated` where there are fewer than 96 bytes behind the magic, or fewer than a
+    /// possible `header_len` says.
     pub fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
         let mut header = Self::decode_prefix(bytes)?;
         let header_len = header.header_len as usize;
@@ -134,8 +137,8 @@ impl StreamHeader {
         };
         let mac_at = header_len - HEADER_TRAILING_LEN;
         let base = HEADER_PREFIX_LEN as u64;
-        header.sections = section::decode(&bytes[HEADER_PREFIX_LEN..mac_at], base)?;
-        section::check(&header.sections, header.slotted, base)?;
+        let area = &bytes[HEADER_PREFIX_LEN..mac_at];
+        header.sections = section::decode(area, header.slotted, base)?;
         header.mac.copy_from_slice(&bytes[mac_at..mac_at + MAC_LEN]);
         Ok(header)
     }
@@ -143,7 +146,7 @@ impl StreamHeader {
     /// Decodes the first 96 bytes: everything but sections and MAC, which stay empty.
     ///
     /// # Errors
-    /// As [`StreamHeader::decode`].
+    /// As [`StreamHeader::decode`], up to the zero bytes at offset 84.
     pub fn decode_prefix(bytes: &[u8]) -> Result<Self, HeaderError> {
         if bytes.get(..8) != Some(&HEADER_MAGIC[..]) {
             return Err(HeaderError::NotAStream);
@@ -218,15 +221,16 @@ pub fn fitting_header_len(sections: &[Section], slotted: bool) -> Result<u32, He
 
 /// Whether a header or trailer may carry this header length.
 pub(crate) fn check_header_len(header_len: u32) -> Result<(), HeaderError> {
+    // F-306: a length that is no multiple of the step is malformed however large it is.
+    if header_len < MIN_HEADER_LEN || !header_len.is_multiple_of(HEADER_LEN_STEP) {
+        return Err(HeaderError::Malformed { what: "header_len", offset: 80 });
+    }
     if header_len > MAX_HEADER_LEN {
         return Err(HeaderError::Limit {
             what: "header_len",
             value: header_len.into(),
             max: MAX_HEADER_LEN.into(),
         });
-    }
-    if header_len < MIN_HEADER_LEN || !header_len.is_multiple_of(HEADER_LEN_STEP) {
-        return Err(HeaderError::Malformed { what: "header_len", offset: 80 });
     }
     Ok(())
 }

@@ -3,8 +3,9 @@
 use crate::HeaderError;
 
 /// The AEAD of a stream; both go with HKDF and HMAC over SHA-256.
+///
+/// A closed set: each place that chooses by it has to choose anew when one is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Suite {
     /// AES-256-GCM, id 1.
     Aes256Gcm,
@@ -45,8 +46,9 @@ impl Suite {
 }
 
 /// The optional segment digest.
+///
+/// A closed set: each place that chooses by it has to choose anew when one is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum DigestAlg {
     /// No digest, id 0: entries and footers carry a CRC alone.
     None,

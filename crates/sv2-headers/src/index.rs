@@ -109,11 +109,11 @@ impl IndexShape {
         segment / PAGE_ENTRIES
     }
 
-    /// Start and length of a page.
+    /// Start and length of a page in bytes; the length is 0 behind the last page.
     #[must_use]
     pub const fn page(self, page: u64) -> (u64, u64) {
-        let start = page * PAGE_ENTRIES * self.entry_len;
         let full = PAGE_ENTRIES * self.entry_len;
+        let start = page.saturating_mul(full);
         let left = self.entries_len().saturating_sub(start);
         (start, if left < full { left } else { full })
     }

@@ -72,8 +72,17 @@ pub(crate) fn encode(sections: &[Section], area: &mut [u8]) {
 }
 
 /// Reads the sections out of `area`, which begins at `base` bytes into the header.
-pub(crate) fn decode(area: &[u8], base: u64) -> Result<Vec<Section>, HeaderError> {
+///
+/// # Errors
+/// In the order of F-335: of each section where it is met, of the bytes after the list, of the
+/// age files in the slots.
+pub(crate) fn decode(
+    area: &[u8],
+    slotted: bool,
+    base: u64,
+) -> Result<Vec<Section>, HeaderError> {
     let mut sections = Vec::new();
+    let mut rules = Rules::new(slotted);
     let mut rest = area;
     while let Some((head, body_and_more)) = rest.split_first_chunk::<SECTION_HEAD_LEN>() {
         let kind = u16::from_be_bytes([head[0], head[1]]);
@@ -86,70 +95,115 @@ pub(crate) fn decode(area: &[u8], base: u64) -> Result<Vec<Section>, HeaderError
             .ok()
             .and_then(|len| body_and_more.get(..len))
             .ok_or(HeaderError::Malformed { what: "section length", offset })?;
-        if !matches!(kind, SECTION_SLOT | SECTION_METADATA) && kind & SKIPPABLE == 0 {
-            return Err(HeaderError::Unsupported { what: "section", value: kind.into() });
-        }
-        sections.push(Section { kind, body: body.to_vec() });
+        let section = Section { kind, body: body.to_vec() };
+        rules.admit(&section, offset)?;
+        sections.push(section);
         rest = &body_and_more[body.len()..];
     }
+    // F-313
     if rest.iter().any(|&byte| byte != 0) {
         let offset = base + (area.len() - rest.len()) as u64;
         return Err(HeaderError::Malformed { what: "padding after the sections", offset });
     }
+    check_age_files(&sections, base)?;
     Ok(sections)
 }
 
-/// The rules that bind sections to one another and to the header.
-///
-/// # Errors
-/// `Malformed` for a second metadata section, a slot in a stream that is not slotted, a body too
-/// short for its kind, an age slot that is no age file of the right length, a scrypt stanza in
-/// company or a second one; `Limit` for more than 64 slots.
+/// The rules of F-314 to F-316, F-318, F-319, F-320, F-321 and F-329 for sections that are to be
+/// encoded, and that none of them has type 0.
 pub(crate) fn check(sections: &[Section], slotted: bool, base: u64) -> Result<(), HeaderError> {
-    let (mut slots, mut metadata, mut scrypt) = (0usize, 0usize, 0usize);
-    let mut offset = base;
-    for section in sections {
-        let malformed = |what| Err(HeaderError::Malformed { what, offset });
+    let mut rules = Rules::new(slotted);
+    for (section, offset) in with_offsets(sections, base) {
+        if section.kind == 0 {
+            return malformed("section of type 0", offset);
+        }
+        rules.admit(section, offset)?;
+    }
+    check_age_files(sections, base)
+}
+
+/// What the sections before one have to do with whether it may stand where it stands.
+struct Rules {
+    slotted: bool,
+    slots: usize,
+    metadata: usize,
+}
+
+impl Rules {
+    fn new(slotted: bool) -> Self {
+        Self { slotted, slots: 0, metadata: 0 }
+    }
+
+    /// Judges the next section of the list, which begins at `offset` in the header.
+    fn admit(&mut self, section: &Section, offset: u64) -> Result<(), HeaderError> {
         match section.kind {
             SECTION_METADATA => {
-                metadata += 1;
-                if metadata > 1 {
-                    return malformed("second metadata section");
+                self.metadata += 1;
+                // F-315
+                if self.metadata > 1 {
+                    return malformed("second metadata section", offset);
                 }
+                // F-329
                 if section.body.len() < MIN_METADATA_LEN {
-                    return malformed("metadata section");
+                    return malformed("metadata section", offset);
                 }
             }
             SECTION_SLOT => {
-                slots += 1;
-                if !slotted {
-                    return malformed("key slot in a stream without the slotted flag");
+                self.slots += 1;
+                // F-316
+                if !self.slotted {
+                    return malformed("key slot in a stream without the slotted flag", offset);
                 }
-                let Some((kind, bytes)) = section.as_slot() else {
-                    return malformed("key slot");
-                };
-                if slots > MAX_SLOTS {
+                // F-318
+                if section.as_slot().is_none() {
+                    return malformed("key slot", offset);
+                }
+                // F-319
+                if self.slots > MAX_SLOTS {
                     return Err(HeaderError::Limit {
                         what: "number of key slots",
-                        value: slots as u64,
+                        value: self.slots as u64,
                         max: MAX_SLOTS as u64,
                     });
                 }
-                if kind == SLOT_KIND_AGE {
-                    let Some(age) = slot::age_slot(bytes) else {
-                        return malformed("age file in a key slot");
-                    };
-                    if let AgeSlot::Scrypt { .. } = age {
-                        scrypt += 1;
-                        if scrypt > 1 {
-                            return malformed("second scrypt stanza");
-                        }
-                    }
-                }
+            }
+            // F-314
+            kind if kind & SKIPPABLE == 0 => {
+                return Err(HeaderError::Unsupported { what: "section", value: kind.into() });
             }
             _ => {}
         }
-        offset += (SECTION_HEAD_LEN + section.body.len()) as u64;
+        Ok(())
+    }
+}
+
+/// F-320 and F-321: every slot of kind 1 is an age file, and one of them at most is for a
+/// passphrase.
+fn check_age_files(sections: &[Section], base: u64) -> Result<(), HeaderError> {
+    let mut scrypt = 0usize;
+    for (section, offset) in with_offsets(sections, base) {
+        let Some((SLOT_KIND_AGE, file)) = section.as_slot() else { continue };
+        match slot::age_slot(file) {
+            None => return malformed("age file in a key slot", offset),
+            Some(AgeSlot::Recipients) => {}
+            Some(AgeSlot::Scrypt { .. }) => scrypt += 1,
+        }
+        if scrypt > 1 {
+            return malformed("second scrypt stanza", offset);
+        }
     }
     Ok(())
+}
+
+/// The sections with their offsets in the header, where the first begins at `base`.
+fn with_offsets(sections: &[Section], base: u64) -> impl Iterator<Item = (&Section, u64)> {
+    sections.iter().scan(base, |next, section| {
+        let offset = *next;
+        *next += (SECTION_HEAD_LEN + section.body.len()) as u64;
+        Some((section, offset))
+    })
+}
+
+fn malformed<T>(what: &'static str, offset: u64) -> Result<T, HeaderError> {
+    Err(HeaderError::Malformed { what, offset })
 }

@@ -8,6 +8,8 @@ const VERSION_LINE: &[u8] = b"age-encryption.org/v1";
 const PAYLOAD_LEN: usize = 16 + 32 + 16;
 /// Base64 columns of a stanza's body.
 const COLUMNS: usize = 64;
+/// Base64 columns of the header's MAC.
+const MAC_COLUMNS: usize = 43;
 
 /// What kind of age file a slot holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +25,9 @@ pub enum AgeSlot {
 
 /// Judges the structure of a binary age v1 file that holds exactly 32 bytes.
 ///
-/// `None` where it is no such file, does not end exactly at the end of `bytes`, or has a scrypt
-/// stanza next to another stanza.
+/// `None` where it is no such file (F-320: lines, arguments and canonical base64 of the age v1
+/// header, then exactly 64 bytes), or where a scrypt stanza has another stanza beside it (F-321)
+/// or a work factor that is not one or two decimal digits without a leading zero.
 #[must_use]
 pub fn age_slot(bytes: &[u8]) -> Option<AgeSlot> {
     let mut rest = bytes;
@@ -36,23 +39,22 @@ pub fn age_slot(bytes: &[u8]) -> Option<AgeSlot> {
     loop {
         let head = line(&mut rest)?;
         if let Some(mac) = head.strip_prefix(b"--- ") {
-            if mac.len() != 43 || !mac.iter().all(|&byte| is_base64(byte)) {
+            if mac.len() != MAC_COLUMNS || !is_base64(mac) {
                 return None;
             }
             break;
         }
         let mut arguments = head.strip_prefix(b"-> ")?.split(|&byte| byte == b' ');
+        if arguments.clone().any(<[u8]>::is_empty) {
+            return None;
+        }
         stanzas += 1;
         if arguments.next()? == b"scrypt" {
-            let _salt = arguments.next()?;
-            scrypt = Some(decimal(arguments.next()?)?);
-            if arguments.next().is_some() {
-                return None;
-            }
+            scrypt = Some(decimal(arguments.next_back()?)?);
         }
         loop {
             let body = line(&mut rest)?;
-            if body.len() > COLUMNS || !body.iter().all(|&byte| is_base64(byte)) {
+            if body.len() > COLUMNS || !is_base64(body) {
                 return None;
             }
             if body.len() < COLUMNS {
@@ -78,8 +80,26 @@ fn line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     line.iter().all(|&byte| (0x20..0x7F).contains(&byte)).then_some(line)
 }
 
-fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/'
+/// Whether the text is base64 without padding whose unused low bits are zero.
+///
+/// A stanza's full lines hold whole groups of four, so its lines can be judged one by one.
+fn is_base64(text: &[u8]) -> bool {
+    let value = |byte: u8| match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let unused_bits = match text.len() % 4 {
+        0 => 0,
+        2 => 4,
+        3 => 2,
+        _ => return false,
+    };
+    let last = text.last().copied().and_then(value).unwrap_or(0);
+    text.iter().all(|&byte| value(byte).is_some()) && last.trailing_zeros() >= unused_bits
 }
 
 /// One or two decimal digits without a leading zero.

@@ -1,1 +1,28 @@
-//! Key slots of the stream_v2 format: passphrases, age recipients and identities
+#![doc = include_str!("../README.md")]
+
+mod base64;
+mod default_identity;
+mod describe;
+mod error;
+mod file;
+mod identity;
+mod open;
+mod passphrase;
+mod prompt;
+mod raw_key;
+mod recipient;
+mod seal;
+
+pub use default_identity::{
+    DefaultIdentity, GeneratedIdentity, default_identity_path, generate_identity,
+    load_or_create_default_identity, load_or_create_identity, write_identity_file,
+};
+pub use describe::{SlotContent, SlotInfo, StanzaKind, describe_slots};
+pub use error::{KeyFileError, KeyTextFault, KeysError, NoKeyFits, PassphraseError};
+pub use identity::{IDENTITY_FILE_MAX_LOG_N, Identity, parse_identities, read_identity_file};
+pub use open::{MAX_LOG_N, PassphraseSource, READER_MAX_LOG_N, SlotOpener};
+pub use passphrase::{Passphrase, read_passphrase, read_passphrase_file};
+pub use prompt::{NoPrompt, PassphrasePurpose, Prompt};
+pub use raw_key::{read_key_file, write_key_file};
+pub use recipient::{Recipient, parse_recipients, read_recipients_file};
+pub use seal::{SlotMixing, WRITER_LOG_N, check_writer_rules, seal_passphrase_slot, seal_slot};

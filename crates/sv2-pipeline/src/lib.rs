@@ -19,6 +19,8 @@ mod ordered;
 mod positional;
 mod stats;
 mod sync;
+#[cfg(test)]
+mod watchdog;
 
 pub use cancel::Cancellation;
 pub use error::PipelineError;

@@ -6,7 +6,8 @@
 //! a buffer all the way round, so no channel can be full when it is sent to, and the only waits
 //! are the source's for a buffer, a worker's for a task and the sink's for the next slot. Each of
 //! them ends: the sink drops its end of the buffer channel when it stops, the source drops the
-//! task channel when it stops, and every begun item fills its slot, be it by being dropped.
+//! task channel when it stops, every worker thread takes tasks until then, and every begun item
+//! fills its slot, be it by being dropped.
 
 mod ring;
 mod stages;
@@ -18,7 +19,7 @@ use std::panic::resume_unwind;
 use std::time::Instant;
 
 use self::ring::Ring;
-use self::stages::{Task, WorkerReport, deliver, feed, serve};
+use self::stages::{Task, WorkerReport, deliver, feed, serve, until_closed};
 use crate::cancel::Cancellation;
 use crate::error::PipelineError;
 use crate::fate::{Stop, join};
@@ -75,7 +76,7 @@ where
 {
     let ring = Ring::new(options.buffers);
     let crew = Crew { threads: options.threads, builder: |name| Builder::new().name(name) };
-    let worker = |tasks| serve(tasks, cancel, &work);
+    let worker = |tasks: &Receiver<_>| serve(tasks, cancel, &work);
     run_with(&ring, options.buffers, cancel, crew, make_buffer, source, worker, sink)
 }
 
@@ -94,7 +95,7 @@ fn run_with<'r, B, J, R, E>(
     crew: Crew<impl Fn(String) -> Builder>,
     make_buffer: impl FnMut() -> B + Send,
     source: impl FnMut(u64, B) -> Result<Fed<B, J>, E> + Send,
-    worker: impl Fn(Receiver<Task<'r, J, R, E>>) -> WorkerReport + Sync,
+    worker: impl Fn(&Receiver<Task<'r, J, R, E>>) -> WorkerReport + Sync,
     sink: impl FnMut(u64, R) -> Result<B, E>,
 ) -> Result<RunStats, PipelineError<E>>
 where
@@ -117,11 +118,8 @@ where
         for index in 0..crew.threads.get() {
             let tasks = task_receiver.clone();
             let builder = (crew.builder)(format!("sv2-worker-{index}"));
-            workers.push(builder.spawn_scoped(scope, move || worker(tasks))?);
+            workers.push(builder.spawn_scoped(scope, move || until_closed(&tasks, worker))?);
         }
-        // Only the workers hold the receiving end: when the last of them is gone, tasks that wait
-        // are dropped and count as lost.
-        drop(task_receiver);
         let builder = (crew.builder)("sv2-source".to_owned());
         let feeder = builder.spawn_scoped(scope, move || {
             feed(ring, buffers, cancel, free_receiver, task_sender, make_buffer, source)

@@ -32,35 +32,61 @@ impl DecryptSegmentWorker {
         &self.context
     }
 
-    /// Opens a whole segment as a reader of a pipe does: its header tells length and salt.
+    /// Opens a whole segment.
     ///
-    /// Where `input.sealed` is given, the segment is opened under the sealed salt, whatever its
-    /// header says of it, and its digest must be the sealed one.
+    /// Without `input.sealed` this is what a reader of a pipe does: the segment's header tells
+    /// length and salt.
+    /// With it, this is what a seekable reader does (F-805, F-811): the length of the wire bytes
+    /// tells that of the plaintext, the entry tells the salt, the 64 bytes of the header are not
+    /// looked at, and the recomputed digest must be the sealed one.
+    /// The footer is not looked at either way.
     /// The wire bytes are opened in place where nobody else holds them, otherwise in a copy.
     ///
     /// # Errors
-    /// In this order: `Length`, `Header` and `ForeignSegment` (or `HeaderChecksumMismatch`
-    /// where the header's checksum is wrong too), `Frame` for the first frame that does not
-    /// open, `DigestMismatch`.
+    /// Without an entry, in this order: `Header` and `ForeignSegment`, `Length` where the wire
+    /// bytes are not as many as the header tells, `Frame` for the first frame that does not open;
+    /// `HeaderChecksumMismatch` in the place of each where the header's checksum is wrong too.
+    /// With an entry: `Length` where no segment has as many wire bytes, `Frame`,
+    /// `DigestMismatch`.
+    /// Either way `Crypto` where the backend is not part of this build.
     pub fn decrypt(&self, input: SegmentWire) -> Result<DecryptedSegment, SegmentWorkerError> {
         let SegmentWire { index, wire, sealed } = input;
-        let mut header = self.judge_header(index, &wire)?;
-        if let Some(entry) = &sealed {
-            header.salt = entry.salt;
+        let Some(entry) = sealed else { return self.decrypt_unsealed(index, wire) };
+        let (geometry, alg) = (self.context.geometry(), self.context.digest());
+        let layout = SegmentLayout::from_wire_len(geometry, alg, wire.len());
+        let full = SegmentLayout::full(geometry, alg);
+        let layout = layout.ok_or_else(|| length(index, full.wire_len(), wire.len()))?;
+        let header = self.context.sealed_header(index, layout.plaintext_len(), entry.salt);
+        let mut buffer = into_mut(wire);
+        let digest = self.decrypt_in_place(&header, &mut buffer, Explain::Now)?;
+        if entry.digest != digest {
+            return Err(SegmentWorkerError::DigestMismatch { segment: index });
         }
+        Ok(DecryptedSegment { index, salt: entry.salt, digest, layout, buffer })
+    }
+
+    /// Opens a segment under the salt in its own header.
+    fn decrypt_unsealed(
+        &self,
+        index: SegmentIndex,
+        wire: Bytes,
+    ) -> Result<DecryptedSegment, SegmentWorkerError> {
+        let header = self.judge_header(index, &wire)?;
         let layout = self.layout(&header)?;
         if wire.len() != layout.wire_len() {
-            return Err(SegmentWorkerError::Length {
-                segment: index,
-                need: layout.wire_len() as u64,
-                have: wire.len() as u64,
+            let damaged = !checksum::holds(&wire[..SEGMENT_HEADER_LEN]);
+            return Err(if damaged {
+                SegmentWorkerError::HeaderChecksumMismatch { segment: index }
+            } else {
+                length(index, layout.wire_len(), wire.len())
             });
         }
         let mut buffer = into_mut(wire);
-        let digest = self.decrypt_in_place(&header, &mut buffer, Explain::Now)?;
-        if sealed.is_some_and(|entry| entry.digest != digest) {
-            return Err(SegmentWorkerError::DigestMismatch { segment: index });
-        }
+        let digest =
+            self.decrypt_in_place(&header, &mut buffer, Explain::Now).map_err(|error| {
+                // Frames are opened behind the header, which is still as it was read.
+                Self::explain_frame_failure(error, &buffer[..SEGMENT_HEADER_LEN])
+            })?;
         Ok(DecryptedSegment { index, salt: header.salt, digest, layout, buffer })
     }
 
@@ -108,11 +134,7 @@ impl DecryptSegmentWorker {
         let segment = header.index;
         let layout = self.layout(header)?;
         if wire.len() < layout.body_len() {
-            return Err(SegmentWorkerError::Length {
-                segment,
-                need: layout.body_len() as u64,
-                have: wire.len() as u64,
-            });
+            return Err(length(segment, layout.body_len(), wire.len()));
         }
         let cipher = self
             .context
@@ -136,7 +158,9 @@ impl DecryptSegmentWorker {
     }
 
     /// Names the failure of a frame whose segment header came from a pipe: a header whose
-    /// checksum is wrong explains it before the frame's own checksum does.
+    /// checksum is wrong explains it before the frame's own checksum does (F-906).
+    ///
+    /// `header_bytes` begins with the 64 bytes as they were read; fewer explain nothing.
     #[must_use]
     pub fn explain_frame_failure(
         error: SegmentWorkerError,
@@ -145,7 +169,9 @@ impl DecryptSegmentWorker {
         match error {
             SegmentWorkerError::Frame { segment, source, .. }
                 if !matches!(source, FrameWorkerError::Cipher { .. })
-                    && !checksum::holds(&header_bytes[..header_bytes.len().min(64)]) =>
+                    && header_bytes
+                        .get(..SEGMENT_HEADER_LEN)
+                        .is_some_and(|unit| !checksum::holds(unit)) =>
             {
                 SegmentWorkerError::HeaderChecksumMismatch { segment }
             }
@@ -160,6 +186,10 @@ impl DecryptSegmentWorker {
             have: header.plaintext_len.into(),
         })
     }
+}
+
+fn length(segment: SegmentIndex, need: usize, have: usize) -> SegmentWorkerError {
+    SegmentWorkerError::Length { segment, need: need as u64, have: have as u64 }
 }
 
 /// The same bytes, writable: without a copy where nobody else holds them.

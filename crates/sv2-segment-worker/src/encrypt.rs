@@ -6,8 +6,8 @@ use bytes::BytesMut;
 use sv2_crypto::SegmentDigest;
 use sv2_frame_worker::{EncryptFrameWorker, FrameInput};
 use sv2_framing::{
-    FRAME_CRC_LEN, FrameIndex, SEGMENT_HEADER_LEN, SEGMENT_KEYED_LEN, SegmentFooter,
-    SegmentIndex, SegmentLayout, crc, encode_footer, encode_segment_header,
+    FRAME_CRC_LEN, FrameIndex, SEGMENT_HEADER_LEN, SEGMENT_KEYED_LEN, SegmentFooter, SegmentIndex,
+    SegmentLayout, crc, encode_footer, encode_segment_header,
 };
 use sv2_headers::{DigestAlg, IndexEntry};
 
@@ -58,8 +58,8 @@ impl EncryptSegmentWorker {
     /// new key.
     ///
     /// # Errors
-    /// `Length` where `plaintext_len` is not in `1..=S` or `wire` has another length; `wire` is
-    /// then as it was.
+    /// `Length` where `plaintext_len` is not in `1..=S`, `wire` has another length, or a stream
+    /// of this geometry has no such segment (F-1003); `wire` is then as it was.
     /// `Crypto` without random bytes or backend, `Frame` where the cipher refuses; `wire` is then
     /// unspecified and must not be released.
     pub fn encrypt_in_place(
@@ -116,10 +116,12 @@ impl EncryptSegmentWorker {
         segment: SegmentIndex,
         plaintext_len: u64,
     ) -> Result<SegmentLayout, SegmentWorkerError> {
-        self.context.layout(plaintext_len).ok_or(SegmentWorkerError::Length {
-            segment,
-            need: self.context.geometry().segment_size(),
-            have: plaintext_len,
-        })
+        let geometry = self.context.geometry();
+        // F-1003: the longest plaintext is a whole number of segments, so that the last segment
+        // that a stream may have is a full one and none behind it may hold a byte.
+        let last = geometry.segment_count(geometry.max_plaintext_len()) - 1;
+        let most = if segment.0 <= last { geometry.segment_size() } else { 0 };
+        let layout = self.context.layout(plaintext_len).filter(|_| most > 0);
+        layout.ok_or(SegmentWorkerError::Length { segment, need: most, have: plaintext_len })
     }
 }

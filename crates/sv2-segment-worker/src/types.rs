@@ -33,7 +33,8 @@ pub struct SegmentWire {
     pub index: SegmentIndex,
     /// Header, frames and footer.
     pub wire: Bytes,
-    /// The segment's entry in the sealed index, where the caller has it.
+    /// The segment's entry in the sealed index, where the caller has it; its checksum is not
+    /// looked at.
     pub sealed: Option<IndexEntry>,
 }
 

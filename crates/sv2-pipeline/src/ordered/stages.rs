@@ -1,7 +1,8 @@
-//! The three stages of the ordered driver, each the whole life of its thread: [`feed`], [`serve`]
-//! and [`deliver`].
+//! The three stages of the ordered driver: [`feed`] on the source thread, [`serve`] on the workers
+//! and [`deliver`] on the caller's.
 
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use super::Fed;
@@ -74,7 +75,8 @@ pub(super) fn feed<'r, B, J, R, E>(
         });
         report.source_time += clock.lap();
         match fed {
-            // A failed send means that every worker is gone; the dropped promise tells the sink.
+            // The channel has room for every buffer and the workers hold it open. Were it not so,
+            // the dropped promise would tell the sink.
             Ok(Fed::Job(job)) => {
                 if tasks.try_send(Task { promise, job }).is_err() {
                     break;
@@ -110,9 +112,24 @@ fn acquire<B>(free: &Receiver<B>, may_make: bool) -> Option<Grant<B>> {
     }
 }
 
-/// A worker thread: does tasks until the source has stopped and none is left.
+/// A worker thread around its body: however the body ends, tasks are taken until the source has
+/// stopped. A channel keeps what was sent to it when its receivers go, so a task that no one took
+/// would leave the sink waiting for its slot; a task that is taken and dropped counts as lost.
+pub(super) fn until_closed<'r, J, R, E>(
+    tasks: &Receiver<Task<'r, J, R, E>>,
+    body: impl Fn(&Receiver<Task<'r, J, R, E>>) -> WorkerReport,
+) -> WorkerReport {
+    let report = catch_unwind(AssertUnwindSafe(|| body(tasks)));
+    while let Ok(task) = tasks.recv() {
+        // The drop of a caller's type may panic too; the first panic is the one that counts.
+        drop(catch_unwind(AssertUnwindSafe(|| drop(task))));
+    }
+    report.unwrap_or_else(|payload| resume_unwind(payload))
+}
+
+/// The body of a worker thread: does tasks until the source has stopped and none is left.
 pub(super) fn serve<J, R, E>(
-    tasks: Receiver<Task<'_, J, R, E>>,
+    tasks: &Receiver<Task<'_, J, R, E>>,
     cancel: &Cancellation,
     work: impl Fn(u64, J) -> Result<R, E>,
 ) -> WorkerReport {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::ring::{Outcome, Ring};
 use super::*;
 use crate::fate::Stop;
+use crate::watchdog::watched;
 
 const ITEMS: u64 = 6;
 
@@ -16,7 +17,7 @@ fn run_worker<'r>(
     ring: &'r Ring<u64, ()>,
     threads: usize,
     builder: impl Fn(String) -> Builder,
-    worker: impl Fn(Receiver<Task<'r, u64, u64, ()>>) -> WorkerReport + Sync,
+    worker: impl Fn(&Receiver<Task<'r, u64, u64, ()>>) -> WorkerReport + Sync,
 ) -> (Result<RunStats, PipelineError<()>>, Vec<u64>) {
     let mut delivered = Vec::new();
     let result = run_with(
@@ -45,135 +46,161 @@ fn ordinary(name: String) -> Builder {
 
 #[test]
 fn a_dropped_item_is_a_lost_worker_and_never_the_end() {
-    for threads in [1, 2, 3, 7] {
-        for lost in 0..ITEMS {
-            let ring = Ring::new(number(4));
-            let (result, delivered) = run_worker(&ring, threads, ordinary, |tasks| {
-                for task in tasks {
-                    if task.promise.item() != lost {
-                        task.promise.keep(Outcome::Done(task.job));
+    watched(|| {
+        for threads in [1, 2, 3, 7] {
+            for lost in 0..ITEMS {
+                let ring = Ring::new(number(4));
+                let (result, delivered) = run_worker(&ring, threads, ordinary, |tasks| {
+                    for task in tasks {
+                        if task.promise.item() != lost {
+                            task.promise.keep(Outcome::Done(task.job));
+                        }
                     }
-                }
-                WorkerReport::default()
-            });
-            let Err(PipelineError::WorkerLost { segment }) = result else {
-                panic!("{result:?}");
-            };
-            assert_eq!(segment, lost);
-            assert_eq!(delivered, (0..lost).collect::<Vec<_>>());
+                    WorkerReport::default()
+                });
+                let Err(PipelineError::WorkerLost { segment }) = result else {
+                    panic!("{result:?}");
+                };
+                assert_eq!(segment, lost);
+                assert_eq!(delivered, (0..lost).collect::<Vec<_>>());
+            }
         }
-    }
+    });
 }
 
 #[test]
 fn workers_that_all_leave_lose_the_items_that_wait() {
-    for threads in [1, 3] {
-        for done in 0..ITEMS {
-            let ring = Ring::new(number(4));
-            let stay = AtomicBool::new(true);
-            let (result, delivered) = run_worker(&ring, threads, ordinary, |tasks| {
-                while stay.load(Ordering::SeqCst) {
-                    let Ok(task) = tasks.recv() else { break };
-                    // The last item that is done sends every worker home after its next task.
-                    if task.promise.item() + 1 >= done {
-                        stay.store(false, Ordering::SeqCst);
+    watched(|| {
+        for threads in [1, 3] {
+            for done in 0..ITEMS {
+                let ring = Ring::new(number(4));
+                let stay = AtomicBool::new(true);
+                let (result, delivered) = run_worker(&ring, threads, ordinary, |tasks| {
+                    while stay.load(Ordering::SeqCst) {
+                        let Ok(task) = tasks.recv() else { break };
+                        // The last item that is done sends every worker home after its next task.
+                        if task.promise.item() + 1 >= done {
+                            stay.store(false, Ordering::SeqCst);
+                        }
+                        if task.promise.item() < done {
+                            task.promise.keep(Outcome::Done(task.job));
+                        }
                     }
-                    if task.promise.item() < done {
-                        task.promise.keep(Outcome::Done(task.job));
-                    }
-                }
-                WorkerReport::default()
-            });
-            let Err(PipelineError::WorkerLost { segment }) = result else {
-                panic!("{result:?}");
-            };
-            assert_eq!(segment, done);
-            assert_eq!(delivered, (0..done).collect::<Vec<_>>());
+                    WorkerReport::default()
+                });
+                let Err(PipelineError::WorkerLost { segment }) = result else {
+                    panic!("{result:?}");
+                };
+                assert_eq!(segment, done);
+                assert_eq!(delivered, (0..done).collect::<Vec<_>>());
+            }
         }
-    }
+    });
 }
 
 #[test]
 fn a_panic_outside_the_callbacks_goes_on_in_place_of_the_loss_it_caused() {
-    let ring = Ring::new(number(4));
-    let payload = catch_unwind(AssertUnwindSafe(|| {
-        run_worker(&ring, 2, ordinary, |tasks| {
-            for task in tasks {
-                if task.promise.item() == 3 {
-                    resume_unwind(Box::new("stray"));
+    watched(|| {
+        let ring = Ring::new(number(4));
+        let payload = catch_unwind(AssertUnwindSafe(|| {
+            run_worker(&ring, 2, ordinary, |tasks| {
+                for task in tasks {
+                    if task.promise.item() == 3 {
+                        resume_unwind(Box::new("stray"));
+                    }
+                    task.promise.keep(Outcome::Done(task.job));
                 }
-                task.promise.keep(Outcome::Done(task.job));
-            }
-            WorkerReport::default()
-        })
-    }))
-    .expect_err("the panic goes on");
-    assert_eq!(payload.downcast_ref(), Some(&"stray"));
+                WorkerReport::default()
+            })
+        }))
+        .expect_err("the panic goes on");
+        assert_eq!(payload.downcast_ref(), Some(&"stray"));
+    });
 }
 
 #[test]
 fn an_error_before_a_stray_panic_is_the_one_reported() {
-    let ring = Ring::new(number(4));
-    let (result, delivered) = run_worker(&ring, 1, ordinary, |tasks| {
-        for task in tasks {
-            match task.promise.item() {
-                1 => task.promise.keep(Outcome::Stopped(Stop::Failed(()))),
-                2.. => resume_unwind(Box::new("stray")),
-                _ => task.promise.keep(Outcome::Done(task.job)),
+    watched(|| {
+        let ring = Ring::new(number(4));
+        let (result, delivered) = run_worker(&ring, 1, ordinary, |tasks| {
+            for task in tasks {
+                match task.promise.item() {
+                    1 => task.promise.keep(Outcome::Stopped(Stop::Failed(()))),
+                    2.. => resume_unwind(Box::new("stray")),
+                    _ => task.promise.keep(Outcome::Done(task.job)),
+                }
             }
-        }
-        WorkerReport::default()
+            WorkerReport::default()
+        });
+        assert!(matches!(result, Err(PipelineError::Failed(()))), "{result:?}");
+        assert_eq!(delivered, [0]);
     });
-    assert!(matches!(result, Err(PipelineError::Failed(()))), "{result:?}");
-    assert_eq!(delivered, [0]);
 }
 
 #[test]
 fn a_refused_thread_is_an_error_and_the_started_ones_end() {
-    let threads = 3;
-    // The thread after the workers is the source's.
-    for refused in 0..=threads {
-        let ring = Ring::new(number(4));
-        let asked = AtomicUsize::new(0);
-        let ended = AtomicUsize::new(0);
-        let builder = |name| {
-            let index = asked.fetch_add(1, Ordering::SeqCst);
-            // No system grants a stack of half the address space.
-            let builder = ordinary(name);
-            if index == refused { builder.stack_size(usize::MAX / 2) } else { builder }
-        };
-        let (result, delivered) = run_worker(&ring, threads, builder, |tasks| {
-            assert!(tasks.recv().is_err(), "an item was begun");
-            ended.fetch_add(1, Ordering::SeqCst);
-            WorkerReport::default()
-        });
-        let Err(PipelineError::Spawn(error)) = result else {
-            panic!("{result:?}");
-        };
-        assert_ne!(error.kind(), ErrorKind::NotFound);
-        assert_eq!((ended.into_inner(), delivered.len()), (refused, 0));
-    }
+    watched(|| {
+        let threads = 3;
+        // The thread after the workers is the source's.
+        for refused in 0..=threads {
+            let ring = Ring::new(number(4));
+            let asked = AtomicUsize::new(0);
+            let ended = AtomicUsize::new(0);
+            let builder = |name| {
+                let index = asked.fetch_add(1, Ordering::SeqCst);
+                // No system grants a stack of half the address space.
+                let builder = ordinary(name);
+                if index == refused { builder.stack_size(usize::MAX / 2) } else { builder }
+            };
+            let (result, delivered) = run_worker(&ring, threads, builder, |tasks| {
+                assert!(tasks.recv().is_err(), "an item was begun");
+                ended.fetch_add(1, Ordering::SeqCst);
+                WorkerReport::default()
+            });
+            let Err(PipelineError::Spawn(error)) = result else {
+                panic!("{result:?}");
+            };
+            assert_ne!(error.kind(), ErrorKind::NotFound);
+            assert_eq!((ended.into_inner(), delivered.len()), (refused, 0));
+        }
+    });
 }
 
 #[test]
 fn a_slot_takes_the_next_round_after_it_was_emptied() {
-    let ring = Ring::<u64, ()>::new(number(3));
-    for item in 0..10 {
-        ring.promise(item).keep(Outcome::Done(item));
-        assert!(matches!(ring.wait(item), Outcome::Done(value) if value == item));
-    }
-    assert!(!ring.horizon.is_before(u64::MAX - 1));
+    watched(|| {
+        let ring = Ring::<u64, ()>::new(number(3));
+        for item in 0..10 {
+            ring.promise(item).keep(Outcome::Done(item));
+            assert!(matches!(ring.wait(item), Outcome::Done(value) if value == item));
+        }
+        assert!(!ring.horizon.is_before(u64::MAX - 1));
+    });
 }
 
 #[test]
 fn a_promise_is_moot_only_behind_a_stop() {
-    let ring = Ring::<u64, ()>::new(number(8));
-    let promises: Vec<_> = (0..5).map(|item| ring.promise(item)).collect();
-    drop(ring.promise(6));
-    assert!(promises.iter().all(|promise| !promise.is_moot()));
-    ring.horizon.lower(2);
-    ring.horizon.lower(4);
-    let moot: Vec<u64> = promises.iter().filter(|p| p.is_moot()).map(|p| p.item()).collect();
-    assert_eq!(moot, [3, 4]);
-    assert!(matches!(ring.wait(6), Outcome::Stopped(Stop::Lost)));
+    watched(|| {
+        let ring = Ring::<u64, ()>::new(number(8));
+        let promises: Vec<_> = (0..5).map(|item| ring.promise(item)).collect();
+        drop(ring.promise(6));
+        assert!(promises.iter().all(|promise| !promise.is_moot()));
+        ring.horizon.lower(2);
+        ring.horizon.lower(4);
+        let moot: Vec<u64> = promises.iter().filter(|p| p.is_moot()).map(|p| p.item()).collect();
+        assert_eq!(moot, [3, 4]);
+        assert!(matches!(ring.wait(6), Outcome::Stopped(Stop::Lost)));
+    });
+}
+
+#[test]
+fn a_source_that_sees_the_token_says_so_to_a_sink_that_waits() {
+    let ring = Ring::<(), ()>::new(number(2));
+    let cancel = Cancellation::new();
+    cancel.cancel();
+    let (_free, free) = bounded::<()>(2);
+    let (tasks, _waiting) = bounded::<Task<'_, (), (), ()>>(2);
+    let report = feed(&ring, number(2), &cancel, free, tasks, || (), |_, ()| Ok(Fed::Job(())));
+    assert_eq!(report.buffers_made, 0);
+    assert!(matches!(ring.wait(0), Outcome::Stopped(Stop::Cancelled)));
 }

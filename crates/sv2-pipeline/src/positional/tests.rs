@@ -6,6 +6,7 @@ use std::sync::Barrier;
 use std::sync::atomic::AtomicUsize;
 
 use super::*;
+use crate::watchdog::watched;
 
 const COUNT: u64 = 8;
 
@@ -29,15 +30,18 @@ fn lose(counter: &Counter, lost: u64) -> WorkerReport<u64, ()> {
 
 #[test]
 fn a_missing_result_is_a_lost_worker() {
-    for threads in [1, 2, 3] {
-        for lost in 0..COUNT {
-            let result = run_with(options(threads), COUNT, ordinary, |counter| lose(counter, lost));
-            let Err(PipelineError::WorkerLost { segment }) = result else {
-                panic!("{result:?}");
-            };
-            assert_eq!(segment, lost);
+    watched(|| {
+        for threads in [1, 2, 3] {
+            for lost in 0..COUNT {
+                let result =
+                    run_with(options(threads), COUNT, ordinary, |counter| lose(counter, lost));
+                let Err(PipelineError::WorkerLost { segment }) = result else {
+                    panic!("{result:?}");
+                };
+                assert_eq!(segment, lost);
+            }
         }
-    }
+    });
 }
 
 #[test]
@@ -49,40 +53,60 @@ fn a_result_given_twice_is_not_taken_for_two() {
 
 #[test]
 fn a_panic_outside_the_callbacks_goes_on() {
-    // Both workers hold an item at once, so the started one cannot miss its turn.
-    let meeting = Barrier::new(2);
-    let caller = std::thread::current().id();
-    let payload = catch_unwind(AssertUnwindSafe(|| {
-        run_with::<u64, ()>(options(2), 2, ordinary, |counter| {
-            meeting.wait();
-            if std::thread::current().id() != caller {
-                resume_unwind(Box::new("stray"));
-            }
-            lose(counter, COUNT)
-        })
-    }))
-    .expect_err("the panic goes on");
-    assert_eq!(payload.downcast_ref(), Some(&"stray"));
+    watched(|| {
+        // Both workers hold an item at once, so the started one cannot miss its turn.
+        let meeting = Barrier::new(2);
+        let caller = std::thread::current().id();
+        let payload = catch_unwind(AssertUnwindSafe(|| {
+            run_with::<u64, ()>(options(2), 2, ordinary, |counter| {
+                meeting.wait();
+                if std::thread::current().id() != caller {
+                    resume_unwind(Box::new("stray"));
+                }
+                lose(counter, COUNT)
+            })
+        }))
+        .expect_err("the panic goes on");
+        assert_eq!(payload.downcast_ref(), Some(&"stray"));
+    });
 }
 
 #[test]
 fn a_refused_thread_is_an_error_and_the_started_ones_end() {
-    for refused in 0..3 {
-        let asked = AtomicUsize::new(0);
-        let ended = AtomicUsize::new(0);
-        let builder = |name| {
-            let index = asked.fetch_add(1, Ordering::SeqCst);
-            // No system grants a stack of half the address space.
-            let builder = ordinary(name);
-            if index == refused { builder.stack_size(usize::MAX / 2) } else { builder }
-        };
-        // Endless but for the refusal.
-        let result = run_with(options(4), u64::MAX / 2, builder, |counter| {
-            let report = take_items(counter, &Cancellation::new(), || (), |(), _| Ok::<_, ()>(()));
-            ended.fetch_add(1, Ordering::SeqCst);
-            report
-        });
-        assert!(matches!(result, Err(PipelineError::Spawn(_))));
-        assert_eq!(ended.into_inner(), refused);
-    }
+    watched(|| {
+        for refused in 0..3 {
+            let asked = AtomicUsize::new(0);
+            let ended = AtomicUsize::new(0);
+            let builder = |name| {
+                let index = asked.fetch_add(1, Ordering::SeqCst);
+                // No system grants a stack of half the address space.
+                let builder = ordinary(name);
+                if index == refused { builder.stack_size(usize::MAX / 2) } else { builder }
+            };
+            // Endless but for the refusal.
+            let result = run_with(options(4), u64::MAX / 2, builder, |counter| {
+                let report =
+                    take_items(counter, &Cancellation::new(), || (), |(), _| Ok::<_, ()>(()));
+                ended.fetch_add(1, Ordering::SeqCst);
+                report
+            });
+            assert!(matches!(result, Err(PipelineError::Spawn(_))));
+            assert_eq!(ended.into_inner(), refused);
+        }
+    });
+}
+
+#[test]
+fn a_failure_withdraws_the_numbers_behind_it_and_none_before() {
+    let counter = Counter::new(COUNT);
+    let fail_at_3 = |(): &mut (), item| if item == 3 { Err(()) } else { Ok(item) };
+    let report = take_items(&counter, &Cancellation::new(), || (), fail_at_3);
+    assert_eq!(report.results, [(0, 0), (1, 1), (2, 2)]);
+    assert!(matches!(report.stop, Some((3, Stop::Failed(())))));
+    assert!(!counter.horizon.is_before(3) && counter.horizon.is_before(4));
+    assert_eq!(counter.take(), None);
+
+    let counter = Counter::new(COUNT);
+    counter.horizon.lower(1);
+    assert_eq!([counter.take(), counter.take(), counter.take()], [Some(0), Some(1), None]);
 }

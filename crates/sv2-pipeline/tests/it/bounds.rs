@@ -6,7 +6,8 @@ use std::sync::mpsc::sync_channel;
 use crossbeam_channel::bounded;
 use sv2_pipeline::{Cancellation, Fed, run_ordered};
 
-use crate::support::{THREADS, options, watched};
+use crate::support::{THREADS, options};
+use crate::watchdog::watched;
 
 #[test]
 fn all_allowed_buffers_and_no_more_are_in_use_while_the_sink_is_busy() {

@@ -6,7 +6,8 @@ use std::thread;
 
 use sv2_pipeline::{Cancellation, Fed, PipelineError, run_inline, run_ordered};
 
-use crate::support::{End, Event, Outcome, Stage, THREADS, event, options, run_events, watched};
+use crate::support::{End, Event, Outcome, Stage, THREADS, event, options, run_events};
+use crate::watchdog::watched;
 
 #[test]
 fn a_token_cancelled_before_the_run_starts_no_item() {

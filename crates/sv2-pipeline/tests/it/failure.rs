@@ -1,13 +1,15 @@
 //! The first error in stream order wins, with every item before it delivered and none after.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use sv2_pipeline::{Cancellation, Fed, PipelineError, run_ordered};
 
 use crate::support::{
-    End, Event, Here, Outcome, STAGES, Stage, THREADS, event, model, options, run_events, watched,
+    End, Event, Here, Outcome, STAGES, Stage, THREADS, event, model, options, run_events,
 };
+use crate::watchdog::watched;
 
 #[test]
 fn an_error_at_any_item_and_stage_is_reported_after_the_items_before_it() {
@@ -148,12 +150,12 @@ fn a_sink_error_frees_a_source_that_waits_for_a_buffer() {
 }
 
 #[test]
-fn a_sink_error_waits_for_workers_that_are_busy() {
+fn a_sink_error_waits_for_a_worker_that_is_busy() {
     watched(|| {
+        let (busy, is_busy) = sync_channel(1);
         let (failing, is_failing) = sync_channel(1);
         let is_failing = Mutex::new(is_failing);
-        let mut busy_worker_ended = false;
-        let ended = Mutex::new(&mut busy_worker_ended);
+        let ended = AtomicBool::new(false);
         let result: Result<_, PipelineError<&str>> = run_ordered(
             options(2, 4),
             &Cancellation::new(),
@@ -161,22 +163,21 @@ fn a_sink_error_waits_for_workers_that_are_busy() {
             |item, ()| Ok(if item < 2 { Fed::Job(()) } else { Fed::End(()) }),
             |item, ()| {
                 if item == 1 {
+                    busy.send(()).expect("the sink waits");
                     let wait = is_failing.lock().expect("no panic holds the lock");
                     wait.recv().expect("the sink fails");
-                    **ended.lock().expect("no panic holds the lock") = true;
+                    ended.store(true, Ordering::SeqCst);
                 }
                 Ok(())
             },
-            // The sink fails only when item 1 is being worked on or is never begun; the message
-            // waits in its channel either way.
             |_, ()| {
-                failing.send(()).expect("the receiver outlives the run");
+                is_busy.recv().expect("item 1 is worked on");
+                failing.send(()).expect("item 1 waits");
                 Err("disk full")
             },
         );
         assert!(matches!(result, Err(PipelineError::Failed("disk full"))), "{result:?}");
-        let left = is_failing.into_inner().expect("no panic holds the lock").try_recv().is_ok();
-        assert_ne!(busy_worker_ended, left, "item 1 was either finished or never begun");
+        assert!(ended.into_inner(), "the run left a busy worker behind");
     });
 }
 

@@ -3,7 +3,8 @@
 use proptest::collection::btree_map;
 use proptest::prelude::*;
 
-use crate::support::{Event, Events, Stage, event, model, options, run_events, watched};
+use crate::support::{Event, Events, Stage, event, model, options, run_events};
+use crate::watchdog::watched;
 
 fn failures(items: u64) -> impl Strategy<Value = Events> {
     let stage = prop_oneof![Just(Stage::Source), Just(Stage::Work), Just(Stage::Sink)];

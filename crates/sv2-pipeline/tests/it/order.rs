@@ -5,7 +5,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use sv2_pipeline::{Cancellation, Fed, PipelineOptions, RunStats, run_ordered};
 
-use crate::support::{End, Events, Outcome, THREADS, options, run_events, watched};
+use crate::support::{End, Events, Outcome, THREADS, options, run_events};
+use crate::watchdog::watched;
 
 #[test]
 fn every_thread_count_and_the_inline_driver_give_the_same_result() {

@@ -7,8 +7,9 @@ use sv2_pipeline::{Cancellation, Fed, run_ordered};
 
 use crate::support::{
     Census, End, Event, Here, Outcome, Roll, STAGES, Stage, THREADS, event, options, raise,
-    run_events, watched,
+    run_events,
 };
+use crate::watchdog::watched;
 
 #[test]
 fn a_panic_at_any_item_and_stage_goes_on_after_the_items_before_it() {

@@ -11,7 +11,8 @@ use proptest::collection::btree_map;
 use proptest::prelude::*;
 use sv2_pipeline::{Cancellation, PipelineError, run_positional};
 
-use crate::support::{Census, Event, Here, Roll, Stage, THREADS, options, raise, watched};
+use crate::support::{Census, Event, Here, Roll, Stage, THREADS, options, raise};
+use crate::watchdog::watched;
 
 #[test]
 fn results_come_in_item_order_whatever_the_threads() {

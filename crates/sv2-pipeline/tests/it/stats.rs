@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use sv2_pipeline::{Cancellation, Fed, RunStats, run_inline, run_ordered, run_positional};
 
-use crate::support::{options, watched};
+use crate::support::options;
+use crate::watchdog::watched;
 
 /// Time that a callback measured itself, which the driver must have measured too.
 #[derive(Default)]

@@ -1,14 +1,13 @@
-//! A watchdog, a roll of live threads, counted values, and one small job that every driver runs.
+//! A roll of live threads, counted values, and one small job that every driver runs.
 
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
 
 use sv2_pipeline::{
     Cancellation, Fed, PipelineError, PipelineOptions, RunStats, run_inline, run_ordered,
@@ -16,17 +15,6 @@ use sv2_pipeline::{
 
 /// The thread counts that every forced order is tried with.
 pub(crate) const THREADS: [usize; 4] = [1, 2, 3, 7];
-
-/// Runs `body` on a thread of its own and fails if it has not ended after a minute.
-pub(crate) fn watched<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
-    let (sender, receiver) = mpsc::channel();
-    let thread = thread::spawn(move || {
-        let _ = sender.send(catch_unwind(AssertUnwindSafe(body)));
-    });
-    let outcome = receiver.recv_timeout(Duration::from_secs(60)).expect("the run hangs");
-    thread.join().expect("the body's panics are caught");
-    outcome.unwrap_or_else(|payload| resume_unwind(payload))
-}
 
 pub(crate) fn options(threads: usize, buffers: usize) -> PipelineOptions {
     PipelineOptions {

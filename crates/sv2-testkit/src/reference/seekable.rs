@@ -106,8 +106,7 @@ impl<'a> Opened<'a> {
         let page_len = 1024 * self.header.layout.entry_len();
         let number = index / 1024;
         let start = self.header.layout.index_offset(self.trailer.plaintext_len) + number * page_len;
-        let pages = self.index().chunks(page_len as usize);
-        match pages.skip(number as usize).next() {
+        match self.index().chunks(page_len as usize).nth(number as usize) {
             Some(page) => check_page(self.page_table(), number as usize, page, start),
             None => Ok(()),
         }

@@ -1,6 +1,7 @@
 //! The scrub without the key.
 
-use sv2_testkit::mutate::{find, flip, flips, overwrite, regions};
+use sv2_testkit::mutate::{find, flip, flips, overwrite, regions, segment_range};
+use sv2_testkit::reference::forge::refresh_crc;
 use sv2_testkit::reference::{Damage, Params, Unit, scrub};
 
 use crate::stream;
@@ -39,6 +40,19 @@ fn damage_is_pinned_to_the_frame() {
     let expected =
         [of_segment(Unit::Frame, Some(1), frame), of_segment(Unit::Footer, None, footer)];
     assert_eq!(scrub(&flip(&wire, frame + 50, 1)), expected);
+}
+
+#[test]
+fn a_digest_that_is_wrong_in_footer_and_index_alike_is_found() {
+    let wire = stream(&Params::tiny(1, 1, 1), LEN);
+    let regions = regions(&wire);
+    let footer = find(&regions, "footer.digest", Some(0), None).start;
+    let entry = find(&regions, "index.digest", Some(0), None).start;
+    let mut changed = flip(&wire, footer, 1);
+    refresh_crc(&mut changed[segment_range(&regions, 0)]);
+    changed.copy_within(footer..footer + 40, entry);
+    let units: Vec<Unit> = scrub(&changed).iter().map(|damage| damage.unit).collect();
+    assert_eq!(units, [Unit::Footer, Unit::Index]);
 }
 
 #[test]

@@ -1,0 +1,218 @@
+//! Decrypting a whole stream (format.md section 8).
+
+mod pipe;
+mod seekable;
+
+use std::time::Instant;
+
+use sv2_framing::StreamLayout;
+use sv2_segment_worker::{DecryptSegmentWorker, SegmentCryptoContext};
+
+use crate::header::KeyedHeader;
+use crate::io::{Durability, Input, Output, PositionedOutput, SequentialOutput};
+use crate::key::KeyRing;
+use crate::report::StageTimes;
+use crate::tail::SealedStream;
+use crate::{
+    DecryptOptions, Driver, ErrorKind, InputSource, KeySource, OutputSink, RandomSource,
+    StreamError, StreamKey, StreamReport, Tail, fastest_backend,
+};
+
+pub(crate) use pipe::{Next, Opened, PipeSource, read_header};
+
+/// Decrypts the stream `input` to `output` under its key.
+///
+/// An input that can seek is opened from its seal, and nothing is released before the seal, the
+/// lengths and the index hold; on a pipe whole segments are released as they open, and an error
+/// at the end says that what was released is not one sealed version.
+///
+/// # Errors
+/// Those of section 9 of the format, in its order; `Read`, `Write`, `OutputExists`, `Cancelled`,
+/// `Spawn`, `WorkerLost`.
+/// A named output does not appear then; any other holds authenticated plaintext of an
+/// unspecified part of the stream.
+///
+/// # Panics
+/// A panic of an observer, a reader or a writer goes on on this thread once all threads of the
+/// call have ended.
+pub fn decrypt_stream_v2(
+    input: InputSource<'_>,
+    output: OutputSink<'_>,
+    key: &StreamKey,
+    options: &DecryptOptions,
+) -> Result<StreamReport, StreamError> {
+    decrypt_stream_with(input, output, &KeySource::Key(key), options)
+}
+
+/// As [`decrypt_stream_v2`], with a key that may come out of the stream's own key slots.
+///
+/// # Errors
+/// As [`decrypt_stream_v2`], and `NoKeyFits` where no slot opens.
+pub fn decrypt_stream_with(
+    input: InputSource<'_>,
+    output: OutputSink<'_>,
+    keys: &KeySource<'_>,
+    options: &DecryptOptions,
+) -> Result<StreamReport, StreamError> {
+    let begun = Instant::now();
+    let mut ring = KeyRing::new(keys);
+    let done = match input.open()? {
+        Input::Positioned(source) => {
+            match SealedStream::open(&source, &mut ring, &options.context) {
+                Ok(stream) => {
+                    let job = DecryptJob::new(&stream.keyed, options)?;
+                    options.check_fingerprint(stream.fingerprint())?;
+                    let index = stream.read_index(&source)?;
+                    let opened = output.open(Durability::Plaintext)?;
+                    job.to_output(opened, source.len(), |job, output| match output {
+                        Target::Positioned(output) => {
+                            job.positional(&source, &stream, &index, output)
+                        }
+                        Target::Sequential(output) => {
+                            job.ordered(&source, &stream, &index, output)
+                        }
+                    })?
+                }
+                // Whoever takes a stream without its tail reads it from the front.
+                Err(error) if options.tail == Tail::MayBeMissing && about_content(&error) => {
+                    let input = Input::Positioned(source).into_sequential();
+                    pipe::decrypt(input, output, &mut ring, options)?
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Input::Sequential(input) => pipe::decrypt(input, output, &mut ring, options)?,
+    };
+    Ok(done.report(begun))
+}
+
+/// Whether an error is about the bytes of the stream, rather than about the world.
+fn about_content(error: &StreamError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Malformed | ErrorKind::Unauthentic | ErrorKind::Damaged | ErrorKind::Unsealed
+    )
+}
+
+impl DecryptOptions {
+    /// Refuses a stream that is not the pinned one.
+    fn check_fingerprint(&self, found: [u8; 32]) -> Result<(), StreamError> {
+        match self.expected_fingerprint {
+            Some(expected) if expected != found => Err(StreamError::WrongFingerprint),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What all drivers of one decrypt share.
+pub(crate) struct DecryptJob {
+    worker: DecryptSegmentWorker,
+    layout: StreamLayout,
+    options: DecryptOptions,
+}
+
+/// Where the plaintext goes, as a driver sees it.
+enum Target<'t, 'w> {
+    Positioned(PositionedOutput<'t>),
+    Sequential(&'t mut SequentialOutput<'w>),
+}
+
+impl DecryptJob {
+    pub(crate) fn new(keyed: &KeyedHeader, options: &DecryptOptions) -> Result<Self, StreamError> {
+        let segment_size = keyed.header.geometry.segment_size();
+        if segment_size > options.max_segment_size {
+            return Err(StreamError::Limit {
+                what: "segment size",
+                value: segment_size,
+                max: options.max_segment_size,
+            });
+        }
+        let backend = options.run.backend.unwrap_or_else(|| fastest_backend(keyed.header.suite));
+        let key = keyed.segments_key();
+        let context =
+            SegmentCryptoContext::new(&keyed.header, key, backend, RandomSource::System);
+        Ok(Self {
+            worker: DecryptSegmentWorker::new(context),
+            layout: keyed.layout(),
+            options: options.clone(),
+        })
+    }
+
+    /// Runs a driver on an output and finishes the output when it succeeded.
+    fn to_output(
+        &self,
+        output: Output<'_>,
+        stream_len: u64,
+        drive: impl FnOnce(&Self, Target<'_, '_>) -> Result<Done, StreamError>,
+    ) -> Result<Done, StreamError> {
+        let positional = match self.options.run.driver {
+            Some(driver) => driver == Driver::Positional,
+            None => stream_len > self.layout.full_segment_len(),
+        };
+        match output {
+            Output::Sequential(mut output) => {
+                let done = drive(self, Target::Sequential(&mut output))?;
+                output.flush()?;
+                Ok(done)
+            }
+            Output::File { file, base, end } => {
+                let done = if positional {
+                    drive(self, Target::Positioned(PositionedOutput::File { file: &file, base }))?
+                } else {
+                    let mut output = SequentialOutput::new(Box::new(&file));
+                    drive(self, Target::Sequential(&mut output))?
+                };
+                end.finish(file, base + done.plaintext_len)?;
+                Ok(done)
+            }
+            Output::Memory(bytes) => {
+                let mut plaintext = Vec::new();
+                let done = {
+                    let mut output = SequentialOutput::new(Box::new(&mut plaintext));
+                    drive(self, Target::Sequential(&mut output))?
+                };
+                *bytes = plaintext;
+                Ok(done)
+            }
+        }
+    }
+
+    fn backend(&self) -> sv2_crypto::Backend {
+        self.worker.context().backend()
+    }
+}
+
+/// What a driver did.
+pub(crate) struct Done {
+    stream_len: u64,
+    plaintext_len: u64,
+    segments: u64,
+    frames: u64,
+    stages: StageTimes,
+    threads: usize,
+    driver: Driver,
+    backend: sv2_crypto::Backend,
+    revision: u64,
+    /// Fingerprint and generation, where the stream is sealed.
+    seal: Option<([u8; 32], u64)>,
+}
+
+impl Done {
+    fn report(self, begun: Instant) -> StreamReport {
+        StreamReport {
+            bytes_in: self.stream_len,
+            bytes_out: self.plaintext_len,
+            segments: self.segments,
+            frames: self.frames,
+            wall: begun.elapsed(),
+            stages: self.stages,
+            threads: self.threads,
+            driver: self.driver,
+            backend: self.backend,
+            sealed: self.seal.is_some(),
+            fingerprint: self.seal.map(|(fingerprint, _)| fingerprint),
+            revision: self.revision,
+            generation: self.seal.map_or(0, |(_, generation)| generation),
+        }
+    }
+}

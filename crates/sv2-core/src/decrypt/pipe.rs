@@ -1,0 +1,350 @@
+//! Reading a stream once, from front to back, in constant memory (format.md section 8.3).
+
+use sv2_framing::{
+    FrameIndex, SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader, SegmentIndex, SegmentLayout, footer_len,
+};
+use sv2_headers::{HEADER_MAGIC, HEADER_PREFIX_LEN, MAX_SEGMENTS, TRAILER_LEN, Trailer};
+use sv2_pipeline::{Fed, run_inline, run_ordered};
+use sv2_segment_worker::{DecryptSegmentWorker, Explain, SegmentWorkerError};
+
+use crate::decrypt::{DecryptJob, Done, Target, about_content};
+use crate::encrypt::pipeline_options;
+use crate::error::pipeline_error;
+use crate::header::{HeaderStart, KeyedHeader, explain};
+use crate::io::{Durability, OutputSink, SequentialInput, SequentialOutput};
+use crate::key::KeyRing;
+use crate::report::StageTimes;
+use crate::tail::{PipeIndex, fingerprint_of, judge_revision, judge_trailer};
+use crate::{DecryptOptions, Driver, StreamError, Tail, Unit};
+
+/// The most that is allocated ahead of bytes that have arrived.
+const STEP: usize = 8 << 20;
+
+/// Decrypts a stream from a pipe.
+pub(super) fn decrypt(
+    mut input: SequentialInput<'_>,
+    output: OutputSink<'_>,
+    ring: &mut KeyRing<'_>,
+    options: &DecryptOptions,
+) -> Result<Done, StreamError> {
+    let keyed = read_header(&mut input, ring, &options.context)?;
+    let job = DecryptJob::new(&keyed, options)?;
+    let source = PipeSource::new(input, &job);
+    let output = output.open(Durability::Plaintext)?;
+    // A pipe has no offsets to compute: the driver is ordered or inline.
+    job.to_output(output, 0, |job, target| match target {
+        Target::Sequential(output) => job.pipe(&keyed, source, output),
+        Target::Positioned(_) => Err(StreamError::Usage("a pipe has no positional driver")),
+    })
+}
+
+/// Reads and judges the front header (F-812 to F-814).
+pub(crate) fn read_header(
+    input: &mut SequentialInput<'_>,
+    ring: &mut KeyRing<'_>,
+    context: &[u8],
+) -> Result<KeyedHeader, StreamError> {
+    let cut = StreamError::Unsealed { segments: 0 };
+    let mut bytes = vec![0; HEADER_PREFIX_LEN];
+    let prefix_len = input.read_up_to(&mut bytes)?;
+    match HeaderStart::of(&bytes[..prefix_len]) {
+        HeaderStart::NoMagic => Err(StreamError::NotAStream),
+        HeaderStart::Cut => Err(cut),
+        HeaderStart::ImpossibleLen => {
+            Err(StreamError::ChecksumMismatch { unit: Unit::Header, offset: 0 })
+        }
+        HeaderStart::Len(len) => {
+            bytes.resize(len, 0);
+            let rest = &mut bytes[HEADER_PREFIX_LEN..];
+            if input.read_up_to(rest)? < rest.len() {
+                return Err(cut);
+            }
+            KeyedHeader::open(bytes, ring, context, Unit::Header, 0)
+        }
+    }
+}
+
+/// A segment as it came from the pipe.
+pub(crate) struct Received {
+    pub(crate) header: SegmentHeader,
+    pub(crate) layout: SegmentLayout,
+    pub(crate) wire: Vec<u8>,
+}
+
+/// A segment that was opened.
+pub(crate) struct Opened {
+    pub(crate) header: SegmentHeader,
+    pub(crate) layout: SegmentLayout,
+    pub(crate) wire: Vec<u8>,
+    pub(crate) digest: [u8; 32],
+}
+
+impl Opened {
+    /// Copies plaintext from `offset` in the segment on, up to the end of its frame or of `out`,
+    /// and returns the number of bytes.
+    pub(crate) fn copy_plaintext(&self, offset: usize, out: &mut [u8]) -> usize {
+        let frame_size = self.layout.frame_size() as usize;
+        let frame = FrameIndex((offset / frame_size) as u16);
+        let slot = self.layout.plaintext_slot(frame);
+        let plaintext = &self.wire[slot.start + offset % frame_size..slot.end];
+        let count = plaintext.len().min(out.len());
+        out[..count].copy_from_slice(&plaintext[..count]);
+        count
+    }
+}
+
+/// What stands where a segment may begin.
+pub(crate) enum Next {
+    /// A segment.
+    Segment(Received),
+    /// The tail; the buffer comes back.
+    Tail(Vec<u8>),
+}
+
+/// The segments of a stream on a pipe, one after the other, and then its tail.
+pub(crate) struct PipeSource<'a> {
+    input: SequentialInput<'a>,
+    worker: DecryptSegmentWorker,
+    layout: sv2_framing::StreamLayout,
+    next: u64,
+    plaintext_len: u64,
+    ended_short: bool,
+}
+
+impl<'a> PipeSource<'a> {
+    pub(crate) fn new(input: SequentialInput<'a>, job: &DecryptJob) -> Self {
+        Self {
+            input,
+            worker: job.worker.clone(),
+            layout: job.layout,
+            next: 0,
+            plaintext_len: 0,
+            ended_short: false,
+        }
+    }
+
+    fn unsealed(&self) -> StreamError {
+        StreamError::Unsealed { segments: self.next }
+    }
+
+    /// Reads the next segment into `wire`, which grows as bytes arrive.
+    pub(crate) fn read(&mut self, mut wire: Vec<u8>) -> Result<Next, StreamError> {
+        let offset = self.input.offset();
+        if wire.len() < SEGMENT_HEADER_LEN {
+            wire.resize(SEGMENT_HEADER_LEN, 0);
+        }
+        let start = &mut wire[..SEGMENT_HEADER_LEN];
+        if self.input.read_up_to(start)? < SEGMENT_HEADER_LEN {
+            return Err(self.unsealed());
+        }
+        if start[..4] == HEADER_MAGIC[..4] {
+            return Ok(Next::Tail(wire));
+        }
+        let unit = Unit::Segment { segment: self.next };
+        let judged = self.judge(start);
+        let header = judged.map_err(|error| explain(error, start, unit, offset))?;
+        let layout = SegmentLayout::new(
+            self.layout.geometry,
+            self.layout.digest,
+            header.plaintext_len.into(),
+        )
+        .ok_or(StreamError::Malformed { unit, what: "plaintext_len", offset })?;
+
+        let mut filled = SEGMENT_HEADER_LEN;
+        while filled < layout.body_len() {
+            let end = layout.body_len().min(filled + STEP);
+            if wire.len() < end {
+                wire.resize(end, 0);
+            }
+            let part = &mut wire[filled..end];
+            if self.input.read_up_to(part)? < part.len() {
+                return Err(self.unsealed());
+            }
+            filled = end;
+        }
+        // The footer decides nothing; one that is cut off shows at the next read (F-817).
+        let mut footer = [0; 40];
+        self.input.read_up_to(&mut footer[..footer_len(self.layout.digest)])?;
+        self.next += 1;
+        self.plaintext_len += u64::from(header.plaintext_len);
+        self.ended_short = u64::from(header.plaintext_len) < self.layout.geometry.segment_size();
+        Ok(Next::Segment(Received { header, layout, wire }))
+    }
+
+    /// Judges the 64 bytes of a segment header (section 5, in its order).
+    fn judge(&self, bytes: &[u8]) -> Result<SegmentHeader, StreamError> {
+        let segment = self.next;
+        let unit = Unit::Segment { segment };
+        let offset = self.layout.segment_offset(SegmentIndex(segment));
+        if bytes[..4] == SEGMENT_MAGIC && segment >= MAX_SEGMENTS {
+            let what = "number of segments";
+            return Err(StreamError::Limit { what, value: segment + 1, max: MAX_SEGMENTS });
+        }
+        let judged = self.worker.judge_header(SegmentIndex(segment), bytes);
+        let well_formed =
+            matches!(judged, Ok(_) | Err(SegmentWorkerError::ForeignSegment { .. }));
+        if self.ended_short && well_formed {
+            return Err(StreamError::Malformed { unit, what: "segment after a short one", offset });
+        }
+        let header = judged.map_err(|error| StreamError::from_segment(&error, &self.layout))?;
+        let (value, max) = (
+            self.plaintext_len + u64::from(header.plaintext_len),
+            self.layout.geometry.max_plaintext_len(),
+        );
+        if value > max {
+            return Err(StreamError::Limit { what: "plaintext length", value, max });
+        }
+        Ok(header)
+    }
+
+    /// Reads and judges the tail, of which the first 64 bytes were read (F-818 to F-821).
+    pub(crate) fn read_tail(
+        mut self,
+        keyed: &KeyedHeader,
+        index: PipeIndex,
+    ) -> Result<Sealed, StreamError> {
+        let unsealed = || StreamError::Unsealed { segments: index.segments() };
+        let mut rest_of_copy = vec![0; keyed.bytes.len() - SEGMENT_HEADER_LEN];
+        let segments = index.segments();
+        read_all(&mut self.input, &mut rest_of_copy, unsealed())?;
+        let index_offset = self.input.offset();
+        let input = &mut self.input;
+        let check = index
+            .read_index(|buffer| read_all(input, buffer, StreamError::Unsealed { segments }))?;
+        let offset = self.input.offset();
+        let mut bytes = [0; TRAILER_LEN];
+        read_all(&mut self.input, &mut bytes, StreamError::Unsealed { segments })?;
+
+        let judged = |error| explain(error, &bytes, Unit::Trailer, offset);
+        let from_header = |error| judged(StreamError::from_header(error, Unit::Trailer, offset));
+        let trailer = Trailer::decode(&bytes).map_err(from_header)?;
+        judge_trailer(&trailer, &bytes, keyed, offset)?;
+        judge_revision(&trailer, keyed, Unit::Header, 0)?;
+        trailer.check_counts(self.layout.geometry).map_err(from_header)?;
+        if trailer.segments != segments || trailer.plaintext_len != self.plaintext_len {
+            let what = "number of segments or plaintext length";
+            return Err(judged(StreamError::Malformed { unit: Unit::Trailer, what, offset }));
+        }
+        if !check.holds(&trailer.index_root) {
+            let unit = Unit::Index;
+            return Err(StreamError::AuthenticationFailed { unit, offset: index_offset });
+        }
+        let offset = self.input.offset();
+        if self.input.read_up_to(&mut [0; 1])? != 0 {
+            return Err(StreamError::TrailingData { offset });
+        }
+        Ok(Sealed { trailer, stream_len: offset })
+    }
+}
+
+/// A stream on a pipe that was read to its sealed end.
+pub(crate) struct Sealed {
+    pub(crate) trailer: Trailer,
+    pub(crate) stream_len: u64,
+}
+
+fn read_all(
+    input: &mut SequentialInput<'_>,
+    buffer: &mut [u8],
+    short: StreamError,
+) -> Result<(), StreamError> {
+    if input.read_up_to(buffer)? < buffer.len() { Err(short) } else { Ok(()) }
+}
+
+impl DecryptJob {
+    /// Opens a segment in its buffer.
+    pub(crate) fn open(&self, received: Received) -> Result<Opened, StreamError> {
+        let Received { header, layout, mut wire } = received;
+        let digest = self
+            .worker
+            .decrypt_in_place(&header, &mut wire, Explain::Now)
+            .map_err(|error| {
+                let start = &wire[..SEGMENT_HEADER_LEN];
+                DecryptSegmentWorker::explain_frame_failure(error, start)
+            })
+            .map_err(|error| StreamError::from_segment(&error, &self.layout))?;
+        Ok(Opened { header, layout, wire, digest })
+    }
+
+    fn pipe(
+        &self,
+        keyed: &KeyedHeader,
+        mut source: PipeSource<'_>,
+        output: &mut SequentialOutput<'_>,
+    ) -> Result<Done, StreamError> {
+        let run = &self.options.run;
+        let mut index = PipeIndex::new(self.layout.digest);
+        let (mut released, mut frames) = (0u64, 0u64);
+        let mut at_tail = false;
+
+        // The first segment tells whether threads are worth starting.
+        let first = source.read(Vec::new());
+        let small = match &first {
+            Ok(Next::Segment(received)) => {
+                u64::from(received.header.plaintext_len) < self.layout.geometry.segment_size()
+            }
+            _ => true,
+        };
+        let mut ahead = Some(first);
+        let feed = |_: u64, buffer: Vec<u8>| {
+            let next = match ahead.take() {
+                Some(first) => first,
+                None => source.read(buffer),
+            };
+            Ok(match next? {
+                Next::Segment(received) => Fed::Job(received),
+                Next::Tail(buffer) => {
+                    at_tail = true;
+                    Fed::End(buffer)
+                }
+            })
+        };
+        let work = |_: u64, received: Received| self.open(received);
+        let sink = |_: u64, opened: Opened| {
+            output.write_slots(&opened.wire, opened.layout)?;
+            index.push(&opened.header.salt, &opened.digest);
+            released += u64::from(opened.layout.plaintext_len());
+            frames += u64::from(opened.layout.frame_count());
+            run.observe(released, None);
+            Ok(opened.wire)
+        };
+        let (stats, driver) = if small || run.driver == Some(Driver::Inline) {
+            (run_inline(&run.cancel, Vec::new(), feed, work, sink), Driver::Inline)
+        } else {
+            let options = pipeline_options(run, &self.layout, None);
+            (run_ordered(options, &run.cancel, Vec::new, feed, work, sink), Driver::Ordered)
+        };
+        let threads = stats.as_ref().map_or(1, |stats| stats.threads);
+        let stages = stats.as_ref().map(StageTimes::of).unwrap_or_default();
+        let segments = index.segments();
+        let sealed = stats.map_err(pipeline_error).and_then(|_| {
+            debug_assert!(at_tail, "the source ends at the tail alone");
+            source.read_tail(keyed, index)
+        });
+        let fingerprint = match &sealed {
+            Ok(sealed) => {
+                let fingerprint = fingerprint_of(keyed, &sealed.trailer);
+                self.options.check_fingerprint(fingerprint)?;
+                Some((fingerprint, sealed.trailer.generation))
+            }
+            Err(_) => None,
+        };
+        let stream_len = match sealed {
+            Ok(sealed) => sealed.stream_len,
+            Err(error) if self.options.tail == Tail::MayBeMissing && about_content(&error) => 0,
+            Err(error) => return Err(error),
+        };
+        Ok(Done {
+            stream_len,
+            plaintext_len: released,
+            segments,
+            frames,
+            stages,
+            threads,
+            driver,
+            backend: self.backend(),
+            revision: keyed.header.revision,
+            seal: fingerprint,
+        })
+    }
+}

@@ -1,0 +1,197 @@
+//! Encrypting a whole stream (format.md section 10).
+
+mod positional;
+mod sequential;
+
+use std::time::Instant;
+
+use sv2_framing::StreamLayout;
+use sv2_headers::Trailer;
+use sv2_pipeline::PipelineOptions;
+use sv2_segment_worker::{EncryptSegmentWorker, SegmentCryptoContext};
+
+use crate::header::KeyedHeader;
+use crate::io::{Durability, Input, Output, OutputEnd, PositionedOutput, SequentialOutput};
+use crate::report::StageTimes;
+use crate::tail::{IndexBuilder, fingerprint_of};
+use crate::{
+    Driver, EncryptOptions, InputSource, OutputSink, RunOptions, StreamError, StreamKey,
+    StreamReport, fastest_backend,
+};
+
+/// Encrypts `input` to `output` as one sealed stream.
+///
+/// The driver follows from what both ends can do; the bytes do not depend on it (F-105).
+/// A named output appears under its name only when the whole stream is on stable storage.
+///
+/// # Errors
+/// `Read`, `Write`, `OutputExists`, `InputChanged` from the two ends; `Limit` for an input longer
+/// than the geometry allows, `Usage` for options that contradict each other; `Cancelled`,
+/// `Spawn`, `WorkerLost`, `Crypto`.
+/// Of several, the one earliest in the stream.
+/// An output that is no name holds an unspecified part of an unsealed stream then.
+///
+/// # Panics
+/// A panic of an observer, a reader or a writer goes on on this thread once all threads of the
+/// call have ended.
+pub fn encrypt_stream_v2(
+    input: InputSource<'_>,
+    output: OutputSink<'_>,
+    key: &StreamKey,
+    options: &EncryptOptions,
+) -> Result<StreamReport, StreamError> {
+    let begun = Instant::now();
+    let input = input.open()?;
+    let job = EncryptJob::begin(key, options)?;
+    let written = match output.open(Durability::Stream)? {
+        Output::Sequential(mut output) => {
+            let written = job.sequential(input, &mut output)?;
+            output.flush()?;
+            written
+        }
+        Output::File { file, base, end } => job.to_file(input, file, base, end)?,
+        Output::Memory(bytes) => {
+            let written = job.to_memory(input, bytes);
+            if written.is_err() {
+                bytes.clear();
+            }
+            written?
+        }
+    };
+    Ok(job.report(&written, begun))
+}
+
+/// Everything about a new stream that is known before its first byte of plaintext.
+pub(crate) struct EncryptJob {
+    pub(crate) keyed: KeyedHeader,
+    pub(crate) worker: EncryptSegmentWorker,
+    pub(crate) layout: StreamLayout,
+    run: RunOptions,
+}
+
+/// What a driver did.
+pub(crate) struct Written {
+    pub(crate) plaintext_len: u64,
+    pub(crate) stream_len: u64,
+    pub(crate) trailer: Trailer,
+    pub(crate) stages: StageTimes,
+    pub(crate) threads: usize,
+    pub(crate) driver: Driver,
+}
+
+impl EncryptJob {
+    pub(crate) fn begin(key: &StreamKey, options: &EncryptOptions) -> Result<Self, StreamError> {
+        let keyed = KeyedHeader::create(key, options)?;
+        let backend = options.run.backend.unwrap_or_else(|| fastest_backend(options.suite));
+        let context = SegmentCryptoContext::new(
+            &keyed.header,
+            keyed.segments_key(),
+            backend,
+            options.random.clone(),
+        );
+        let layout = keyed.layout();
+        let worker = EncryptSegmentWorker::new(context);
+        Ok(Self { keyed, worker, layout, run: options.run.clone() })
+    }
+
+    fn to_file(
+        &self,
+        input: Input<'_>,
+        file: std::fs::File,
+        base: u64,
+        end: OutputEnd,
+    ) -> Result<Written, StreamError> {
+        let written = match input {
+            Input::Positioned(input) if self.wants_positional(input.len()) => {
+                let output = PositionedOutput::File { file: &file, base };
+                self.positional(&input, &output)?
+            }
+            input => {
+                let mut output = SequentialOutput::new(Box::new(&file));
+                self.sequential(input, &mut output)?
+            }
+        };
+        end.finish(file, base + written.stream_len)?;
+        Ok(written)
+    }
+
+    fn to_memory(&self, input: Input<'_>, bytes: &mut Vec<u8>) -> Result<Written, StreamError> {
+        match input {
+            Input::Positioned(input) if self.wants_positional(input.len()) => {
+                self.positional_to_memory(&input, bytes)
+            }
+            input => {
+                let mut output = SequentialOutput::new(Box::new(bytes));
+                self.sequential(input, &mut output)
+            }
+        }
+    }
+
+    /// Whether the positional driver is the one for an input of this length.
+    fn wants_positional(&self, plaintext_len: u64) -> bool {
+        match self.run.driver {
+            Some(driver) => driver == Driver::Positional,
+            None => plaintext_len > self.layout.geometry.segment_size(),
+        }
+    }
+
+    /// Threads for a job of so many segments, and buffers for them.
+    fn pipeline(&self, segments: Option<u64>) -> PipelineOptions {
+        pipeline_options(&self.run, &self.layout, segments)
+    }
+
+    /// The tail of a new stream with these segments.
+    pub(crate) fn tail(&self, entries: IndexBuilder) -> (Vec<u8>, Trailer) {
+        entries.into_tail(&self.keyed, 0)
+    }
+
+    /// Refuses a plaintext that this geometry cannot hold (F-204).
+    fn check_len(&self, plaintext_len: u64) -> Result<(), StreamError> {
+        let max = self.layout.geometry.max_plaintext_len();
+        if plaintext_len > max {
+            return Err(StreamError::Limit { what: "plaintext length", value: plaintext_len, max });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn report(&self, written: &Written, begun: Instant) -> StreamReport {
+        StreamReport {
+            bytes_in: written.plaintext_len,
+            bytes_out: written.stream_len,
+            segments: written.trailer.segments,
+            frames: written.plaintext_len.div_ceil(self.layout.geometry.frame_size().into()),
+            wall: begun.elapsed(),
+            stages: written.stages,
+            threads: written.threads,
+            driver: written.driver,
+            backend: self.worker.context().backend(),
+            sealed: true,
+            fingerprint: Some(fingerprint_of(&self.keyed, &written.trailer)),
+            revision: self.keyed.header.revision,
+            generation: written.trailer.generation,
+        }
+    }
+}
+
+/// Buffers beyond one for each thread, the reader and the writer are only worth this much memory.
+const SPARE_BUFFERS_LEN: u64 = 256 << 20;
+
+/// Threads and buffers: no more threads than segments, and spare buffers only while they are
+/// small.
+pub(crate) fn pipeline_options(
+    run: &RunOptions,
+    layout: &StreamLayout,
+    segments: Option<u64>,
+) -> PipelineOptions {
+    let wanted = run.worker_threads();
+    let threads = segments
+        .and_then(|segments| usize::try_from(segments).ok())
+        .and_then(std::num::NonZeroUsize::new)
+        .map_or(wanted, |segments| wanted.min(segments));
+    let mut options = PipelineOptions::for_threads(threads);
+    let needed = threads.saturating_add(2);
+    if options.buffers.get() as u64 * layout.full_segment_len() > SPARE_BUFFERS_LEN {
+        options.buffers = needed;
+    }
+    options
+}

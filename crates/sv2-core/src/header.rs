@@ -1,0 +1,180 @@
+//! Making and judging the stream header (format.md section 3).
+
+use sv2_crypto::{RandomSource, RootKeys, SegmentsKey, StreamKey};
+use sv2_framing::StreamLayout;
+use sv2_headers::{
+    HEADER_PREFIX_LEN, SECTION_METADATA, Section, StreamHeader, checksum, fitting_header_len,
+};
+
+use crate::key::KeyRing;
+use crate::{EncryptOptions, StreamError, Unit};
+
+/// Metadata is padded to a multiple of this many bytes.
+const METADATA_STEP: usize = 64;
+const METADATA_SALT_LEN: usize = 24;
+
+/// A header with its bytes and the keys that follow from it.
+pub(crate) struct KeyedHeader {
+    pub(crate) header: StreamHeader,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) keys: RootKeys,
+}
+
+impl KeyedHeader {
+    /// Draws a new stream's header.
+    pub(crate) fn create(key: &StreamKey, options: &EncryptOptions) -> Result<Self, StreamError> {
+        let refused = |error| StreamError::from_header(error, Unit::Header, 0);
+        let mut header = StreamHeader {
+            suite: options.suite,
+            digest: options.digest,
+            geometry: options.geometry,
+            slotted: !options.slots.is_empty(),
+            stream_salt: [0; 32],
+            commitment: [0; 32],
+            header_len: 0,
+            revision: 0,
+            sections: options.slots.clone(),
+            mac: [0; 32],
+        };
+        options.random.fill(&mut header.stream_salt)?;
+        let keys = RootKeys::derive(key, &header.core(), &options.context);
+        header.commitment = *keys.commitment();
+        if let Some(json) = &options.metadata {
+            header.sections.push(seal_metadata(json, &keys, &header, &options.random)?);
+        }
+        let fitting = fitting_header_len(&header.sections, header.slotted).map_err(refused)?;
+        header.header_len = options.header_len.unwrap_or(fitting);
+        let mut bytes = header.encode().map_err(refused)?;
+        header.mac = keys.header_key().sign(&[StreamHeader::authenticated(&bytes)]);
+        StreamHeader::finish(&mut bytes, &header.mac);
+        Ok(Self { header, bytes, keys })
+    }
+
+    /// Judges the bytes of a header, which are exactly `header_len` bytes (F-335).
+    ///
+    /// Without `F-335`'s checks nothing of the header is used, and a wrong checksum takes the
+    /// place of every failure but a missing magic.
+    pub(crate) fn open(
+        bytes: Vec<u8>,
+        ring: &mut KeyRing<'_>,
+        context: &[u8],
+        unit: Unit,
+        offset: u64,
+    ) -> Result<Self, StreamError> {
+        match Self::judge(&bytes, ring, context, unit, offset) {
+            Ok((header, keys)) => Ok(Self { header, bytes, keys }),
+            Err(error) => Err(explain(error, &bytes, unit, offset)),
+        }
+    }
+
+    fn judge(
+        bytes: &[u8],
+        ring: &mut KeyRing<'_>,
+        context: &[u8],
+        unit: Unit,
+        offset: u64,
+    ) -> Result<(StreamHeader, RootKeys), StreamError> {
+        let header = StreamHeader::decode(bytes)
+            .map_err(|error| StreamError::from_header(error, unit, offset))?;
+        let keys = ring.root_keys(&header, context)?;
+        keys.header_key()
+            .verify(StreamHeader::authenticated(bytes), &header.mac)
+            .map_err(|_| StreamError::AuthenticationFailed { unit, offset })?;
+        Ok((header, keys))
+    }
+
+    pub(crate) fn layout(&self) -> StreamLayout {
+        StreamLayout {
+            geometry: self.header.geometry,
+            digest: self.header.digest,
+            header_len: self.header.header_len,
+        }
+    }
+
+    pub(crate) fn segments_key(&self) -> SegmentsKey {
+        self.keys.segments_key()
+    }
+}
+
+/// The error as it stands, or `ChecksumMismatch` where the unit's checksum is wrong (F-905).
+pub(crate) fn explain(
+    error: StreamError,
+    unit_bytes: &[u8],
+    unit: Unit,
+    offset: u64,
+) -> StreamError {
+    if error.yields_to_checksum() && !checksum::holds(unit_bytes) {
+        StreamError::ChecksumMismatch { unit, offset }
+    } else {
+        error
+    }
+}
+
+/// What the first bytes of a header say about its length.
+pub(crate) enum HeaderStart {
+    /// The magic is absent or cut short.
+    NoMagic,
+    /// The input ends inside the first 96 bytes.
+    Cut,
+    /// The header has this many bytes.
+    Len(usize),
+    /// `header_len` is impossible, so that there is no place for a right checksum (F-907).
+    ImpossibleLen,
+}
+
+impl HeaderStart {
+    pub(crate) fn of(prefix: &[u8]) -> Self {
+        if prefix.get(..8) != Some(&sv2_headers::HEADER_MAGIC[..]) {
+            Self::NoMagic
+        } else if prefix.len() < HEADER_PREFIX_LEN {
+            Self::Cut
+        } else {
+            match sv2_headers::peek_header_len(prefix) {
+                Some(len) => Self::Len(len as usize),
+                None => Self::ImpossibleLen,
+            }
+        }
+    }
+}
+
+fn seal_metadata(
+    json: &[u8],
+    keys: &RootKeys,
+    header: &StreamHeader,
+    random: &RandomSource,
+) -> Result<Section, StreamError> {
+    let mut salt = [0; METADATA_SALT_LEN];
+    random.fill(&mut salt)?;
+    let mut padded = json.to_vec();
+    padded.resize(json.len().next_multiple_of(METADATA_STEP), b' ');
+    let tag = keys.metadata_cipher(header.suite, &salt)?.seal(&mut padded)?;
+    let body = [&salt[..], &padded, &tag].concat();
+    Ok(Section { kind: SECTION_METADATA, body })
+}
+
+/// Opens the metadata of a header that was judged; `None` where it has none.
+pub(crate) fn open_metadata(keyed: &KeyedHeader) -> Result<Option<Vec<u8>>, StreamError> {
+    let sections = &keyed.header.sections;
+    let Some(section) = sections.iter().find(|section| section.kind == SECTION_METADATA) else {
+        return Ok(None);
+    };
+    let failed = StreamError::AuthenticationFailed { unit: Unit::Metadata, offset: 0 };
+    let Some((salt, sealed)) = section.body.split_first_chunk::<METADATA_SALT_LEN>() else {
+        return Err(failed);
+    };
+    let Some((ciphertext, tag)) = sealed.split_last_chunk::<16>() else {
+        return Err(failed);
+    };
+    let mut plaintext = ciphertext.to_vec();
+    keys_open(keyed, salt, &mut plaintext, tag).map_err(|_| failed)?;
+    Ok(Some(plaintext))
+}
+
+fn keys_open(
+    keyed: &KeyedHeader,
+    salt: &[u8; METADATA_SALT_LEN],
+    ciphertext: &mut [u8],
+    tag: &[u8; 16],
+) -> Result<(), sv2_crypto::CryptoError> {
+    keyed.keys.metadata_cipher(keyed.header.suite, salt)?.open(ciphertext, tag)
+}

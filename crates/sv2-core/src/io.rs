@@ -1,0 +1,13 @@
+//! Inputs and outputs: what a caller hands in, and what the drivers need of it.
+
+mod input;
+mod output;
+mod positioned;
+mod slots;
+
+pub use input::InputSource;
+pub(crate) use input::{Input, SequentialInput};
+pub use output::{Existing, OutputSink};
+pub(crate) use output::{Durability, Output, OutputEnd, SequentialOutput};
+pub(crate) use positioned::{PositionedInput, PositionedOutput};
+pub(crate) use slots::{read_slots, write_slots};

@@ -1,0 +1,132 @@
+//! What a stream is read from.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::PathBuf;
+
+use sv2_framing::SegmentLayout;
+
+use crate::StreamError;
+use crate::io::PositionedInput;
+use crate::io::positioned::read_slots_from;
+
+/// Capacity that is asked of a pipe at either end, in bytes; the system may refuse.
+const PIPE_CAPACITY: usize = 1 << 20;
+
+/// What a call reads.
+pub enum InputSource<'a> {
+    /// Anything that reads; consumed once, from where it stands.
+    Reader(Box<dyn Read + Send + 'a>),
+    /// An open file, from its position on; a regular file is read at computed offsets.
+    File(File),
+    /// A file by name.
+    Path(PathBuf),
+    /// Bytes in memory.
+    Memory(&'a [u8]),
+}
+
+/// An input that was opened and looked at.
+pub(crate) enum Input<'a> {
+    Positioned(PositionedInput<'a>),
+    Sequential(SequentialInput<'a>),
+}
+
+impl<'a> InputSource<'a> {
+    pub(crate) fn open(self) -> Result<Input<'a>, StreamError> {
+        let failed = |source| StreamError::Read { offset: 0, source };
+        let file = match self {
+            Self::Memory(bytes) => return Ok(Input::Positioned(PositionedInput::Memory(bytes))),
+            Self::Reader(reader) => return Ok(Input::Sequential(SequentialInput::new(reader))),
+            Self::Path(path) => File::open(path).map_err(failed)?,
+            Self::File(file) => file,
+        };
+        let metadata = file.metadata().map_err(failed)?;
+        // A file that claims to be empty may still yield bytes, as those of /proc do.
+        if metadata.is_file() && metadata.len() > 0 {
+            let base = (&file).stream_position().map_err(failed)?;
+            let len = metadata.len().saturating_sub(base);
+            return Ok(Input::Positioned(PositionedInput::File { file, base, len }));
+        }
+        if metadata.is_dir() {
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
+        }
+        grow_pipe(&file);
+        Ok(Input::Sequential(SequentialInput::new(Box::new(file))))
+    }
+}
+
+impl<'a> Input<'a> {
+    /// The same input, read from front to back.
+    pub(crate) fn into_sequential(self) -> SequentialInput<'a> {
+        match self {
+            Self::Sequential(input) => input,
+            Self::Positioned(PositionedInput::Memory(bytes)) => {
+                SequentialInput::new(Box::new(bytes))
+            }
+            // The file still stands where it stood: positioned reads do not move it.
+            Self::Positioned(PositionedInput::File { file, .. }) => {
+                SequentialInput::new(Box::new(file))
+            }
+        }
+    }
+}
+
+/// An input that is read once, from front to back, with the offset reached so far.
+pub(crate) struct SequentialInput<'a> {
+    reader: Box<dyn Read + Send + 'a>,
+    offset: u64,
+}
+
+impl<'a> SequentialInput<'a> {
+    pub(crate) fn new(reader: Box<dyn Read + Send + 'a>) -> Self {
+        Self { reader, offset: 0 }
+    }
+
+    /// Bytes that were read so far.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Fills `buffer` as far as the input reaches and returns the bytes read.
+    pub(crate) fn read_up_to(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError> {
+        let mut done = 0;
+        while done < buffer.len() {
+            match self.reader.read(&mut buffer[done..]) {
+                Ok(0) => break,
+                Ok(count) => done += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => {
+                    let offset = self.offset + done as u64;
+                    return Err(StreamError::Read { offset, source });
+                }
+            }
+        }
+        self.offset += done as u64;
+        Ok(done)
+    }
+
+    /// Fills the plaintext slots of a segment buffer as far as the input reaches.
+    pub(crate) fn read_slots(
+        &mut self,
+        wire: &mut [u8],
+        layout: SegmentLayout,
+    ) -> Result<usize, StreamError> {
+        let offset = self.offset;
+        let done = read_slots_from(&mut *self.reader, wire, layout)
+            .map_err(|source| StreamError::Read { offset, source })?;
+        self.offset += done as u64;
+        Ok(done)
+    }
+}
+
+/// Asks for a larger pipe, so that fewer system calls move more bytes; refusal is no error.
+pub(crate) fn grow_pipe(file: &File) {
+    #[cfg(target_os = "linux")]
+    {
+        let _ = rustix::pipe::fcntl_setpipe_size(file, PIPE_CAPACITY);
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (file, PIPE_CAPACITY);
+    }
+}

@@ -1,0 +1,84 @@
+//! Where the key of a stream comes from.
+
+use sv2_crypto::{RootKeys, StreamKey};
+use sv2_headers::{HEADER_CORE_LEN, Section, StreamHeader};
+
+use crate::StreamError;
+use crate::error::SlotFailure;
+
+/// Why no slot gave a key.
+pub type SlotError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Tries the key slots of a header.
+///
+/// It is handed the header's sections and a test that tells whether a key is the stream's; it
+/// returns the first key that passes the test.
+pub type SlotKeys<'a> =
+    dyn Fn(&[Section], &mut dyn FnMut(&StreamKey) -> bool) -> Result<StreamKey, SlotError> + 'a;
+
+/// The key of a stream, or the means to find it in the stream's own slots.
+pub enum KeySource<'a> {
+    /// The key itself.
+    Key(&'a StreamKey),
+    /// Whoever can open slots.
+    Slots(&'a SlotKeys<'a>),
+}
+
+/// A key source that remembers a key it found, so that a second header costs no second
+/// derivation from a passphrase (F-333).
+pub(crate) struct KeyRing<'a> {
+    source: &'a KeySource<'a>,
+    found: Option<StreamKey>,
+}
+
+impl<'a> KeyRing<'a> {
+    pub(crate) fn new(source: &'a KeySource<'a>) -> Self {
+        Self { source, found: None }
+    }
+
+    /// The keys that the header commits to.
+    pub(crate) fn root_keys(
+        &mut self,
+        header: &StreamHeader,
+        context: &[u8],
+    ) -> Result<RootKeys, StreamError> {
+        let core = header.core();
+        if let Some(keys) = self.found.as_ref().and_then(|key| fitting(key, header, &core, context))
+        {
+            return Ok(keys);
+        }
+        match self.source {
+            KeySource::Key(key) => {
+                fitting(key, header, &core, context).ok_or(StreamError::WrongKeyOrContext)
+            }
+            KeySource::Slots(open) => {
+                let mut keys = None;
+                let mut opened_any = false;
+                let found = open(&header.sections, &mut |key| {
+                    opened_any = true;
+                    keys = fitting(key, header, &core, context);
+                    keys.is_some()
+                });
+                match (found, keys) {
+                    (Ok(key), Some(keys)) => {
+                        self.found = Some(key);
+                        Ok(keys)
+                    }
+                    (Ok(_), None) => Err(StreamError::WrongKeyOrContext),
+                    (Err(_), _) if opened_any => Err(StreamError::WrongKeyOrContext),
+                    (Err(source), _) => Err(StreamError::NoKeyFits { source: Some(source) }),
+                }
+            }
+        }
+    }
+}
+
+fn fitting(
+    key: &StreamKey,
+    header: &StreamHeader,
+    core: &[u8; HEADER_CORE_LEN],
+    context: &[u8],
+) -> Option<RootKeys> {
+    let keys = RootKeys::derive(key, core, context);
+    keys.commits_to(&header.commitment).then_some(keys)
+}

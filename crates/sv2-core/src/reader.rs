@@ -1,0 +1,98 @@
+//! A stream behind `Read`, one segment at a time on the caller's thread.
+
+use std::io::{self, Read};
+
+use crate::decrypt::{DecryptJob, Next, Opened, PipeSource, read_header};
+use crate::header::KeyedHeader;
+use crate::io::SequentialInput;
+use crate::key::KeyRing;
+use crate::tail::PipeIndex;
+use crate::{DecryptOptions, KeySource, StreamError};
+
+/// Reads the plaintext of a stream that is read once, from front to back.
+///
+/// Plaintext is handed out by whole segments that opened.
+/// `Ok(0)` is returned only when the stream's seal was checked; until then what was read may stem
+/// from an older version of the stream.
+/// After an error every further read fails.
+pub struct DecryptReader<'a> {
+    keyed: KeyedHeader,
+    state: State<'a>,
+    job: DecryptJob,
+}
+
+enum State<'a> {
+    Reading { source: PipeSource<'a>, index: PipeIndex, segment: Option<Opened>, taken: usize },
+    Sealed,
+    Failed,
+}
+
+impl<'a> DecryptReader<'a> {
+    /// Reads and judges the header.
+    ///
+    /// # Errors
+    /// Those of the header (format.md section 9), and `Read`.
+    pub fn new(
+        reader: impl Read + Send + 'a,
+        keys: &KeySource<'_>,
+        options: &DecryptOptions,
+    ) -> Result<Self, StreamError> {
+        let mut input = SequentialInput::new(Box::new(reader));
+        let keyed = read_header(&mut input, &mut KeyRing::new(keys), &options.context)?;
+        let job = DecryptJob::new(&keyed, options)?;
+        let source = PipeSource::new(input, &job);
+        let index = PipeIndex::new(keyed.header.digest);
+        let state = State::Reading { source, index, segment: None, taken: 0 };
+        Ok(Self { keyed, state, job })
+    }
+
+    /// Whether the end of the stream was reached and its seal holds.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        matches!(self.state, State::Sealed)
+    }
+
+    fn advance(&mut self) -> Result<(), StreamError> {
+        let State::Reading { mut source, mut index, segment, .. } =
+            std::mem::replace(&mut self.state, State::Failed)
+        else {
+            return Ok(());
+        };
+        let buffer = segment.map(|opened| opened.wire).unwrap_or_default();
+        match source.read(buffer)? {
+            Next::Segment(received) => {
+                let opened = self.job.open(received)?;
+                index.push(&opened.header.salt, &opened.digest);
+                self.state = State::Reading { source, index, segment: Some(opened), taken: 0 };
+            }
+            Next::Tail(_) => {
+                source.read_tail(&self.keyed, index)?;
+                self.state = State::Sealed;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Read for DecryptReader<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match &mut self.state {
+                State::Sealed => return Ok(0),
+                State::Failed => return Err(io::Error::other("the stream failed before")),
+                State::Reading { segment: Some(opened), taken, .. }
+                    if *taken < opened.layout.plaintext_len() as usize =>
+                {
+                    let count = opened.copy_plaintext(*taken, out);
+                    *taken += count;
+                    return Ok(count);
+                }
+                State::Reading { .. } => {}
+            }
+            self.advance().map_err(io::Error::other)?;
+        }
+    }
+}

@@ -1,0 +1,873 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""stream_v2, version 1: a reader and writer made from format.md alone.
+
+It aims at being easy to check against the text, not at speed or at the erasure of secrets.
+It takes salts as arguments, which F-511 allows only to a hook for tests and vectors: do not encrypt real data with it.
+Run `reference.py` for the line protocol of README.md, or `reference.py --self-test`.
+"""
+import base64, contextlib, hashlib, hmac, io, json, os, re, struct, sys
+from dataclasses import dataclass
+from types import SimpleNamespace
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+try:
+    from blake3 import blake3
+except ImportError:
+    blake3 = None
+
+MAGIC, SEGMENT, TRAILER = b"\x89SV2\r\n\x1a\n", b"SV2S", b"SV2TAIL\n"
+PAGE, MAX_HEADER, MAX_SEGMENTS = 1024, 65536, 1 << 32
+REPLACED = {"Malformed", "Unsupported", "Limit", "NoKeyFits", "WrongKeyOrContext", "AuthenticationFailed", "StaleHeader"}
+
+
+class StreamError(Exception):
+    """An error of section 9: a name, and the place and cause as keywords."""
+    def __init__(self, name, **fields):
+        super().__init__(name, fields)
+        self.name, self.fields = name, {k: v for k, v in fields.items() if v is not None}
+
+
+def u(data, at, size):
+    return int.from_bytes(data[at:at + size], "big")
+
+
+def b(value, size):
+    return value.to_bytes(size, "big")
+
+
+def ceil(x, y):
+    return -(-x // y)
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+def mac(key, data):
+    return hmac.digest(key, data, "sha256")
+
+
+# CRC-64/NVME, eight bytes a step through four tables of 16 bits (F-102, F-103)
+
+def _crc_tables():
+    byte = []
+    for c in range(256):
+        for _ in range(8):
+            c = c >> 1 ^ (0x9a6c9329ac4bc9b5 if c & 1 else 0)
+        byte.append(c)
+    step = lambda c: byte[c & 255] ^ c >> 8
+    tables = [[step(step(x)) for x in range(65536)]]
+    for _ in range(3):
+        tables.append([tables[0][c & 65535] ^ c >> 16 for c in tables[-1]])
+    return byte, tables
+
+
+_BYTE, (_T0, _T1, _T2, _T3) = _crc_tables()
+
+
+def crc(*parts):
+    c = (1 << 64) - 1
+    for part in parts:
+        whole = len(part) // 8
+        for word in struct.unpack_from(f"<{whole}Q", part):
+            c ^= word
+            c = _T3[c & 65535] ^ _T2[c >> 16 & 65535] ^ _T1[c >> 32 & 65535] ^ _T0[c >> 48]
+        for x in part[whole * 8:]:
+            c = _BYTE[(c ^ x) & 255] ^ c >> 8
+    return b(c ^ (1 << 64) - 1, 8)
+
+
+def crc_holds(unit):
+    return crc(unit[:-8]) == unit[-8:]
+
+
+@contextlib.contextmanager
+def explained(*units):
+    """The checksum rule, 9.2: units are (bytes that end in their CRC, or None for "counts as wrong"; its place)."""
+    try:
+        yield
+    except StreamError as e:
+        if e.name in REPLACED:
+            for unit, place in units:
+                if unit is None or not crc_holds(unit):
+                    raise StreamError("ChecksumMismatch", what="was " + e.name, **place) from None
+        raise
+
+
+# Geometry and lengths, section 2
+
+@dataclass(frozen=True)
+class Geometry:
+    frame_log2: int
+    frames_log2: int
+    digest: int
+    H: int
+
+    F = property(lambda g: 1 << g.frame_log2)
+    K = property(lambda g: 1 << g.frames_log2)
+    S = property(lambda g: 1 << g.frame_log2 + g.frames_log2)
+    D = property(lambda g: 32 if g.digest else 0)
+    E = property(lambda g: 32 + g.D)                                    # an index entry
+    max_plain = property(lambda g: min(1 << 56, g.S * MAX_SEGMENTS))
+
+    def W(g, p):
+        return 72 + g.D + p + 32 * ceil(p, g.F)
+
+    def segments(g, P):
+        return ceil(P, g.S)
+
+    def tail(g, P):
+        return g.H + P + 32 * ceil(P, g.F) + (72 + g.D) * g.segments(P)
+
+    def index(g, P):
+        return g.tail(P) + g.H
+
+    def page_table(g, P):
+        return g.index(P) + g.segments(P) * g.E
+
+    def total(g, P):
+        return g.page_table(P) + 32 * ceil(g.segments(P), PAGE) + 128
+
+    def plain(g, N):
+        """P from the length of a stream (F-212)."""
+        wf = g.F + 32
+        ws = g.K * wf + 104 + 2 * g.D
+        P, r = 0, N - 2 * g.H - 128
+        if r:
+            for unit, own, span in ((PAGE * ws + 32, 32, PAGE * g.S), (ws, 104 + 2 * g.D, g.S), (wf, 32, g.F)):
+                q = (r - 1) // unit
+                r -= q * unit + own
+                P += q * span
+                if r < 1:
+                    raise StreamError("ImpossibleLength", value=N)
+        if P + r < 0 or P + r > g.max_plain or g.total(P + r) != N:
+            raise StreamError("ImpossibleLength", value=N)
+        return P + r
+
+    def segment_at(g, i):
+        return g.H + i * g.W(g.S)
+
+    def frame_at(g, i, j):
+        return g.segment_at(i) + 64 + j * (g.F + 32)
+
+    def locate(g, x):
+        i, j, z = x // g.S, x % g.S // g.F, x % g.F
+        return {"segment": i, "frame": j, "byte": z, "wire_offset": g.frame_at(i, j) + 8 + z}
+
+    def locate_wire(g, w, P):
+        n, T = g.segments(P), g.tail(P)
+        if w < g.H:
+            return {"part": "header", "byte": w}
+        if w >= T:
+            parts = (("header copy", T), ("index", g.index(P)), ("page table", g.page_table(P)), ("trailer", g.total(P) - 128))
+            name, start = [part for part in parts if part[1] <= w][-1]
+            return {"part": name, "byte": w - start}
+        i, y = (w - g.H) // g.W(g.S), (w - g.H) % g.W(g.S)
+        p = min(g.S, P - i * g.S)
+        e = 64 + p + 32 * ceil(p, g.F)
+        if y < 64 or y >= e:
+            return {"part": "segment header" if y < 64 else "footer", "segment": i, "byte": y if y < 64 else y - e}
+        j, q = (y - 64) // (g.F + 32), (y - 64) % (g.F + 32)
+        l = min(g.F, p - j * g.F)
+        for name, start, stop in (("frame header", 0, 8), ("plaintext", 8, 8 + l), ("tag", 8 + l, 24 + l), ("frame crc", 24 + l, 32 + l)):
+            if start <= q < stop:
+                return {"part": name, "segment": i, "frame": j, "byte": q - start,
+                        **({"offset": i * g.S + j * g.F + q - 8} if name == "plaintext" else {})}
+
+
+# Keys, section 4
+
+def expand(prk, label, extra, length):
+    return HKDFExpand(SHA256(), length, b"stream_v2/1 " + label + b"\0" + extra).derive(prk)
+
+
+def schedule(key, core, context):
+    root = expand(key, b"root", core + sha256(context), 64)
+    k = SimpleNamespace(root=root, commitment=root[:32], prk=root[32:])
+    for name in ("header", "seal", "journal", "segments"):
+        setattr(k, name, expand(k.prk, name.encode(), b"", 32))
+    return k
+
+
+def segment_keys(k, head):
+    both = expand(k.segments, b"segment", head[:56], 44)
+    return both[:32], both[32:]
+
+
+def nonce(base, j):
+    return b(int.from_bytes(base, "big") ^ j, 12)
+
+
+def aead(suite, key):
+    return (AESGCM if suite == 1 else ChaCha20Poly1305)(key)
+
+
+def hasher(digest):
+    return hashlib.sha256() if digest == 1 else blake3() if digest == 2 else None
+
+
+def fingerprint(header, trailer):
+    return sha256(b"stream_v2/1 fingerprint\0" + header[:80] + trailer[:72])
+
+
+def segment_header(i, p, salt, commitment):
+    head = SEGMENT + bytes(4) + b(i, 8) + b(p, 4) + bytes(4) + salt + commitment[:8]
+    return head + crc(head)
+
+
+def frame_header(j, l):
+    return b"\1\0" + b(j, 2) + b(l, 4)
+
+
+# Header, section 3
+
+AGE_STANZA = re.compile(rb"-> ([!-~]+(?: [!-~]+)*)\n((?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{0,63}\n)")
+AGE_MAC = re.compile(rb"--- ([A-Za-z0-9+/]{43})\n")
+
+
+def canonical_base64(text):
+    try:
+        return base64.b64encode(base64.b64decode(text + b"=" * (-len(text) % 4))).rstrip(b"=") == text
+    except ValueError:
+        return False
+
+
+def age_stanzas(file):
+    """The arguments of each stanza of a binary age v1 file with a payload of 32 bytes, or None (F-320)."""
+    first, stanzas = b"age-encryption.org/v1\n", []
+    if not file.startswith(first):
+        return None
+    pos = len(first)
+    while stanza := AGE_STANZA.match(file, pos):
+        args = stanza[1].split(b" ")
+        if not canonical_base64(stanza[2].replace(b"\n", b"")):
+            return None
+        if args[0] == b"scrypt" and not re.fullmatch(rb"[1-9][0-9]?", args[-1]):
+            return None
+        stanzas.append(args)
+        pos = stanza.end()
+    end = AGE_MAC.match(file, pos)
+    return stanzas if stanzas and end and canonical_base64(end[1]) and len(file) - end.end() == 64 else None
+
+
+def header_len_possible(H):
+    return H % 64 == 0 and 256 <= H <= MAX_HEADER
+
+
+def judge_header_len(H, unit, at):
+    if H % 64 or H < 256:
+        raise StreamError("Malformed", unit=unit, what="header_len", offset=at)
+    if H > MAX_HEADER:
+        raise StreamError("Limit", unit=unit, what="header_len", value=H, offset=at)
+
+
+def judge_header(h, key=None, context=b"", at=0, max_segment=1 << 30):
+    """F-335 in its order; without a key it stops where the key would be needed."""
+    def refuse(when, name, what, value=None):
+        if when:
+            raise StreamError(name, unit="header", what=what, value=value, offset=at)
+    suite, digest, frame_log2, frames_log2, flags, H = h[10], h[11], h[12], h[13], u(h, 14, 2), u(h, 80, 4)
+    refuse(h[:8] != MAGIC, "Malformed", "magic")
+    refuse(u(h, 8, 2) != 1, "Unsupported", "version")
+    refuse(suite not in (1, 2), "Unsupported", "suite")
+    refuse(digest > 2 or digest == 2 and blake3 is None, "Unsupported", "digest")
+    refuse(frame_log2 < 8, "Malformed", "frame_log2")
+    refuse(frame_log2 > 20, "Limit", "frame_log2", frame_log2)
+    refuse(frames_log2 > 14, "Limit", "frames_log2", frames_log2)
+    refuse(1 << frame_log2 + frames_log2 > min(max_segment, 1 << 30), "Limit", "segment size", 1 << frame_log2 + frames_log2)
+    refuse(flags & ~1, "Unsupported", "flags")
+    judge_header_len(H, "header", at)
+    refuse(any(h[84:88]), "Malformed", "zero bytes 84 to 88")
+    pos, end, slots, metadata = 96, H - 40, [], None
+    while end - pos >= 6 and (kind := u(h, pos, 2)):
+        size = u(h, pos + 2, 4)
+        refuse(pos + 6 + size > end, "Malformed", "section length")
+        refuse(2 < kind < 0x8000, "Unsupported", "section")
+        refuse(kind == 2 and metadata is not None, "Malformed", "second metadata section")
+        refuse(kind == 1 and not flags, "Malformed", "slot without the flag")
+        refuse(kind == 1 and size < 2, "Malformed", "slot length")
+        refuse(kind == 1 and len(slots) == 64, "Limit", "slots", 65)
+        refuse(kind == 2 and size < 40, "Malformed", "metadata length")
+        body = h[pos + 6:pos + 6 + size]
+        if kind == 1:
+            slots.append((u(body, 0, 2), body[2:]))
+        if kind == 2:
+            metadata = body
+        pos += 6 + size
+    refuse(any(h[pos:end]), "Malformed", "bytes after the sections")
+    scrypts = 0
+    for slot_kind, body in slots:
+        if slot_kind == 1:
+            stanzas = age_stanzas(body)
+            refuse(stanzas is None, "Malformed", "age file of a slot")
+            if any(args[0] == b"scrypt" for args in stanzas):
+                scrypts += 1
+                refuse(len(stanzas) > 1 or scrypts > 1, "Malformed", "scrypt stanza")
+    header = SimpleNamespace(raw=h, at=at, geo=Geometry(frame_log2, frames_log2, digest, H), suite=suite, metadata=metadata,
+                             commitment=h[48:80], revision=u(h, 88, 8), keys=None)
+    if key is not None:
+        header.keys = schedule(key, h[:48], context)
+        refuse(not hmac.compare_digest(header.keys.commitment, h[48:80]), "WrongKeyOrContext", None)
+        refuse(not hmac.compare_digest(mac(header.keys.header, h[:H - 40]), h[H - 40:H - 8]), "AuthenticationFailed", None)
+    return header
+
+
+# Trailer, section 7.3, in the order of F-707
+
+def judge_trailer_alone(t, at):
+    def refuse(when, name, what):
+        if when:
+            raise StreamError(name, unit="trailer", what=what, offset=at)
+    refuse(t[:8] != TRAILER, "Malformed", "magic")
+    refuse(u(t, 8, 2) != 1, "Unsupported", "version")
+    refuse(t[11] or any(t[80:88]), "Malformed", "zero bytes")
+    refuse(t[10] > 2, "Unsupported", "digest")
+    judge_header_len(u(t, 12, 4), "trailer", at)
+
+
+def judge_seal(t, at, header):
+    trailer = {"unit": "trailer", "offset": at}
+    with explained((t, trailer)):
+        if u(t, 12, 4) != header.geo.H or t[10] != header.geo.digest:
+            raise StreamError("Malformed", what="header_len or digest unlike the header's", **trailer)
+        if not hmac.compare_digest(mac(header.keys.seal, t[:88]), t[88:120]):
+            raise StreamError("AuthenticationFailed", unit="seal", offset=at)
+    with explained((header.raw, {"unit": "header", "offset": header.at})):
+        if header.revision < u(t, 72, 8):
+            raise StreamError("StaleHeader", unit="header", what=f"{header.revision} below {u(t, 72, 8)}", offset=header.at)
+
+
+def judge_lengths(t, at, geo, right):
+    """The rest of the trailer; right(n, P) tells whether the stream has these lengths."""
+    n, P, place = u(t, 24, 8), u(t, 32, 8), {"unit": "trailer", "offset": at}
+    with explained((t, place)):
+        if n > MAX_SEGMENTS or P > geo.max_plain:
+            raise StreamError("Limit", what="n or P", value=max(n, P), **place)
+        if n != geo.segments(P):
+            raise StreamError("Malformed", what="n and P", **place)
+        if not right(n, P):
+            raise StreamError("Malformed", what="length of the stream", **place)
+    return n, P
+
+
+def index_wrong(at, what):
+    return StreamError("AuthenticationFailed", unit="index", offset=at, what=what)
+
+
+# Frames, section 5.3
+
+def open_frame(cipher, base, j, l, frame, place, *before):
+    with explained(*before, (frame, place)):
+        if frame[:8] != frame_header(j, l):
+            raise StreamError("Malformed", what="frame header", **place)
+        try:
+            return cipher.decrypt(nonce(base, j), frame[8:24 + l], b"")
+        except InvalidTag:
+            raise StreamError("AuthenticationFailed", **place) from None
+
+
+# Pipe reader, section 8.3
+
+def _pipe(key, context, source, out, info, max_segment):
+    pos = 0
+
+    def take(size):
+        nonlocal pos
+        data = b""
+        while len(data) < size and (more := source.read(size - len(data))):
+            data += more
+        if len(data) < size:
+            raise StreamError("Unsealed" if pos else "NotAStream")
+        pos += size
+        return data
+
+    h = take(8)
+    if h != MAGIC:
+        raise StreamError("NotAStream")
+    h += take(88)
+    possible = header_len_possible(u(h, 80, 4))
+    h += take(u(h, 80, 4) - 96) if possible else b""
+    with explained((h if possible else None, {"unit": "header", "offset": 0})):
+        header = judge_header(h, key, context, 0, max_segment)
+    g, n, P = header.geo, 0, 0
+    read, listed, page, pages, table = (hashlib.sha256() for _ in range(5))
+    while True:
+        at, head = pos, take(64)
+        if head[:4] == MAGIC[:4]:
+            break
+        place = {"unit": "segment", "segment": n, "offset": at}
+        with explained((head, place)):
+            p = u(head, 16, 4)
+            for wrong, name, what in (
+                    (head[:4] != SEGMENT, "Malformed", "neither segment nor tail"),
+                    (n >= MAX_SEGMENTS, "Limit", "segments"),
+                    (any(head[4:8]) or any(head[20:24]), "Malformed", "zero bytes"),
+                    (u(head, 8, 8) != n, "Malformed", "index"),
+                    (not 1 <= p <= g.S, "Malformed", "plaintext_len"),
+                    (P < n * g.S, "Malformed", "segment after a short one"),
+                    (P + p > g.max_plain, "Limit", "plaintext"),
+                    (head[48:56] != header.commitment[:8], "AuthenticationFailed", None)):
+                if wrong:
+                    raise StreamError(name, what=what, **place)
+        secret, base = segment_keys(header.keys, head)
+        cipher, digest, plain = aead(header.suite, secret), hasher(g.digest), []
+        if digest:
+            digest.update(head[:56])
+        for j in range(ceil(p, g.F)):
+            l, where = min(g.F, p - j * g.F), {"unit": "frame", "segment": n, "frame": j, "offset": pos}
+            frame = take(l + 32)
+            plain.append(open_frame(cipher, base, j, l, frame, where, (head, place)))
+            if digest:
+                digest.update(frame[:24 + l])
+        out += b"".join(plain)
+        read.update(head[24:48] + (digest.digest() if digest else b""))
+        n, P = n + 1, P + p
+        take(g.D + 8)
+    take(g.H - 64)
+    index = pos
+    for i in range(n):
+        entry = take(g.E)
+        listed.update(entry[:24 + g.D])
+        page.update(entry)
+        if i % PAGE == PAGE - 1 or i == n - 1:
+            pages.update(page.digest())
+            page = hashlib.sha256()
+    page_table = pos
+    for _ in range(ceil(n, PAGE)):
+        table.update(take(32))
+    at, t = pos, take(128)
+    with explained((t, {"unit": "trailer", "offset": at})):
+        judge_trailer_alone(t, at)
+    judge_seal(t, at, header)
+    judge_lengths(t, at, g, lambda *lengths: lengths == (n, P))
+    if table.digest() != t[40:72]:
+        raise index_wrong(page_table, "page table")
+    if pages.digest() != t[40:72]:
+        raise index_wrong(index, "pages")
+    if read.digest() != listed.digest():
+        raise index_wrong(index, "salts and digests")
+    if source.read(1):
+        raise StreamError("TrailingData", offset=pos)
+    info.update(describe(header, t))
+
+
+def describe(header, t):
+    return {"fingerprint": fingerprint(header.raw, t).hex(), "revision": header.revision, "generation": u(t, 16, 8)}
+
+
+# Seekable reader, sections 8.2 and 8.5
+
+def open_seekable(key, context, data, max_segment=1 << 30):
+    """All that is checked before the pages: the trailer, the header and the page table."""
+    N, front = len(data), data[:8] == MAGIC
+    at = N - 128
+    if at < 0 or data[at:at + 8] != TRAILER:
+        raise StreamError("Unsealed" if front else "NotAStream")
+    t, place = data[at:], {"unit": "trailer", "offset": at}
+    with explained((t, place)):
+        judge_trailer_alone(t, at)
+    n, D, H = u(t, 24, 8), 32 if t[10] else 0, u(t, 12, 4)
+    copy_at = at - 32 * ceil(n, PAGE) - n * (32 + D) - H
+
+    def candidate(start):
+        raw, own = data[start:start + H], u(data, start + 80, 4)
+        where = {"unit": "header", "offset": start}
+        if data[start:start + 8] == MAGIC:
+            fits = header_len_possible(own) and start + own <= N and (start == 0 or own == H)
+            if not fits:
+                raise StreamError("ChecksumMismatch", what="header_len", **where)
+            raw = data[start:start + own]
+        with explained((raw, where)):
+            header = judge_header(raw, key, context, start, max_segment)
+        judge_seal(t, at, header)
+        return header
+
+    usable, errors = [], []
+    for start in ([0] if front else []) + ([copy_at] if copy_at >= H else []):
+        try:
+            usable.append(candidate(start))
+        except StreamError as e:
+            errors.append(e)
+    if not usable and not errors:
+        with explained((t, place)):
+            raise StreamError("Malformed", what="no place for a header copy", **place)
+    if not usable:
+        raise errors[0]
+    header = max(usable, key=lambda c: c.revision)                      # max takes the first of equals: the front
+    g = header.geo
+    n, P = judge_lengths(t, at, g, lambda n, P: g.total(P) == N)
+    table = data[g.page_table(P):at]
+    if sha256(table) != t[40:72]:
+        raise index_wrong(g.page_table(P), "page table")
+    return SimpleNamespace(data=data, header=header, geo=g, t=t, n=n, P=P, table=table, pages={})
+
+
+def index_entry(o, i):
+    q, g = i // PAGE, o.geo
+    if q not in o.pages:
+        at = g.index(o.P) + q * PAGE * g.E
+        page = o.data[at:at + min(PAGE, o.n - q * PAGE) * g.E]
+        if sha256(page) != o.table[32 * q:32 * q + 32]:
+            raise index_wrong(at, "page")
+        o.pages[q] = page
+    return o.pages[q][i % PAGE * g.E:][:g.E]
+
+
+def _read_segment(o, i, lo, hi, out, hold):
+    """Bytes lo to hi of segment i; hold them back until all is found right, or release frame by frame."""
+    g, entry = o.geo, index_entry(o, i)
+    p = min(g.S, o.P - i * g.S)
+    head = segment_header(i, p, entry[:24], o.header.commitment)
+    secret, base = segment_keys(o.header.keys, head)
+    cipher, digest = aead(o.header.suite, secret), hasher(g.digest) if (lo, hi) == (0, p) else None
+    held = bytearray() if hold or digest else out
+    if digest:
+        digest.update(head[:56])
+    for j in range(lo // g.F, ceil(hi, g.F)):
+        l, at = min(g.F, p - j * g.F), g.frame_at(i, j)
+        frame = o.data[at:at + l + 32]
+        plain = open_frame(cipher, base, j, l, frame, {"unit": "frame", "segment": i, "frame": j, "offset": at})
+        held += plain[max(0, lo - j * g.F):hi - j * g.F]
+        if digest:
+            digest.update(frame[:24 + l])
+    if digest and digest.digest() != entry[24:56]:
+        raise StreamError("DigestMismatch", segment=i)
+    if held is not out:
+        out += held
+
+
+def _seekable(key, context, data, out, info, max_segment):
+    o = open_seekable(key, context, data, max_segment)
+    for i in range(0, o.n, PAGE):
+        index_entry(o, i)
+    for i in range(o.n):
+        _read_segment(o, i, 0, min(o.geo.S, o.P - i * o.geo.S), out, True)
+    info.update(describe(o.header, o.t))
+
+
+def _range(key, context, data, out, info, max_segment, offset, length, trailer_now):
+    o = open_seekable(key, context, data, max_segment)
+    pos, end = offset, min(o.P, offset + length)
+    try:
+        while pos < end:
+            i = pos // o.geo.S
+            stop = min(end, (i + 1) * o.geo.S)
+            _read_segment(o, i, pos - i * o.geo.S, stop - i * o.geo.S, out, False)
+            pos = stop
+    except StreamError as e:                                            # F-824
+        stale = trailer_now is not None and trailer_now[:72] != o.t[:72] and e.name != "DigestMismatch"
+        raise StreamError("StaleIndex") if stale else e
+    info.update(describe(o.header, o.t))
+
+
+def _released(work, *args, info=None, max_segment=1 << 30):
+    out = bytearray()
+    try:
+        work(*args[:3], out, {} if info is None else info, max_segment, *args[3:])
+    except StreamError as e:
+        return bytes(out), e
+    return bytes(out), None
+
+
+def decrypt_pipe(key, context, data, **kw):
+    return _released(_pipe, key, context, io.BytesIO(data) if isinstance(data, (bytes, bytearray)) else data, **kw)
+
+
+def decrypt_seekable(key, context, data, **kw):
+    return _released(_seekable, key, context, bytes(data), **kw)
+
+
+def read_range(key, context, data, offset, length, trailer_now=None, **kw):
+    return _released(_range, key, context, bytes(data), offset, length, trailer_now, **kw)
+
+
+# Metadata, section 3.4
+
+def _metadata_object(text):
+    def pairs(items):
+        if len({name for name, _ in items}) < len(items):
+            raise ValueError("a member twice")
+        return dict(items)
+
+    def constant(name):
+        raise ValueError(name)
+    try:
+        m = json.loads(text.decode("utf-8"), object_pairs_hook=pairs, parse_constant=constant, parse_int=float)
+    except (ValueError, RecursionError):
+        return None
+    strings = lambda values: all(isinstance(v, str) for v in values)
+    right = (isinstance(m, dict)
+             and strings(m[x] for x in ("name", "size", "mtime", "mode", "media_type") if x in m)
+             and isinstance(m.get("slots", []), list) and strings(m.get("slots", []))
+             and isinstance(m.get("user", {}), dict) and strings(m.get("user", {}).values())
+             and m.get("name", "x") not in ("", ".", "..") and not set(m.get("name", "")) & set("/\\\0"))
+    return m if right else None
+
+
+def read_metadata(key, context, data):
+    """The metadata of a sealed stream as JSON text, or None where there is none."""
+    header = open_seekable(key, context, bytes(data)).header
+    if header.metadata is None:
+        return None
+    both = expand(header.keys.prk, b"meta", header.metadata[:24], 44)
+    try:
+        text = aead(header.suite, both[:32]).decrypt(both[32:], header.metadata[24:], b"")
+    except InvalidTag:
+        raise StreamError("AuthenticationFailed", unit="metadata", offset=header.at) from None
+    if _metadata_object(text) is None:
+        raise StreamError("Malformed", unit="metadata", what="JSON", offset=header.at)
+    return text.rstrip(b" ").decode()
+
+
+# Writer, section 10
+
+def encrypt(key, plaintext, *, suite=1, digest=0, frame_log2=16, frames_log2=6, stream_salt=None, salts=None, context=b"",
+            header_len=None, sections=(), metadata=None, metadata_salt=None, revision=0, generation=0, slotted=False):
+    """salts and the two other salts are for tests and vectors; sections are (type, body), metadata is JSON text."""
+    if len(key) != 32:
+        raise ValueError("a stream key has 32 bytes")
+    core = MAGIC + b(1, 2) + bytes([suite, digest, frame_log2, frames_log2]) + b(int(slotted), 2) + (stream_salt or os.urandom(32))
+    k = schedule(key, core, context)
+    sections = list(sections)
+    if metadata is not None:
+        if _metadata_object(metadata) is None:
+            raise StreamError("Malformed", unit="metadata", what="JSON")
+        salt = metadata_salt or os.urandom(24)
+        both = expand(k.prk, b"meta", salt, 44)
+        sections.append((2, salt + aead(suite, both[:32]).encrypt(both[32:], metadata + b" " * (-len(metadata) % 64), b"")))
+    body = b"".join(b(kind, 2) + b(len(x), 4) + x for kind, x in sections)
+    need = ceil(96 + len(body) + 40, 64) * 64
+    H = header_len or max(4096 if slotted else 1024, need)
+    if need > H or need > MAX_HEADER:
+        raise StreamError("Limit", what="header_len", value=need)
+    h = (core + k.commitment + b(H, 4) + bytes(4) + b(revision, 8) + body).ljust(H - 40, b"\0")
+    h += mac(k.header, h)
+    h += crc(h)
+    g = judge_header(h, key, context).geo
+    if len(plaintext) > g.max_plain:
+        raise StreamError("Limit", what="plaintext", value=len(plaintext))
+    out, index, P = bytearray(h), b"", len(plaintext)
+    for i in range(g.segments(P)):
+        plain = plaintext[i * g.S:(i + 1) * g.S]
+        salt = salts(i) if salts else os.urandom(24)
+        head = segment_header(i, len(plain), salt, k.commitment)
+        secret, base = segment_keys(k, head)
+        cipher, check, segment = aead(suite, secret), hasher(digest), bytearray(head)
+        if check:
+            check.update(head[:56])
+        for j in range(ceil(len(plain), g.F)):
+            part = plain[j * g.F:(j + 1) * g.F]
+            frame = frame_header(j, len(part)) + cipher.encrypt(nonce(base, j), part, b"")
+            segment += frame + crc(frame)
+            if check:
+                check.update(frame)
+        segment += check.digest() if check else b""
+        segment += crc(segment)
+        out += segment
+        index += salt + bytes(segment[-8 - g.D:])
+    table = b"".join(sha256(index[q:q + PAGE * g.E]) for q in range(0, len(index), PAGE * g.E))
+    t = TRAILER + b(1, 2) + bytes([digest, 0]) + b(H, 4) + b(generation, 8) + b(g.segments(P), 8) + b(P, 8)
+    t += sha256(table) + b(revision, 8) + bytes(8)
+    t += mac(k.seal, t)
+    return bytes(out) + h + index + table + t + crc(t)
+
+
+# Scrub, section 8.7, without a key
+
+def scrub(data):
+    """The damaged units; raises NotAStream where neither end looks like a stream, Unsupported where a sound end is unknown."""
+    damage, N, data = [], len(data), bytes(data)
+
+    def note(wrong, unit, what, offset, **where):
+        if wrong:
+            damage.append({"unit": unit, "what": what, "offset": offset, **where})
+
+    def header_at(start, unit, H=None):
+        raw = data[start:start + (u(data, start + 80, 4) if H is None else H)]
+        try:
+            if N < start + 96 or not header_len_possible(len(raw)) or not crc_holds(raw):
+                raise StreamError("crc")
+            if u(raw, 80, 4) != len(raw):
+                raise StreamError("Malformed", what="header_len")
+            return judge_header(raw)
+        except StreamError as e:
+            if e.name == "Unsupported":                                 # a sound header that this program cannot read
+                raise
+            note(True, unit, e.fields.get("what", e.name), start)
+            return None
+
+    at = N - 128
+    t = data[max(at, 0):]
+    if data[:8] != MAGIC and t[:8] != TRAILER:
+        raise StreamError("NotAStream")
+    front, sound = header_at(0, "header"), True
+    try:
+        if len(t) < 128 or not crc_holds(t):
+            raise StreamError("crc")
+        judge_trailer_alone(t, at)
+    except StreamError as e:
+        if e.name == "Unsupported":
+            raise
+        sound = False
+        trailer_damage = [{"unit": "trailer", "what": e.fields.get("what", e.name), "offset": max(at, 0)}]
+    header = front
+    if sound:
+        trailer_damage, n, H, E = [], u(t, 24, 8), u(t, 12, 4), 64 if t[10] else 32
+        copy_at = at - 32 * ceil(n, PAGE) - n * E - H
+        if front is None and copy_at >= 0:
+            header = header_at(copy_at, "header copy", H)
+    if header is None:
+        return damage + trailer_damage
+    g = header.geo
+    P = u(t, 32, 8) if sound else None
+    if sound and (P > g.max_plain or u(t, 24, 8) != g.segments(P) or (H, t[10]) != (g.H, g.digest)):
+        trailer_damage.append({"unit": "trailer", "what": "fields", "offset": at})
+        P = None
+    if P is None or g.total(P) != N:
+        note(P is not None, "length", "unlike the trailer's", N)
+        try:
+            P = g.plain(N)
+        except StreamError:
+            note(True, "length", "impossible", N)
+            return damage + trailer_damage
+    n, index, table = g.segments(P), g.index(P), g.page_table(P)
+    for i in range(n):
+        start, p = g.segment_at(i), min(g.S, P - i * g.S)
+        head, digest = data[start:start + 64], hasher(g.digest)
+        expected = segment_header(i, p, head[24:48], header.commitment)
+        note(not crc_holds(head), "segment", "crc", start, segment=i)
+        note(head[:56] != expected[:56], "segment", "fields", start, segment=i)
+        if digest:
+            digest.update(head[:56])
+        for j in range(ceil(p, g.F)):
+            l, where = min(g.F, p - j * g.F), g.frame_at(i, j)
+            frame = data[where:where + l + 32]
+            note(not crc_holds(frame), "frame", "crc", where, segment=i, frame=j)
+            note(frame[:8] != frame_header(j, l), "frame", "fields", where, segment=i, frame=j)
+            if digest:
+                digest.update(frame[:24 + l])
+        stop = start + g.W(p)
+        foot, entry = data[stop - 8 - g.D:stop], data[index + i * g.E:][:g.E]
+        note(not crc_holds(data[start:stop]), "footer", "crc", stop - 8 - g.D, segment=i)
+        note(digest and digest.digest() != foot[:32], "footer", "digest", stop - 8 - g.D, segment=i)
+        note(entry != head[24:48] + foot, "index", "entry", index + i * g.E, segment=i)
+    copy = data[g.tail(P):index]
+    if header.at == 0:
+        header_at(g.tail(P), "header copy", g.H)
+    note(copy != data[:g.H], "header copy", "unlike the front", g.tail(P))
+    for q in range(ceil(n, PAGE)):
+        first, last = index + q * PAGE * g.E, index + min(n, (q + 1) * PAGE) * g.E
+        note(sha256(data[first:last]) != data[table + 32 * q:table + 32 * q + 32], "page", "hash", first)
+    note(sha256(data[table:at]) != t[40:72], "page table", "index_root", table)
+    return damage + trailer_damage
+
+
+# Intermediates for vectors
+
+def trace(key, context, data):
+    o = open_seekable(key, context, bytes(data))
+    g, k, h = o.geo, o.header.keys, o.header.raw
+    segments = []
+    for i in range(o.n):
+        entry, p, start = index_entry(o, i), min(g.S, o.P - i * g.S), g.segment_at(i)
+        head = segment_header(i, p, entry[:24], o.header.commitment)
+        secret, base = segment_keys(k, head)
+        segments.append({"header": head.hex(), "key": secret.hex(), "base_nonce": base.hex(), "digest": entry[24:24 + g.D].hex(),
+                         "crc": entry[-8:].hex(), "frame_crcs": [
+                             o.data[g.frame_at(i, j) + l + 24:][:8].hex()
+                             for j in range(ceil(p, g.F)) for l in [min(g.F, p - j * g.F)]]})
+    fields = {"core": h[:48], "context_hash": sha256(context), "root": k.root, "commitment": k.commitment, "prk": k.prk,
+              "K_header": k.header, "K_seal": k.seal, "K_journal": k.journal, "K_segments": k.segments,
+              "header_mac": h[-40:-8], "header_crc": h[-8:], "page_table": o.table, "index_root": o.t[40:72],
+              "seal": o.t[88:120], "trailer": o.t, "fingerprint": fingerprint(h, o.t), "stream_sha256": sha256(o.data),
+              "stream_crc": crc(o.data)}
+    return {**{name: value.hex() for name, value in fields.items()}, "stream_len": len(o.data), "segments": segments}
+
+
+# The line protocol of README.md
+
+def answer(q):
+    op = q["op"]
+    if op == "version":
+        return {"ok": True, "implementation": "reference.py", "format": 1, "suites": [1, 2],
+                "digests": [0, 1, 2] if blake3 else [0, 1], "roles": ["pipe", "random", "writer", "scrubber"]}
+    if op == "layout":
+        g, reply = Geometry(q["frame_log2"], q["frames_log2"], q["digest"], q["header_len"]), {"ok": True}
+        P = g.plain(q["stream_len"]) if "stream_len" in q else q["plaintext_len"]
+        if not 0 <= P <= g.max_plain:
+            raise StreamError("Limit", what="plaintext", value=P)
+        n = g.segments(P)
+        reply.update(plaintext_len=P, segments=n, frames=ceil(P, g.F), pages=ceil(n, PAGE), tail=g.tail(P), index=g.index(P),
+                     page_table=g.page_table(P), trailer=g.total(P) - 128, stream_len=g.total(P))
+        if "at" in q:
+            reply["place"] = g.locate(q["at"])
+        if "wire_at" in q:
+            reply["wire_place"] = g.locate_wire(q["wire_at"], P)
+        return reply
+
+    def source(name):
+        if name + "_file" in q:
+            with open(q[name + "_file"], "rb") as f:
+                return f.read()
+        return base64.b64decode(q[name], validate=True)
+
+    def put(name, data):
+        if "out" in q:
+            with open(q["out"], "wb") as f:
+                f.write(data)
+        return {name: base64.b64encode(data).decode()} if q.get("bytes") else {}
+
+    unhex = lambda name: bytes.fromhex(q[name]) if name in q else None
+    key, context = unhex("key"), unhex("context") or b""
+    if op != "scrub" and (key is None or len(key) != 32):
+        raise ValueError("key")
+    if op == "encrypt":
+        names = ("suite", "digest", "frame_log2", "frames_log2", "header_len", "revision", "generation", "slotted")
+        options = {name: q[name] for name in names if name in q}
+        if "dangerous_salts" in q:
+            options["salts"] = lambda i: bytes.fromhex(q["dangerous_salts"][i])
+        stream = encrypt(key, source("plaintext"), context=context, stream_salt=unhex("dangerous_stream_salt"),
+                         metadata_salt=unhex("dangerous_metadata_salt"), metadata=q["metadata"].encode() if "metadata" in q else None,
+                         sections=[(kind, bytes.fromhex(body)) for kind, body in q.get("sections", [])], **options)
+        return {"ok": True, "stream_len": len(stream), "stream_sha256": sha256(stream).hex(), **put("stream", stream)}
+    data = source("stream")
+    if op == "scrub":
+        return {"ok": True, "damage": scrub(data)}
+    if op == "trace":
+        return {"ok": True, "trace": trace(key, context, data)}
+    if op == "metadata":
+        return {"ok": True, "metadata": read_metadata(key, context, data)}
+    info = {}
+    options = {"info": info, **({"max_segment": q["max_segment"]} if "max_segment" in q else {})}
+    if op == "range":
+        late = base64.b64decode(q["trailer_now"]) if "trailer_now" in q else None
+        released, error = read_range(key, context, data, q["offset"], q["length"], late, **options)
+    elif op == "decrypt":
+        released, error = {"pipe": decrypt_pipe, "seekable": decrypt_seekable}[q["mode"]](key, context, data, **options)
+    else:
+        raise ValueError("op")
+    reply = {"ok": error is None, "released_len": len(released), "released_sha256": sha256(released).hex(), **put("released", released)}
+    return {**reply, **({"error": error.name, **error.fields} if error else info)}
+
+
+def serve():
+    for line in sys.stdin:
+        q = {}
+        try:
+            q = json.loads(line)
+            reply = answer(q)
+        except StreamError as e:
+            reply = {"ok": False, "error": e.name, **e.fields}
+        except Exception as e:                                          # a fault of the request or of this program
+            reply = {"ok": False, "error": "BadRequest", "what": f"{type(e).__name__}: {e}"}
+        print(json.dumps({"id": q.get("id") if isinstance(q, dict) else None, **reply}), flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--self-test"]:
+        import selftest
+        sys.exit(selftest.main(sys.modules["__main__"]))
+    serve()

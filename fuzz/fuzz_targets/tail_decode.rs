@@ -1,0 +1,7 @@
+//! Trailer and index out of hostile bytes.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    sv2_fuzz_bodies::tail_decode(data);
+});

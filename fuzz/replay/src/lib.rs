@@ -1,0 +1,39 @@
+//! What the fuzz targets do with an input: one function each, replayed by plain tests.
+//!
+//! The first byte of an input selects parameters, the rest is what a reader would get.
+//! A function panics where the engine breaks a promise: it accepts bytes that it would not write,
+//! or releases plaintext that was never sealed.
+//! All seeds hold [painted](sv2_testkit::paint) plaintext under one known key, so any other released
+//! byte is a forgery.
+
+mod decode;
+pub mod seeds;
+mod segment;
+mod stream;
+
+pub use decode::{framing_decode, header_decode, tail_decode};
+pub use segment::segment_decrypt;
+pub use stream::stream_decrypt;
+
+/// What the engine made of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// All of it was as the format demands.
+    Accepted,
+    /// A typed error.
+    Refused,
+}
+
+impl Verdict {
+    fn of<T, E>(result: &Result<T, E>) -> Self {
+        if result.is_ok() { Self::Accepted } else { Self::Refused }
+    }
+}
+
+/// The stream key of all seeds.
+pub const KEY: [u8; 32] = [0x42; 32];
+
+/// The first byte as a selector, and the rest.
+fn split(data: &[u8]) -> Option<(u8, &[u8])> {
+    data.split_first().map(|(&selector, rest)| (selector, rest))
+}
