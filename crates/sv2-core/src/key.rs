@@ -4,7 +4,6 @@ use sv2_crypto::{RootKeys, StreamKey};
 use sv2_headers::{HEADER_CORE_LEN, Section, StreamHeader};
 
 use crate::StreamError;
-use crate::error::SlotFailure;
 
 /// Why no slot gave a key.
 pub type SlotError = Box<dyn std::error::Error + Send + Sync>;

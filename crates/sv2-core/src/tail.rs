@@ -2,7 +2,7 @@
 //! sections 7 and 8.2).
 
 use sv2_crypto::{Sha256, fingerprint, sha256};
-use sv2_framing::{SegmentIndex, StreamLayout};
+use sv2_framing::StreamLayout;
 use sv2_headers::{
     DigestAlg, HEADER_PREFIX_LEN, IndexEntry, IndexShape, PAGE_ENTRIES, TRAILER_LEN,
     TRAILER_MAGIC, Trailer, checksum,
@@ -199,13 +199,6 @@ impl SealedStream {
             entries.extend_from_slice(&self.read_page(source, &table, page)?);
         }
         Ok(Index { digest: self.trailer.digest, entries })
-    }
-
-    /// Plaintext bytes of a segment that the stream has.
-    pub(crate) fn segment_plaintext_len(&self, segment: u64) -> u32 {
-        self.layout
-            .segment_plaintext_len(self.trailer.plaintext_len, SegmentIndex(segment))
-            .unwrap_or(0)
     }
 
     /// Frames of all segments.

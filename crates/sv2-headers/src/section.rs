@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::slot::{self, AgeSlot};
 use crate::HeaderError;
+use crate::slot::{self, AgeSlot};
 
 /// Type of a key slot.
 pub const SECTION_SLOT: u16 = 1;
@@ -76,11 +76,7 @@ pub(crate) fn encode(sections: &[Section], area: &mut [u8]) {
 /// # Errors
 /// In the order of F-335: of each section where it is met, of the bytes after the list, of the
 /// age files in the slots.
-pub(crate) fn decode(
-    area: &[u8],
-    slotted: bool,
-    base: u64,
-) -> Result<Vec<Section>, HeaderError> {
+pub(crate) fn decode(area: &[u8], slotted: bool, base: u64) -> Result<Vec<Section>, HeaderError> {
     let mut sections = Vec::new();
     let mut rules = Rules::new(slotted);
     let mut rest = area;

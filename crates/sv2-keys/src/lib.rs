@@ -1,3 +1,5 @@
+//! Key slots of the `stream_v2` format, sections 3 and 8 of `docs/format.md`.
+//!
 #![doc = include_str!("../README.md")]
 
 mod base64;

@@ -37,11 +37,12 @@ fn ciphertext_and_tag_are_those_of_the_worked_example() {
 /// the same key and nonce.
 #[test]
 fn chacha20_poly1305_makes_the_known_bytes() {
+    let known = "3d4409fb11336ba1562bb67d992f51a15a19ea084cf549af7b761fe5c7d958d7";
     for &backend in Backend::available() {
         let mut frame = example("plaintext");
         let tag = cipher(Suite::ChaCha20Poly1305, backend).seal(0, &mut frame).expect("short");
         let hex: String = frame.iter().chain(&tag).map(|byte| format!("{byte:02x}")).collect();
-        insta::assert_snapshot!(hex, @"3d4409fb11336ba1562bb67d992f51a15a19ea084cf549af7b761fe5c7d958d7");
+        assert_eq!(hex, known);
     }
 }
 

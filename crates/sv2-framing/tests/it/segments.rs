@@ -38,7 +38,16 @@ fn a_segment_header_has_its_fields_at_their_offsets() {
         .enumerate()
         .map(|(row, bytes)| format!("{:2} {}", 8 * row, hex(bytes)))
         .collect();
-    insta::assert_snapshot!(rows.join("\n"), @"LAYOUT");
+    insta::assert_snapshot!(rows.join("\n"), @r"
+         0 53 56 32 53 00 00 00 00
+         8 01 02 03 04 05 06 07 08
+        16 11 12 13 14 00 00 00 00
+        24 20 21 22 23 24 25 26 27
+        32 28 29 2a 2b 2c 2d 2e 2f
+        40 30 31 32 33 34 35 36 37
+        48 40 41 42 43 44 45 46 47
+        56 3b e6 7c e3 e5 f8 bc e9
+        ");
     assert!(checksum::holds(&bytes));
     assert_eq!(bytes[..56], header.keyed());
 }
@@ -48,7 +57,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// F-502, F-503, F-505, F-104: a byte that is demanded admits one value, every other byte any;
-/// F-908: the checksum is not looked at.
+/// F-602: the checksum is not looked at.
 #[test]
 fn every_value_of_every_byte_of_a_segment_header_is_judged() {
     let index = 0x0102_0304;

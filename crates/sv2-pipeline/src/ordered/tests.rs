@@ -78,7 +78,7 @@ fn workers_that_all_leave_lose_the_items_that_wait() {
                 let (result, delivered) = run_worker(&ring, threads, ordinary, |tasks| {
                     while stay.load(Ordering::SeqCst) {
                         let Ok(task) = tasks.recv() else { break };
-                        // The last item that is done sends every worker home after its next task.
+                        // The last item that is done sends every worker home after its next task at most.
                         if task.promise.item() + 1 >= done {
                             stay.store(false, Ordering::SeqCst);
                         }
@@ -203,4 +203,31 @@ fn a_source_that_sees_the_token_says_so_to_a_sink_that_waits() {
     let report = feed(&ring, number(2), &cancel, free, tasks, || (), |_, ()| Ok(Fed::Job(())));
     assert_eq!(report.buffers_made, 0);
     assert!(matches!(ring.wait(0), Outcome::Stopped(Stop::Cancelled)));
+}
+
+#[test]
+fn a_task_that_waits_when_the_last_worker_leaves_is_lost_at_once() {
+    for leave in [WorkerReport::default, || resume_unwind(Box::new("stray"))] {
+        watched(move || {
+            let ring = Ring::<u64, ()>::new(number(4));
+            let (sender, receiver) = bounded(4);
+            for item in 0..3 {
+                let task = Task { promise: ring.promise(item), job: item };
+                assert!(sender.try_send(task).is_ok());
+            }
+            scope(|scope| {
+                let worker = scope.spawn(|| {
+                    catch_unwind(AssertUnwindSafe(|| until_closed(&receiver, |_| leave())))
+                });
+                // The source still holds its end, as it does while it waits for a buffer.
+                for item in 0..3 {
+                    assert!(matches!(ring.wait(item), Outcome::Stopped(Stop::Lost)));
+                }
+                drop(sender);
+                if let Err(payload) = worker.join().expect("its panics are caught") {
+                    assert_eq!(payload.downcast_ref(), Some(&"stray"));
+                }
+            });
+        });
+    }
 }

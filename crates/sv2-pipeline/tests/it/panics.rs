@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::sync_channel;
 
-use sv2_pipeline::{Cancellation, Fed, run_ordered};
+use sv2_pipeline::{Cancellation, Fed, PipelineError, run_ordered};
 
 use crate::support::{
     Census, End, Event, Here, Outcome, Roll, STAGES, Stage, THREADS, event, options, raise,
@@ -67,4 +67,44 @@ fn a_panic_while_making_a_buffer_goes_on() {
         assert_eq!((roll.signed(), roll.live(), values.live()), (1, 0, 0));
         assert_eq!(delivered, [0]);
     });
+}
+
+/// A job whose drop panics.
+struct Grenade;
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        raise(Here(Stage::Work, 99))
+    }
+}
+
+#[test]
+fn jobs_that_panic_when_they_are_skipped_neither_hang_the_run_nor_hide_its_error() {
+    for threads in THREADS {
+        watched(move || {
+            let result = catch_unwind(|| {
+                run_ordered(
+                    options(threads, 9),
+                    &Cancellation::new(),
+                    || (),
+                    |item, ()| {
+                        if item < 8 {
+                            Ok(Fed::Job((item > 0).then_some(Grenade)))
+                        } else {
+                            Err("source")
+                        }
+                    },
+                    |item, grenade| {
+                        std::mem::forget(grenade);
+                        if item == 0 { Err("work 0") } else { Ok(()) }
+                    },
+                    |_, ()| Ok(()),
+                )
+            });
+            match result {
+                Ok(Err(PipelineError::Failed(error))) => assert_eq!(error, "work 0"),
+                other => panic!("{}", if other.is_ok() { "no error" } else { "a panic" }),
+            }
+        });
+    }
 }
