@@ -68,9 +68,7 @@ pub fn decrypt_stream_with(
                         Target::Positioned(output) => {
                             job.positional(&source, &stream, &index, output)
                         }
-                        Target::Sequential(output) => {
-                            job.ordered(&source, &stream, &index, output)
-                        }
+                        Target::Sequential(output) => job.ordered(&source, &stream, &index, output),
                     })?
                 }
                 // Whoever takes a stream without its tail reads it from the front.
@@ -96,7 +94,7 @@ fn about_content(error: &StreamError) -> bool {
 
 impl DecryptOptions {
     /// Refuses a stream that is not the pinned one.
-    fn check_fingerprint(&self, found: [u8; 32]) -> Result<(), StreamError> {
+    pub(crate) fn check_fingerprint(&self, found: [u8; 32]) -> Result<(), StreamError> {
         match self.expected_fingerprint {
             Some(expected) if expected != found => Err(StreamError::WrongFingerprint),
             _ => Ok(()),
@@ -129,8 +127,7 @@ impl DecryptJob {
         }
         let backend = options.run.backend.unwrap_or_else(|| fastest_backend(keyed.header.suite));
         let key = keyed.segments_key();
-        let context =
-            SegmentCryptoContext::new(&keyed.header, key, backend, RandomSource::System);
+        let context = SegmentCryptoContext::new(&keyed.header, key, backend, RandomSource::System);
         Ok(Self {
             worker: DecryptSegmentWorker::new(context),
             layout: keyed.layout(),
@@ -175,6 +172,10 @@ impl DecryptJob {
                 Ok(done)
             }
         }
+    }
+
+    pub(crate) fn worker(&self) -> &DecryptSegmentWorker {
+        &self.worker
     }
 
     fn backend(&self) -> sv2_crypto::Backend {

@@ -64,9 +64,9 @@ pub fn inspect(input: InputSource<'_>) -> Result<Inspection, StreamError> {
         digest: header.digest,
         header_len: header.header_len,
     };
-    let len_matches = trailer.as_ref().map(|(trailer, ..)| {
-        layout.stream_len(trailer.plaintext_len) == Some(source.len())
-    });
+    let len_matches = trailer
+        .as_ref()
+        .map(|(trailer, ..)| layout.stream_len(trailer.plaintext_len) == Some(source.len()));
     let trailer_intact = trailer.as_ref().map(|(_, bytes, _)| checksum::holds(bytes));
     let fingerprint = trailer.as_ref().map(|(_, bytes, _)| claimed_fingerprint(&header, bytes));
     Ok(Inspection {

@@ -7,7 +7,8 @@ mod slots;
 
 pub use input::InputSource;
 pub(crate) use input::{Input, SequentialInput};
-pub use output::{Existing, OutputSink};
 pub(crate) use output::{Durability, Output, OutputEnd, SequentialOutput};
+pub use output::{Existing, OutputSink};
+pub use positioned::ReadAt;
 pub(crate) use positioned::{PositionedInput, PositionedOutput};
 pub(crate) use slots::{read_slots, write_slots};

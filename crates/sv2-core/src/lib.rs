@@ -13,6 +13,7 @@ mod inspect;
 mod io;
 mod key;
 mod options;
+mod random;
 mod reader;
 mod report;
 mod tail;
@@ -22,11 +23,12 @@ pub use decrypt::{decrypt_stream_v2, decrypt_stream_with};
 pub use encrypt::encrypt_stream_v2;
 pub use error::{ErrorKind, StreamError, Unit};
 pub use inspect::{Inspection, inspect};
-pub use io::{Existing, InputSource, OutputSink};
+pub use io::{Existing, InputSource, OutputSink, ReadAt};
 pub use key::{KeySource, SlotError, SlotKeys};
 pub use options::{
     DecryptOptions, Driver, EncryptOptions, Observer, Progress, RunOptions, Tail, fastest_backend,
 };
+pub use random::StreamReader;
 pub use reader::DecryptReader;
 pub use report::{StageTimes, StreamReport};
 pub use writer::EncryptWriter;

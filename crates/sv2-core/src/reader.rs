@@ -21,6 +21,7 @@ pub struct DecryptReader<'a> {
     job: DecryptJob,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one for each reader")]
 enum State<'a> {
     Reading { source: PipeSource<'a>, index: PipeIndex, segment: Option<Opened>, taken: usize },
     Sealed,

@@ -4,8 +4,8 @@
 use sv2_crypto::{Sha256, fingerprint, sha256};
 use sv2_framing::StreamLayout;
 use sv2_headers::{
-    DigestAlg, HEADER_PREFIX_LEN, IndexEntry, IndexShape, PAGE_ENTRIES, TRAILER_LEN,
-    TRAILER_MAGIC, Trailer, checksum,
+    DigestAlg, HEADER_PREFIX_LEN, IndexEntry, IndexShape, PAGE_ENTRIES, TRAILER_LEN, TRAILER_MAGIC,
+    Trailer, checksum,
 };
 
 use crate::header::{HeaderStart, KeyedHeader, explain};
@@ -37,11 +37,7 @@ impl IndexBuilder {
     }
 
     /// The tail: header copy, index, page table, trailer.
-    pub(crate) fn into_tail(
-        self,
-        keyed: &KeyedHeader,
-        generation: u64,
-    ) -> (Vec<u8>, Trailer) {
+    pub(crate) fn into_tail(self, keyed: &KeyedHeader, generation: u64) -> (Vec<u8>, Trailer) {
         let header = &keyed.header;
         let plaintext_len = self.plaintext_len;
         let table = page_table(&self.entries, self.digest);
@@ -89,7 +85,8 @@ pub(crate) fn judge_trailer(
     keyed: &KeyedHeader,
     offset: u64,
 ) -> Result<(), StreamError> {
-    let malformed = |what, at| StreamError::Malformed { unit: Unit::Trailer, what, offset: offset + at };
+    let malformed =
+        |what, at| StreamError::Malformed { unit: Unit::Trailer, what, offset: offset + at };
     let judged = if trailer.header_len != keyed.header.header_len {
         Err(malformed("header_len", 12))
     } else if trailer.digest != keyed.header.digest {
@@ -293,9 +290,7 @@ fn open_header(
 }
 
 /// The bytes of the front header, or why they are no candidate; the outer error is the source's.
-fn read_front(
-    source: &PositionedInput<'_>,
-) -> Result<Result<Vec<u8>, StreamError>, StreamError> {
+fn read_front(source: &PositionedInput<'_>) -> Result<Result<Vec<u8>, StreamError>, StreamError> {
     let prefix = source.read_vec(0, source.len().min(HEADER_PREFIX_LEN as u64))?;
     let damaged = StreamError::ChecksumMismatch { unit: Unit::Header, offset: 0 };
     Ok(match HeaderStart::of(&prefix) {

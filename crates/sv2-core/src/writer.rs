@@ -45,17 +45,7 @@ impl<W: Write> EncryptWriter<W> {
         let full = SegmentLayout::full(job.layout.geometry, job.layout.digest);
         let index = IndexBuilder::new(job.layout.digest);
         let wire = vec![0; full.wire_len()];
-        Ok(Self {
-            writer,
-            job,
-            wire,
-            full,
-            filled: 0,
-            segments: 0,
-            index,
-            failed: false,
-            begun,
-        })
+        Ok(Self { writer, job, wire, full, filled: 0, segments: 0, index, failed: false, begun })
     }
 
     /// Seals what is left, writes the tail, flushes, and hands the writer back.
@@ -109,9 +99,7 @@ impl<W: Write> EncryptWriter<W> {
             .encrypt_in_place(index, segment.plaintext_len(), wire)
             .map_err(|error| StreamError::from_segment(&error, layout))?;
         let offset = layout.segment_offset(index);
-        self.writer
-            .write_all(wire)
-            .map_err(|source| StreamError::Write { offset, source })?;
+        self.writer.write_all(wire).map_err(|source| StreamError::Write { offset, source })?;
         self.index.push(&entry, segment.plaintext_len());
         self.segments += 1;
         self.filled = 0;

@@ -9,20 +9,28 @@
 //! all threads are joined, then it goes on on the caller's thread with its own payload. A missing
 //! result is [`PipelineError::WorkerLost`] and never the end of the stream. Cancellation is seen
 //! between callbacks; a callback that blocks is not interrupted.
+//!
+//! [`EncryptPipeline`] and [`DecryptPipeline`] put the ordered driver between two channels, for
+//! programs that feed whole segments from a network or a store.
 
 mod cancel;
+mod decrypt;
+mod encrypt;
 mod error;
 mod fate;
 mod inline;
 mod options;
 mod ordered;
 mod positional;
+mod service;
 mod stats;
 mod sync;
 #[cfg(test)]
 mod watchdog;
 
 pub use cancel::Cancellation;
+pub use decrypt::DecryptPipeline;
+pub use encrypt::EncryptPipeline;
 pub use error::PipelineError;
 pub use inline::run_inline;
 pub use options::PipelineOptions;

@@ -157,6 +157,48 @@ impl DecryptSegmentWorker {
         Ok(digest.finish())
     }
 
+    /// Opens a run of whole frames of a segment under the key that `header` gives.
+    ///
+    /// `records` begins where frame `first` begins and holds whole frames, one after the other;
+    /// how many they are follows from its length.
+    /// Afterwards each frame's slot holds its plaintext; no digest is computed (F-825).
+    ///
+    /// # Errors
+    /// `Length` where `records` does not hold whole frames of this segment; `Frame` for the first
+    /// frame that does not open, as with [`Explain::CallerRereads`]: nothing of `records` may be
+    /// released then.
+    pub fn decrypt_frames(
+        &self,
+        header: &SegmentHeader,
+        first: FrameIndex,
+        records: &mut [u8],
+    ) -> Result<(), SegmentWorkerError> {
+        let segment = header.index;
+        let layout = self.layout(header)?;
+        let cipher = self
+            .context
+            .cipher(header)
+            .map_err(|source| SegmentWorkerError::Crypto { segment, source })?;
+        let worker = DecryptFrameWorker::new(&cipher, layout, Explain::CallerRereads);
+        let start = layout.frame(first).start;
+        let mut opened = 0;
+        for frame in (first.0..layout.frame_count()).map(FrameIndex) {
+            if opened == records.len() {
+                break;
+            }
+            let range = layout.frame(frame);
+            let (need, have) = (range.end - start, records.len());
+            let record = records
+                .get_mut(range.start - start..range.end - start)
+                .ok_or(length(segment, need, have))?;
+            worker.decrypt(FrameInput { index: frame, record }).map_err(|source| {
+                SegmentWorkerError::Frame { segment, offset: range.start as u64, source }
+            })?;
+            opened = range.end - start;
+        }
+        if opened == records.len() { Ok(()) } else { Err(length(segment, opened, records.len())) }
+    }
+
     /// Names the failure of a frame whose segment header came from a pipe: a header whose
     /// checksum is wrong explains it before the frame's own checksum does (F-906).
     ///

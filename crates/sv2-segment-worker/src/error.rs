@@ -72,6 +72,12 @@ pub enum SegmentWorkerError {
         /// The panic's message.
         message: String,
     },
+    /// The caller's token was set before the segment was handed out.
+    #[error("cancelled before segment {segment}")]
+    Cancelled {
+        /// The segment.
+        segment: SegmentIndex,
+    },
     /// A worker ended without a result for the segment.
     #[error("the worker for segment {segment} was lost")]
     WorkerLost {
@@ -81,6 +87,24 @@ pub enum SegmentWorkerError {
 }
 
 impl SegmentWorkerError {
+    /// A worker's panic over segment number `segment`, for whoever runs workers on threads.
+    #[must_use]
+    pub fn panicked(segment: u64, message: &str) -> Self {
+        Self::Panicked { segment: SegmentIndex(segment), message: message.into() }
+    }
+
+    /// A result for segment number `segment` that never came.
+    #[must_use]
+    pub fn worker_lost(segment: u64) -> Self {
+        Self::WorkerLost { segment: SegmentIndex(segment) }
+    }
+
+    /// A job that was cancelled before segment number `segment`.
+    #[must_use]
+    pub fn cancelled(segment: u64) -> Self {
+        Self::Cancelled { segment: SegmentIndex(segment) }
+    }
+
     /// The segment that the error is about.
     #[must_use]
     pub fn segment(&self) -> SegmentIndex {
@@ -93,6 +117,7 @@ impl SegmentWorkerError {
             | Self::Length { segment, .. }
             | Self::Crypto { segment, .. }
             | Self::Panicked { segment, .. }
+            | Self::Cancelled { segment }
             | Self::WorkerLost { segment } => *segment,
         }
     }

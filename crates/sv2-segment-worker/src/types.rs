@@ -13,6 +13,14 @@ pub struct SegmentInput {
     pub plaintext: Bytes,
 }
 
+impl SegmentInput {
+    /// Plaintext of segment number `segment`.
+    #[must_use]
+    pub fn new(segment: u64, plaintext: Bytes) -> Self {
+        Self { index: SegmentIndex(segment), plaintext }
+    }
+}
+
 /// One segment, ready for the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncryptedSegment {
@@ -36,6 +44,14 @@ pub struct SegmentWire {
     /// The segment's entry in the sealed index, where the caller has it; its checksum is not
     /// looked at.
     pub sealed: Option<IndexEntry>,
+}
+
+impl SegmentWire {
+    /// Wire bytes of segment number `segment`, whose index entry is not known.
+    #[must_use]
+    pub fn new(segment: u64, wire: Bytes) -> Self {
+        Self { index: SegmentIndex(segment), wire, sealed: None }
+    }
 }
 
 /// One opened segment: every byte of plaintext was authenticated.

@@ -1,7 +1,8 @@
 //! Reading a stream once, from front to back, in constant memory (format.md section 8.3).
 
 use sv2_framing::{
-    FrameIndex, SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader, SegmentIndex, SegmentLayout, footer_len,
+    FrameIndex, SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader, SegmentIndex, SegmentLayout,
+    footer_len,
 };
 use sv2_headers::{HEADER_MAGIC, HEADER_PREFIX_LEN, MAX_SEGMENTS, TRAILER_LEN, Trailer};
 use sv2_pipeline::{Fed, run_inline, run_ordered};
@@ -181,8 +182,7 @@ impl<'a> PipeSource<'a> {
             return Err(StreamError::Limit { what, value: segment + 1, max: MAX_SEGMENTS });
         }
         let judged = self.worker.judge_header(SegmentIndex(segment), bytes);
-        let well_formed =
-            matches!(judged, Ok(_) | Err(SegmentWorkerError::ForeignSegment { .. }));
+        let well_formed = matches!(judged, Ok(_) | Err(SegmentWorkerError::ForeignSegment { .. }));
         if self.ended_short && well_formed {
             return Err(StreamError::Malformed { unit, what: "segment after a short one", offset });
         }

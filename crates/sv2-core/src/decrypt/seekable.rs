@@ -42,8 +42,8 @@ impl DecryptJob {
         let run = &self.options.run;
         let options = pipeline_options(run, &self.layout, Some(stream.trailer.segments));
         let count = stream.trailer.segments;
-        let (_, stats) = run_positional(options, &run.cancel, count, Vec::new, work)
-            .map_err(pipeline_error)?;
+        let (_, stats) =
+            run_positional(options, &run.cancel, count, Vec::new, work).map_err(pipeline_error)?;
         let stages = clock.times(&stats);
         Ok(self.done(source, stream, stages, stats.threads, Driver::Positional))
     }

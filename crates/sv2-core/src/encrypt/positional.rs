@@ -118,9 +118,8 @@ impl EncryptJob {
             Ok((entry, layout.plaintext_len()))
         };
         let options = self.pipeline(Some(segments));
-        let (entries, stats) =
-            run_positional(options, &self.run.cancel, segments, Vec::new, work)
-                .map_err(pipeline_error)?;
+        let (entries, stats) = run_positional(options, &self.run.cancel, segments, Vec::new, work)
+            .map_err(pipeline_error)?;
         let mut index = IndexBuilder::new(self.layout.digest);
         for (entry, plaintext_len) in &entries {
             index.push(entry, *plaintext_len);

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use sv2_framing::SegmentLayout;
 
 use crate::StreamError;
-use crate::io::PositionedInput;
 use crate::io::positioned::read_slots_from;
+use crate::io::{PositionedInput, ReadAt};
 
 /// Capacity that is asked of a pipe at either end, in bytes; the system may refuse.
 const PIPE_CAPACITY: usize = 1 << 20;
@@ -23,6 +23,8 @@ pub enum InputSource<'a> {
     Path(PathBuf),
     /// Bytes in memory.
     Memory(&'a [u8]),
+    /// Anything else that can be read at any offset.
+    ReadAt(Box<dyn ReadAt + 'a>),
 }
 
 /// An input that was opened and looked at.
@@ -37,6 +39,10 @@ impl<'a> InputSource<'a> {
         let file = match self {
             Self::Memory(bytes) => return Ok(Input::Positioned(PositionedInput::Memory(bytes))),
             Self::Reader(reader) => return Ok(Input::Sequential(SequentialInput::new(reader))),
+            Self::ReadAt(source) => {
+                let len = source.len().map_err(failed)?;
+                return Ok(Input::Positioned(PositionedInput::Custom { source, len }));
+            }
             Self::Path(path) => File::open(path).map_err(failed)?,
             Self::File(file) => file,
         };
@@ -63,11 +69,28 @@ impl<'a> Input<'a> {
             Self::Positioned(PositionedInput::Memory(bytes)) => {
                 SequentialInput::new(Box::new(bytes))
             }
+            Self::Positioned(PositionedInput::Custom { source, .. }) => {
+                SequentialInput::new(Box::new(FrontToBack { source, offset: 0 }))
+            }
             // The file still stands where it stood: positioned reads do not move it.
             Self::Positioned(PositionedInput::File { file, .. }) => {
                 SequentialInput::new(Box::new(file))
             }
         }
+    }
+}
+
+/// A source of positioned reads, read from front to back.
+struct FrontToBack<'a> {
+    source: Box<dyn ReadAt + 'a>,
+    offset: u64,
+}
+
+impl Read for FrontToBack<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read_at(buffer, self.offset)?;
+        self.offset += count as u64;
+        Ok(count)
     }
 }
 

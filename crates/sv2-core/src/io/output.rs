@@ -185,9 +185,7 @@ impl<'a> SequentialOutput<'a> {
     /// Writes all of `bytes`.
     pub(crate) fn write_all(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
         let offset = self.offset;
-        self.writer
-            .write_all(bytes)
-            .map_err(|source| StreamError::Write { offset, source })?;
+        self.writer.write_all(bytes).map_err(|source| StreamError::Write { offset, source })?;
         self.offset += bytes.len() as u64;
         Ok(())
     }

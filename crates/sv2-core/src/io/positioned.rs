@@ -13,19 +13,69 @@ use crate::io::{read_slots, write_slots};
 /// The most that is allocated ahead of bytes that were not seen yet.
 const STEP: usize = 1 << 20;
 
+/// Something that can be read at any offset, from many threads at once.
+///
+/// Implement it for an object store, say, to read ranges of a stream there.
+pub trait ReadAt: Send + Sync {
+    /// Reads at most `buffer.len()` bytes from `offset` on; 0 only at the end.
+    ///
+    /// # Errors
+    /// Whatever the source says; `Interrupted` is tried again.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Bytes that there are now.
+    ///
+    /// # Errors
+    /// Whatever the source says.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Whether there are no bytes.
+    ///
+    /// # Errors
+    /// As [`ReadAt::len`].
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+}
+
+impl ReadAt for File {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        FileExt::read_at(self, buffer, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+}
+
+impl ReadAt for Vec<u8> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(Vec::len(self));
+        let count = buffer.len().min(Vec::len(self) - start);
+        buffer[..count].copy_from_slice(&self[start..start + count]);
+        Ok(count)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(Vec::len(self) as u64)
+    }
+}
+
 /// An input that can be read at any offset, from many threads.
 pub(crate) enum PositionedInput<'a> {
     /// A regular file from `base` on.
     File { file: File, base: u64, len: u64 },
     /// Bytes in memory.
     Memory(&'a [u8]),
+    /// Anything else, which had `len` bytes when it was opened.
+    Custom { source: Box<dyn ReadAt + 'a>, len: u64 },
 }
 
 impl PositionedInput<'_> {
     /// Bytes of the input when it was opened.
     pub(crate) fn len(&self) -> u64 {
         match self {
-            Self::File { len, .. } => *len,
+            Self::File { len, .. } | Self::Custom { len, .. } => *len,
             Self::Memory(bytes) => bytes.len() as u64,
         }
     }
@@ -45,6 +95,16 @@ impl PositionedInput<'_> {
                 buffer.copy_from_slice(part);
                 Ok(())
             }
+            Self::Custom { source, .. } => read_exact(&**source, buffer, offset).map_err(failed),
+        }
+    }
+
+    /// Bytes of the input now, where it can have changed.
+    pub(crate) fn current_len(&self) -> io::Result<u64> {
+        match self {
+            Self::File { file, base, .. } => Ok(file.metadata()?.len().saturating_sub(*base)),
+            Self::Memory(bytes) => Ok(bytes.len() as u64),
+            Self::Custom { source, .. } => source.len(),
         }
     }
 
@@ -77,11 +137,18 @@ impl PositionedInput<'_> {
                 Ok(rustix::io::preadv(file, buffers, base + offset + done)?)
             }),
             Self::Memory(bytes) => read_slots(wire, layout, |buffers, done| {
-                let Some(mut rest) = usize::try_from(offset + done).ok().and_then(|at| bytes.get(at..))
+                let Some(mut rest) =
+                    usize::try_from(offset + done).ok().and_then(|at| bytes.get(at..))
                 else {
                     return Ok(0);
                 };
                 io::Read::read_vectored(&mut rest, buffers)
+            }),
+            Self::Custom { source, .. } => read_slots(wire, layout, |buffers, done| {
+                let Some(first) = buffers.iter_mut().find(|buffer| !buffer.is_empty()) else {
+                    return Ok(0);
+                };
+                source.read_at(first, offset + done)
             }),
         };
         let short = |done: usize| StreamError::InputChanged { offset: offset + done as u64 };
@@ -96,7 +163,7 @@ impl PositionedInput<'_> {
     pub(crate) fn check_end(&self) -> Result<(), StreamError> {
         if let Self::File { file, base, len } = self {
             let mut more = [0; 1];
-            match file.read_at(&mut more, base + len) {
+            match FileExt::read_at(file, &mut more, base + len) {
                 Ok(0) => {}
                 Ok(_) => return Err(StreamError::InputChanged { offset: *len }),
                 Err(source) => return Err(StreamError::Read { offset: *len, source }),
@@ -160,13 +227,28 @@ impl<'a> PositionedOutput<'a> {
         offset: u64,
     ) -> Result<(), StreamError> {
         match self {
-            Self::File { file, base } => write_slots(wire, layout, |buffers: &[IoSlice<'_>], done| {
-                Ok(rustix::io::pwritev(file, buffers, base + offset + done)?)
-            })
-            .map_err(|source| StreamError::Write { offset, source }),
+            Self::File { file, base } => {
+                write_slots(wire, layout, |buffers: &[IoSlice<'_>], done| {
+                    Ok(rustix::io::pwritev(file, buffers, base + offset + done)?)
+                })
+                .map_err(|source| StreamError::Write { offset, source })
+            }
             Self::Memory { .. } => Ok(()),
         }
     }
+}
+
+fn read_exact(source: &dyn ReadAt, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match source.read_at(&mut buffer[done..], offset + done as u64) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn memory(bytes: &[u8], offset: u64, len: usize) -> io::Result<&[u8]> {

@@ -8,15 +8,33 @@ fn smoke() {
         let mut options = EncryptOptions::standard();
         options.geometry = Geometry::new(8, 2).unwrap();
         let mut wire = Vec::new();
-        let r = encrypt_stream_v2(InputSource::Memory(&plain), OutputSink::Memory(&mut wire), &key, &options).unwrap();
+        let r = encrypt_stream_v2(
+            InputSource::Memory(&plain),
+            OutputSink::Memory(&mut wire),
+            &key,
+            &options,
+        )
+        .unwrap();
         eprintln!("{:?} {}", r.driver, r.bytes_out);
         assert_eq!(wire.len() as u64, r.bytes_out);
         let mut out = Vec::new();
-        let r = decrypt_stream_v2(InputSource::Memory(&wire), OutputSink::Memory(&mut out), &key, &DecryptOptions::standard()).unwrap();
+        let r = decrypt_stream_v2(
+            InputSource::Memory(&wire),
+            OutputSink::Memory(&mut out),
+            &key,
+            &DecryptOptions::standard(),
+        )
+        .unwrap();
         eprintln!("{:?} {}", r.driver, r.bytes_out);
         assert!(out == plain);
         let mut out = Vec::new();
-        let r = decrypt_stream_v2(InputSource::Reader(Box::new(&wire[..])), OutputSink::Writer(Box::new(&mut out)), &key, &DecryptOptions::standard()).unwrap();
+        let r = decrypt_stream_v2(
+            InputSource::Reader(Box::new(&wire[..])),
+            OutputSink::Writer(Box::new(&mut out)),
+            &key,
+            &DecryptOptions::standard(),
+        )
+        .unwrap();
         eprintln!("{:?} {}", r.driver, r.bytes_out);
         assert!(out == plain);
     }

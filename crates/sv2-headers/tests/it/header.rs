@@ -134,7 +134,7 @@ fn header_lengths_that_writers_use_hold_the_sections() {
     for (slotted, default) in [(false, 1024), (true, 4096)] {
         assert_eq!(fitting_header_len(&[], slotted), Ok(default));
         for body_len in (0..5000).chain([65_394 - 64, 65_394 - 63, 65_393, 65_394]) {
-            let need = 96 + 6 + body_len + 40;
+            let need: usize = 96 + 6 + body_len + 40;
             let expected = default.max(need.div_ceil(64) as u32 * 64);
             let sections = sections(body_len);
             assert_eq!(fitting_header_len(&sections, slotted), Ok(expected), "{body_len}");

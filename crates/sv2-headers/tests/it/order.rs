@@ -74,7 +74,7 @@ fn faults_of_sections_are_reported_in_the_order_of_the_sections() {
         ("section length", Section { kind: 0x8000, body: Vec::new() }),
     ];
     for (first, (name, one)) in faulty.iter().enumerate() {
-        for (_, other) in faulty.iter().enumerate().filter(|(at, _)| *at != first) {
+        for (_, (_, other)) in faulty.iter().enumerate().filter(|(at, _)| *at != first) {
             let mut bytes = encoded(Vec::new());
             let mut at = 96;
             for section in [&slot, one, other] {
