@@ -1,17 +1,12 @@
 //! Making and judging the stream header (format.md section 3).
 
-use sv2_crypto::{RandomSource, RootKeys, SegmentsKey, StreamKey};
+use sv2_crypto::{RootKeys, SegmentsKey, StreamKey};
 use sv2_framing::StreamLayout;
-use sv2_headers::{
-    HEADER_PREFIX_LEN, SECTION_METADATA, Section, StreamHeader, checksum, fitting_header_len,
-};
+use sv2_headers::{HEADER_PREFIX_LEN, StreamHeader, checksum, fitting_header_len};
 
 use crate::key::KeyRing;
+use crate::metadata::seal_metadata;
 use crate::{EncryptOptions, StreamError, Unit};
-
-/// Metadata is padded to a multiple of this many bytes.
-const METADATA_STEP: usize = 64;
-const METADATA_SALT_LEN: usize = 24;
 
 /// A header with its bytes and the keys that follow from it.
 pub(crate) struct KeyedHeader {
@@ -135,46 +130,4 @@ impl HeaderStart {
             }
         }
     }
-}
-
-fn seal_metadata(
-    json: &[u8],
-    keys: &RootKeys,
-    header: &StreamHeader,
-    random: &RandomSource,
-) -> Result<Section, StreamError> {
-    let mut salt = [0; METADATA_SALT_LEN];
-    random.fill(&mut salt)?;
-    let mut padded = json.to_vec();
-    padded.resize(json.len().next_multiple_of(METADATA_STEP), b' ');
-    let tag = keys.metadata_cipher(header.suite, &salt)?.seal(&mut padded)?;
-    let body = [&salt[..], &padded, &tag].concat();
-    Ok(Section { kind: SECTION_METADATA, body })
-}
-
-/// Opens the metadata of a header that was judged; `None` where it has none.
-pub(crate) fn open_metadata(keyed: &KeyedHeader) -> Result<Option<Vec<u8>>, StreamError> {
-    let sections = &keyed.header.sections;
-    let Some(section) = sections.iter().find(|section| section.kind == SECTION_METADATA) else {
-        return Ok(None);
-    };
-    let failed = StreamError::AuthenticationFailed { unit: Unit::Metadata, offset: 0 };
-    let Some((salt, sealed)) = section.body.split_first_chunk::<METADATA_SALT_LEN>() else {
-        return Err(failed);
-    };
-    let Some((ciphertext, tag)) = sealed.split_last_chunk::<16>() else {
-        return Err(failed);
-    };
-    let mut plaintext = ciphertext.to_vec();
-    keys_open(keyed, salt, &mut plaintext, tag).map_err(|_| failed)?;
-    Ok(Some(plaintext))
-}
-
-fn keys_open(
-    keyed: &KeyedHeader,
-    salt: &[u8; METADATA_SALT_LEN],
-    ciphertext: &mut [u8],
-    tag: &[u8; 16],
-) -> Result<(), sv2_crypto::CryptoError> {
-    keyed.keys.metadata_cipher(keyed.header.suite, salt)?.open(ciphertext, tag)
 }

@@ -12,6 +12,7 @@ mod header;
 mod inspect;
 mod io;
 mod key;
+mod metadata;
 mod options;
 mod random;
 mod reader;
@@ -25,6 +26,7 @@ pub use error::{ErrorKind, StreamError, Unit};
 pub use inspect::{Inspection, inspect};
 pub use io::{Existing, InputSource, OutputSink, ReadAt};
 pub use key::{KeySource, SlotError, SlotKeys};
+pub use metadata::read_metadata;
 pub use options::{
     DecryptOptions, Driver, EncryptOptions, Observer, Progress, RunOptions, Tail, fastest_backend,
 };

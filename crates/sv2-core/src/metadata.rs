@@ -1,0 +1,86 @@
+//! The sealed metadata of a header (format.md section 3.4).
+
+use sv2_crypto::{CryptoError, RandomSource, RootKeys};
+use sv2_headers::{SECTION_METADATA, Section, StreamHeader};
+
+use crate::decrypt::read_header;
+use crate::header::KeyedHeader;
+use crate::io::Input;
+use crate::key::KeyRing;
+use crate::tail::SealedStream;
+use crate::{InputSource, KeySource, StreamError, Unit};
+
+/// Metadata is padded with spaces to a multiple of this many bytes.
+const STEP: usize = 64;
+const SALT_LEN: usize = 24;
+const TAG_LEN: usize = 16;
+
+/// Opens the metadata of a stream: a UTF-8 JSON object with spaces behind it, or `None` where the
+/// stream has none.
+///
+/// An input that can seek is judged by its seal where it has one; of a pipe the header alone is
+/// read and judged.
+///
+/// # Errors
+/// Those of header and trailer (format.md section 9); `AuthenticationFailed` for metadata that do
+/// not open; `Read`.
+pub fn read_metadata(
+    input: InputSource<'_>,
+    keys: &KeySource<'_>,
+    context: &[u8],
+) -> Result<Option<Vec<u8>>, StreamError> {
+    let mut ring = KeyRing::new(keys);
+    let keyed = match input.open()? {
+        Input::Positioned(source) => match SealedStream::open(&source, &mut ring, context) {
+            Ok(stream) => stream.keyed,
+            Err(StreamError::Unsealed { .. }) => {
+                read_header(&mut Input::Positioned(source).into_sequential(), &mut ring, context)?
+            }
+            Err(error) => return Err(error),
+        },
+        Input::Sequential(mut input) => read_header(&mut input, &mut ring, context)?,
+    };
+    open_metadata(&keyed)
+}
+
+/// Seals metadata under a salt of its own.
+pub(crate) fn seal_metadata(
+    json: &[u8],
+    keys: &RootKeys,
+    header: &StreamHeader,
+    random: &RandomSource,
+) -> Result<Section, StreamError> {
+    let mut salt = [0; SALT_LEN];
+    random.fill(&mut salt)?;
+    let mut padded = json.to_vec();
+    padded.resize(json.len().next_multiple_of(STEP), b' ');
+    let tag = keys.metadata_cipher(header.suite, &salt)?.seal(&mut padded)?;
+    let body = [&salt[..], &padded, &tag].concat();
+    Ok(Section { kind: SECTION_METADATA, body })
+}
+
+/// Opens the metadata of a header that was judged.
+fn open_metadata(keyed: &KeyedHeader) -> Result<Option<Vec<u8>>, StreamError> {
+    let sections = &keyed.header.sections;
+    let Some(section) = sections.iter().find(|section| section.kind == SECTION_METADATA) else {
+        return Ok(None);
+    };
+    // A header with a shorter body was refused when it was decoded.
+    let opened = section.body.split_first_chunk::<SALT_LEN>().and_then(|(salt, sealed)| {
+        let (ciphertext, tag) = sealed.split_last_chunk::<TAG_LEN>()?;
+        let mut plaintext = ciphertext.to_vec();
+        open(keyed, salt, &mut plaintext, tag).ok()?;
+        Some(plaintext)
+    });
+    let failed = StreamError::AuthenticationFailed { unit: Unit::Metadata, offset: 0 };
+    opened.map(Some).ok_or(failed)
+}
+
+fn open(
+    keyed: &KeyedHeader,
+    salt: &[u8; SALT_LEN],
+    ciphertext: &mut [u8],
+    tag: &[u8; TAG_LEN],
+) -> Result<(), CryptoError> {
+    keyed.keys.metadata_cipher(keyed.header.suite, salt)?.open(ciphertext, tag)
+}
