@@ -23,6 +23,11 @@ pub enum Unit {
         /// The segment's number.
         segment: u64,
     },
+    /// The footer of a segment.
+    Footer {
+        /// The segment's number.
+        segment: u64,
+    },
     /// A frame.
     Frame {
         /// The segment's number.
@@ -46,6 +51,7 @@ impl fmt::Display for Unit {
             Self::Header => f.write_str("header"),
             Self::HeaderCopy => f.write_str("header copy"),
             Self::Segment { segment } => write!(f, "header of segment {segment}"),
+            Self::Footer { segment } => write!(f, "footer of segment {segment}"),
             Self::Frame { segment, frame } => write!(f, "frame {frame} of segment {segment}"),
             Self::Index => f.write_str("index"),
             Self::Trailer => f.write_str("trailer"),

@@ -40,14 +40,19 @@ pub fn inspect(input: InputSource<'_>) -> Result<Inspection, StreamError> {
     let Input::Positioned(source) = input.open()? else {
         return Err(StreamError::Usage("a pipe cannot be inspected, only a file"));
     };
-    let trailer = match read_trailer(&source) {
+    inspect_input(&source)
+}
+
+/// As [`inspect`], of an input that was opened.
+pub(crate) fn inspect_input(source: &PositionedInput<'_>) -> Result<Inspection, StreamError> {
+    let trailer = match read_trailer(source) {
         Ok((bytes, offset)) => Trailer::decode(&bytes).ok().map(|trailer| (trailer, bytes, offset)),
         Err(StreamError::Unsealed { .. }) => None,
         Err(error) => return Err(error),
     };
-    let front = read_header(&source, 0);
+    let front = read_header(source, 0);
     let copy_at = trailer.as_ref().and_then(|(trailer, ..)| copy_offset(source.len(), trailer));
-    let copy = copy_at.map(|offset| read_header(&source, offset));
+    let copy = copy_at.map(|offset| read_header(source, offset));
     let front_intact = matches!(&front, Ok((_, true)));
     let copy_intact = trailer.as_ref().map(|_| matches!(&copy, Some(Ok((_, true)))));
     let (header, _) = match (front, copy) {

@@ -4,6 +4,7 @@ mod input;
 mod output;
 mod positioned;
 mod slots;
+mod unfinished;
 
 pub use input::InputSource;
 pub(crate) use input::{Input, SequentialInput};
@@ -12,3 +13,4 @@ pub use output::{Existing, OutputSink};
 pub use positioned::ReadAt;
 pub(crate) use positioned::{PositionedInput, PositionedOutput};
 pub(crate) use slots::{read_slots, write_slots};
+pub use unfinished::remove_unfinished_outputs;

@@ -5,6 +5,7 @@
 //! The format is `docs/format.md`; the rules of failure are in `docs/architecture.md`.
 //! Nothing is printed here, and nothing is released before it was authenticated.
 
+mod damage;
 mod decrypt;
 mod encrypt;
 mod error;
@@ -17,14 +18,16 @@ mod options;
 mod random;
 mod reader;
 mod report;
+mod scrub;
 mod tail;
 mod writer;
 
+pub use damage::{Damage, DamageMap, Fault};
 pub use decrypt::{decrypt_stream_v2, decrypt_stream_with};
 pub use encrypt::encrypt_stream_v2;
 pub use error::{ErrorKind, StreamError, Unit};
 pub use inspect::{Inspection, inspect};
-pub use io::{Existing, InputSource, OutputSink, ReadAt};
+pub use io::{Existing, InputSource, OutputSink, ReadAt, remove_unfinished_outputs};
 pub use key::{KeySource, SlotError, SlotKeys};
 pub use metadata::read_metadata;
 pub use options::{
@@ -33,6 +36,7 @@ pub use options::{
 pub use random::StreamReader;
 pub use reader::DecryptReader;
 pub use report::{StageTimes, StreamReport};
+pub use scrub::{scrub, verify};
 pub use writer::EncryptWriter;
 
 pub use sv2_crypto::{Backend, RandomSource, StreamKey, hazmat};

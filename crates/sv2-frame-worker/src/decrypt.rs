@@ -1,9 +1,7 @@
 //! Opening one frame (format.md sections 5, 6 and 8).
 
 use sv2_crypto::SegmentCipher;
-use sv2_framing::{
-    FRAME_CRC_LEN, FRAME_HEADER_LEN, FrameError, SegmentLayout, TAG_LEN, crc,
-};
+use sv2_framing::{FRAME_CRC_LEN, FRAME_HEADER_LEN, FrameError, SegmentLayout, TAG_LEN, crc};
 
 use crate::{FrameInput, FrameOutput, FrameWorkerError};
 
@@ -45,10 +43,8 @@ impl<'a> DecryptFrameWorker<'a> {
     /// The slot then holds nothing that may be released.
     pub fn decrypt(&self, input: FrameInput<'_>) -> Result<FrameOutput, FrameWorkerError> {
         let frame = input.index;
-        let malformed = FrameWorkerError::Malformed {
-            frame,
-            source: FrameError::FrameHeader { frame },
-        };
+        let malformed =
+            FrameWorkerError::Malformed { frame, source: FrameError::FrameHeader { frame } };
         let record = input.record;
         if frame.0 >= self.layout.frame_count() || record.len() != self.layout.frame(frame).len() {
             return Err(malformed);

@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use sv2_framing::SegmentLayout;
-use tempfile::NamedTempFile;
 
 use crate::StreamError;
 use crate::io::input::grow_pipe;
+use crate::io::unfinished::Unfinished;
 use crate::io::write_slots;
 
 /// What to do where the named output exists.
@@ -64,7 +64,7 @@ pub(crate) enum OutputEnd {
     /// Leave the file's position behind what was written, and sync it.
     Sync,
     /// Sync, rename, sync the folder.
-    Rename { temporary: tempfile::TempPath, path: PathBuf, existing: Existing },
+    Rename { temporary: Unfinished, path: PathBuf, existing: Existing },
 }
 
 impl<'a> OutputSink<'a> {
@@ -111,13 +111,8 @@ fn open_path(
         Durability::Stream => 0o666,
         Durability::Plaintext => 0o600,
     };
-    let temporary = tempfile::Builder::new()
-        .prefix(".sv2-")
-        .suffix(".part")
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder_of(&path))
-        .map_err(failed)?;
-    let (file, temporary) = NamedTempFile::into_parts(temporary);
+    let (file, temporary) =
+        Unfinished::create(folder_of(&path), Permissions::from_mode(mode)).map_err(failed)?;
     Ok(Output::File { file, base: 0, end: OutputEnd::Rename { temporary, path, existing } })
 }
 
@@ -132,13 +127,9 @@ impl OutputEnd {
             }
             Self::Rename { temporary, path, existing } => {
                 file.sync_all().map_err(failed)?;
-                let persisted = match existing {
-                    Existing::Replace => temporary.persist(&path),
-                    Existing::Refuse => temporary.persist_noclobber(&path),
-                };
-                persisted.map_err(|error| match error.error.kind() {
+                temporary.persist(&path, existing).map_err(|error| match error.kind() {
                     io::ErrorKind::AlreadyExists => StreamError::OutputExists,
-                    _ => failed(error.error),
+                    _ => failed(error),
                 })?;
                 let folder = File::open(folder_of(&path)).map_err(failed)?;
                 sync(&folder).map_err(failed)

@@ -1,3 +1,16 @@
-//! Tests of whole streams.
+//! Whole streams: the engine against the reference, faults at both ends, and what callers choose.
 
-mod smoke;
+mod cancellation;
+mod differential;
+mod faults;
+mod flips;
+mod harness;
+mod inputs;
+mod memory;
+mod messages;
+mod options;
+mod outcome;
+mod outputs;
+mod releases;
+mod slots;
+mod structure;

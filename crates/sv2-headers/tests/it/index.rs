@@ -70,7 +70,8 @@ fn assert_tiles(segments: u64, digest: DigestAlg) {
 fn pages_tile_the_index_of_every_short_stream() {
     for digest in DIGESTS {
         (0..3100).for_each(|segments| assert_tiles(segments, digest));
-        [(1 << 32) - 1, 1 << 32].map(|segments| assert_tiles(segments, digest));
+        assert_tiles((1 << 32) - 1, digest);
+        assert_tiles(1 << 32, digest);
     }
 }
 

@@ -44,7 +44,7 @@ fn faults_of_a_header_are_reported_in_order() {
     let later = || Section { kind: 0x8000, body: Vec::new() };
     // The slot ends 6 + 2 bytes and an age file behind offset 96; two empty sections follow it.
     let second = 96 + 8 + age_file(&[crate::support::X25519]).len();
-    assert_eq!(second, 304);
+    assert_eq!(second, 336);
     let sound = encoded(vec![recipient_slot(), later(), later()]);
     let faults: [Fault<Vec<u8>>; 12] = [
         ("magic", |bytes| bytes[7] ^= 1),
@@ -56,7 +56,7 @@ fn faults_of_a_header_are_reported_in_order() {
         ("flag", |bytes| bytes[14] = 0x80),
         ("header_len", |bytes| bytes[83] = 1),
         ("reserved bytes", |bytes| bytes[87] = 1),
-        ("section", |bytes| bytes[304] = 0x7F),
+        ("section", |bytes| bytes[336] = 0x7F),
         ("padding after the sections", |bytes| bytes[700] = 1),
         ("age file in a key slot", |bytes| bytes[104] ^= 1),
     ];
@@ -74,7 +74,8 @@ fn faults_of_sections_are_reported_in_the_order_of_the_sections() {
         ("section length", Section { kind: 0x8000, body: Vec::new() }),
     ];
     for (first, (name, one)) in faulty.iter().enumerate() {
-        for (_, (_, other)) in faulty.iter().enumerate().filter(|(at, _)| *at != first) {
+        let others = faulty.iter().enumerate().filter(|(at, _)| *at != first);
+        for (_, (_, other)) in others {
             let mut bytes = encoded(Vec::new());
             let mut at = 96;
             for section in [&slot, one, other] {
@@ -101,14 +102,14 @@ fn rules_of_different_kinds_keep_to_the_order_of_the_sections() {
         Section { kind: 2, body: vec![1; 40] },
         Section { kind: 0x8002, body: vec![1; 40] },
     ]);
-    bytes[304] = 0;
-    bytes[310 + 46] = 0;
+    bytes[336] = 0;
+    bytes[342 + 46] = 0;
     assert_eq!(said(StreamHeader::decode(&bytes)), "section");
     bytes[15] = 0;
     let flag = "key slot in a stream without the slotted flag";
     assert_eq!(said(StreamHeader::decode(&bytes)), flag);
     bytes[15] = 1;
-    bytes[304] = 0x80;
+    bytes[336] = 0x80;
     assert_eq!(said(StreamHeader::decode(&bytes)), "second metadata section");
 }
 

@@ -74,7 +74,7 @@ struct Grenade;
 
 impl Drop for Grenade {
     fn drop(&mut self) {
-        panic!("grenade")
+        raise(Here(Stage::Work, 99))
     }
 }
 
@@ -89,7 +89,7 @@ fn jobs_that_panic_when_they_are_skipped_neither_hang_the_run_nor_hide_its_error
                     || (),
                     |item, ()| {
                         if item < 8 {
-                            Ok(Fed::Job((item > 0).then_some(Grenade)))
+                            Ok(Fed::Job((item > 0).then(|| Grenade)))
                         } else {
                             Err("source")
                         }

@@ -20,8 +20,8 @@ pub fn decrypt_pipe(key: &[u8; 32], context: &[u8], stream: &[u8], limits: &Limi
     Outcome { released: body.plaintext, result }
 }
 
-/// As [`decrypt_pipe`], but an input that ends without a trailer is a success that released the
-/// whole segments before its end. Every other failure stays one, and so does an end in the header.
+/// As [`decrypt_pipe`], but whatever fails after the header ends an unsealed stream: a success that
+/// released the whole segments before that place (F-826). A failure of the header stays one.
 pub fn decrypt_unsealed_pipe(
     key: &[u8; 32],
     context: &[u8],
@@ -34,7 +34,7 @@ pub fn decrypt_unsealed_pipe(
         let sealed = read_body(&mut pipe, &header, &keys, &mut body)
             .and_then(|()| read_tail(&mut pipe, &header, &keys, &body));
         match sealed {
-            Err(Failure { kind: FailureKind::Unsealed, .. }) => Ok(Summary {
+            Err(_) => Ok(Summary {
                 plaintext_len: body.plaintext.len() as u64,
                 segments: body.segments,
                 revision: header.revision,
@@ -42,7 +42,7 @@ pub fn decrypt_unsealed_pipe(
                 fingerprint: None,
                 header: Unit::Header,
             }),
-            other => other,
+            sealed => sealed,
         }
     });
     Outcome { released: body.plaintext, result }
@@ -89,9 +89,11 @@ fn read_header(
     if !pipe.stream.starts_with(&HEADER_MAGIC) {
         return Err(Failure::new(FailureKind::NotAStream, Unit::Stream, 0));
     }
-    let shortest = pipe.take(256)?;
+    let prefix = pipe.take(96)?;
     pipe.at = 0;
-    let header_len = declared_len(shortest).unwrap_or(256);
+    let Some(header_len) = declared_len(prefix) else {
+        return Err(Failure::new(FailureKind::ChecksumMismatch, Unit::Header, 0));
+    };
     let source = pipe.take(header_len as u64)?;
     open_header(source, key, context, limits).map_err(|kind| Failure::new(kind, Unit::Header, 0))
 }
@@ -152,6 +154,9 @@ fn check_segment_header(
     if header[..4] != SEGMENT_MAGIC {
         return Err(FailureKind::Malformed);
     }
+    if body.segments == 1 << 32 {
+        return Err(FailureKind::Limit);
+    }
     if !all_zero(&header[4..8]) || !all_zero(&header[20..24]) {
         return Err(FailureKind::Malformed);
     }
@@ -163,7 +168,7 @@ fn check_segment_header(
         return Err(FailureKind::Malformed);
     }
     let total = body.plaintext.len() as u64 + plaintext_len;
-    if body.segments == 1 << 32 || total > max_plaintext_len {
+    if total > max_plaintext_len {
         return Err(FailureKind::Limit);
     }
     if header[48..56] != keys.commitment[..8] {
@@ -195,7 +200,9 @@ fn read_tail(
         return Err(trailer.failure(FailureKind::Malformed, Unit::Trailer));
     }
     trailer.check_page_table(table, table_offset)?;
-    check_pages(layout, table, index, index_offset)?;
+    // In constant memory the pages are compared as a whole, so the failure names where they begin.
+    check_pages(layout, table, index, index_offset)
+        .map_err(|failure| Failure { offset: Some(index_offset), ..failure })?;
     let without_crc = layout.entry_len() as usize - 8;
     let sealed: Vec<u8> = index
         .chunks(layout.entry_len() as usize)

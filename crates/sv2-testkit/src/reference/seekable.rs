@@ -1,7 +1,7 @@
 //! Decryption from a seekable source: the tail first, then segments by computed offsets, whose
 //! headers and footers are never read (section 8).
 
-use super::header::{Header, open_header};
+use super::header::{Header, declared_len, open_header};
 use super::keys::{Keys, fingerprint};
 use super::outcome::{Failure, FailureKind, Limits, Outcome, Summary, Unit};
 use super::primitives::{array, crc_holds};
@@ -189,23 +189,41 @@ fn choose_header(
         Ok((header, keys, unit))
     };
     let front = candidate(Unit::Header, 0);
-    let Some(copy_offset) = copy_offset(trailer) else { return front };
-    let copy = candidate(Unit::HeaderCopy, copy_offset);
+    let no_magic = |failure: &Failure| failure.kind == FailureKind::NotAStream;
+    let Some(copy_offset) = copy_offset(trailer) else {
+        return front.map_err(|failure| match no_magic(&failure) {
+            true => trailer.failure(FailureKind::Malformed, Unit::Trailer),
+            false => failure,
+        });
+    };
+    // Unlike the front, the copy has its length from the trailer.
+    let copy = {
+        let bytes = &stream[copy_offset as usize..][..trailer.header_len as usize];
+        let failed = |kind| Err(Failure::new(kind, Unit::HeaderCopy, copy_offset));
+        if !bytes.starts_with(&HEADER_MAGIC) {
+            failed(FailureKind::Malformed.judged(crc_holds(bytes)))
+        } else if declared_len(bytes) != Some(bytes.len()) {
+            failed(FailureKind::ChecksumMismatch)
+        } else {
+            candidate(Unit::HeaderCopy, copy_offset)
+        }
+    };
     match (front, copy) {
         (Ok(front), Ok(copy)) if copy.0.revision > front.0.revision => Ok(copy),
         (Ok(front), _) => Ok(front),
         (Err(_), Ok(copy)) => Ok(copy),
-        (Err(Failure { kind: FailureKind::NotAStream, .. }), Err(copy)) => Err(copy),
+        (Err(front), Err(copy)) if no_magic(&front) => Err(copy),
         (Err(front), Err(_)) => Err(front),
     }
 }
 
 /// Where the copy is if the trailer, which nothing vouches for yet, tells the truth; `None` where
-/// that would be before the stream begins.
+/// that would be before the end of a front header of the same length (F-809).
 fn copy_offset(trailer: &Trailer) -> Option<u64> {
     let digest_len = if trailer.digest == 0 { 0 } else { 32 };
     let index_len = trailer.segments.checked_mul(32 + digest_len)?;
     let table_len = 32 * trailer.segments.div_ceil(1024);
     let tail_len = index_len.checked_add(table_len)?.checked_add(u64::from(trailer.header_len))?;
-    trailer.offset.checked_sub(tail_len)
+    let header_len = u64::from(trailer.header_len);
+    trailer.offset.checked_sub(tail_len).filter(|offset| *offset >= header_len)
 }

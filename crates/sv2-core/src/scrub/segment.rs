@@ -1,0 +1,252 @@
+//! Checking one segment: headers, checksums, digest, index entry, and with a key every frame.
+
+use sv2_crypto::SegmentDigest;
+use sv2_framing::crc::{CRC_LEN, SegmentCrc, combine, crc64};
+use sv2_framing::{
+    FRAME_HEADER_LEN, FrameIndex, SEGMENT_HEADER_LEN, SEGMENT_KEYED_LEN, SegmentHeader,
+    SegmentIndex, SegmentLayout, TAG_LEN, decode_footer, decode_segment_header,
+};
+use sv2_headers::{DigestAlg, IndexEntry, checksum};
+use sv2_segment_worker::Explain;
+
+use crate::damage::{Damage, Fault};
+use crate::decrypt::DecryptJob;
+use crate::inspect::Inspection;
+use crate::io::PositionedInput;
+use crate::scrub::bare;
+use crate::scrub::tail::ScrubIndex;
+use crate::{StreamError, Unit};
+
+/// What is common to the segments of one scrub.
+pub(crate) struct SegmentScrub<'s> {
+    source: &'s PositionedInput<'s>,
+    stream: &'s Inspection,
+    index: &'s ScrubIndex,
+    plaintext_len: u64,
+    job: Option<DecryptJob>,
+    joins: SegmentCrc,
+}
+
+impl<'s> SegmentScrub<'s> {
+    pub(crate) fn new(
+        source: &'s PositionedInput<'s>,
+        stream: &'s Inspection,
+        index: &'s ScrubIndex,
+        plaintext_len: u64,
+        job: Option<DecryptJob>,
+    ) -> Self {
+        let frame_size = u64::from(stream.layout.geometry.frame_size());
+        let joins = SegmentCrc::new(frame_size + (FRAME_HEADER_LEN + TAG_LEN) as u64);
+        Self { source, stream, index, plaintext_len, job, joins }
+    }
+
+    /// Whether frames are opened, too.
+    pub(crate) fn authenticates(&self) -> bool {
+        self.job.is_some()
+    }
+
+    /// Reads a segment into `wire` and lists what is wrong with it.
+    pub(crate) fn check(
+        &self,
+        segment: u64,
+        wire: &mut Vec<u8>,
+    ) -> Result<Vec<Damage>, StreamError> {
+        let index = SegmentIndex(segment);
+        let layout = &self.stream.layout;
+        let Some(segment_layout) = layout.segment_layout(self.plaintext_len, index) else {
+            return Err(StreamError::WorkerLost { segment });
+        };
+        let offset = layout.segment_offset(index);
+        wire.resize(segment_layout.wire_len(), 0);
+        self.source.read_exact_at(wire, offset)?;
+        let place = Place { segment: index, offset, layout: segment_layout };
+        let entry = self.index.entry(self.stream, segment);
+
+        let mut damages = Vec::new();
+        let header = self.check_header(&place, wire, &mut damages);
+        let header_sound = damages.is_empty();
+        let (crc, digest) = self.check_frames(&place, wire, &mut damages);
+        let body_sound = damages.is_empty();
+        self.check_footer(&place, wire, (crc, digest), body_sound, entry, &mut damages);
+        if let (Some(header), Some(entry), true) = (header, entry, header_sound)
+            && header.salt != entry.salt
+        {
+            let fault = Fault::Disagrees("salt of segment and index");
+            damages.push(bare(place.unit(), fault, offset, SEGMENT_HEADER_LEN as u64));
+        }
+        if let (Some(job), Some(entry)) = (&self.job, entry) {
+            self.authenticate(job, &place, wire, entry, &mut damages)?;
+        }
+        Ok(damages)
+    }
+
+    fn check_header(
+        &self,
+        place: &Place,
+        wire: &[u8],
+        damages: &mut Vec<Damage>,
+    ) -> Option<SegmentHeader> {
+        let bytes = &wire[..SEGMENT_HEADER_LEN];
+        let tag = &self.stream.header.commitment[..8];
+        let decoded = decode_segment_header(bytes, self.stream.layout.geometry, place.segment);
+        let fault = if !checksum::holds(bytes) {
+            Fault::Checksum
+        } else {
+            match decoded {
+                Err(_) => Fault::Malformed("segment header"),
+                Ok(header) if header.plaintext_len != place.layout.plaintext_len() => {
+                    Fault::Disagrees("length of segment and stream")
+                }
+                Ok(header) if header.stream_tag != tag => Fault::Disagrees("stream of the segment"),
+                Ok(header) => return Some(header),
+            }
+        };
+        damages.push(bare(place.unit(), fault, place.offset, SEGMENT_HEADER_LEN as u64));
+        None
+    }
+
+    /// Checks frame headers and checksums; returns checksum and digest of the segment as read.
+    fn check_frames(
+        &self,
+        place: &Place,
+        wire: &[u8],
+        damages: &mut Vec<Damage>,
+    ) -> (u64, [u8; 32]) {
+        let alg = self.stream.layout.digest;
+        let mut segment_crc = crc64(&wire[..SEGMENT_HEADER_LEN]);
+        let mut digest = SegmentDigest::new(alg);
+        digest.update(&wire[..SEGMENT_KEYED_LEN]);
+        for frame in (0..place.layout.frame_count()).map(FrameIndex) {
+            let record = &wire[place.layout.frame(frame)];
+            let (covered, stored) = record.split_at(record.len() - CRC_LEN);
+            let crc = crc64(covered);
+            let stored = u64::from_be_bytes(std::array::from_fn(|at| stored[at]));
+            let header = place.layout.frame_header(frame).encode();
+            if crc != stored {
+                damages.push(place.frame(frame, Fault::Checksum, self));
+            } else if covered[..FRAME_HEADER_LEN] != header {
+                damages.push(place.frame(frame, Fault::Malformed("frame header"), self));
+            }
+            digest.update(covered);
+            segment_crc = self.joins.append(segment_crc, crc, covered.len() as u64);
+            segment_crc = self.joins.append_stored(segment_crc, stored);
+        }
+        (segment_crc, digest.finish())
+    }
+
+    /// Compares the footer with what was computed and with the index.
+    fn check_footer(
+        &self,
+        place: &Place,
+        wire: &[u8],
+        (crc, digest): (u64, [u8; 32]),
+        body_sound: bool,
+        entry: Option<IndexEntry>,
+        damages: &mut Vec<Damage>,
+    ) {
+        let alg = self.stream.layout.digest;
+        let bytes = &wire[place.layout.footer()];
+        let Ok(footer) = decode_footer(bytes, alg) else { return };
+        let mut expected = crc;
+        if alg != DigestAlg::None {
+            expected = combine(crc, crc64(&footer.digest), footer.digest.len() as u64);
+        }
+        let offset = place.offset + place.layout.footer().start as u64;
+        let mut found = |fault| {
+            let unit = Unit::Footer { segment: place.segment.0 };
+            damages.push(bare(unit, fault, offset, bytes.len() as u64));
+        };
+        // A damaged frame makes the segment's checksum and digest wrong as well; that is not
+        // said twice.
+        if body_sound && footer.crc != expected {
+            found(Fault::Checksum);
+        } else if body_sound && footer.digest != digest {
+            found(Fault::Disagrees("digest of segment and footer"));
+        } else if entry.is_some_and(|entry| entry.crc != footer.crc) {
+            found(Fault::Disagrees("checksum of footer and index"));
+        } else if entry.is_some_and(|entry| entry.digest != footer.digest) {
+            found(Fault::Disagrees("digest of footer and index"));
+        }
+    }
+
+    /// Opens the frames under the sealed salt and settles with the key what the checksums said.
+    fn authenticate(
+        &self,
+        job: &DecryptJob,
+        place: &Place,
+        wire: &mut [u8],
+        entry: IndexEntry,
+        damages: &mut Vec<Damage>,
+    ) -> Result<(), StreamError> {
+        let context = job.worker().context();
+        let header = context.sealed_header(place.segment, place.layout.plaintext_len(), entry.salt);
+        let opened = job.worker().decrypt_in_place(&header, wire, Explain::CallerRereads);
+        if let Ok(digest) = opened {
+            let sealed = digest == entry.digest;
+            for damage in damages.iter_mut() {
+                damage.settle(sealed);
+            }
+            if !sealed {
+                let fault = Fault::Disagrees("digest of segment and index");
+                damages.push(bare(place.unit(), fault, place.offset, wire.len() as u64));
+            }
+            return Ok(());
+        }
+        // Frame by frame, each out of bytes that no failed attempt has touched.
+        for frame in (0..place.layout.frame_count()).map(FrameIndex) {
+            let range = place.layout.frame(frame);
+            let offset = place.offset + range.start as u64;
+            let record = &mut wire[range];
+            self.source.read_exact_at(record, offset)?;
+            let opens = job.worker().decrypt_frames(&header, frame, record).is_ok();
+            let unit = place.frame_unit(frame);
+            match damages.iter_mut().find(|damage| damage.unit == unit) {
+                Some(damage) => damage.settle(opens),
+                None if opens => {}
+                None => damages.push(place.frame(frame, Fault::Authentication, self)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a segment is.
+struct Place {
+    segment: SegmentIndex,
+    offset: u64,
+    layout: SegmentLayout,
+}
+
+impl Place {
+    fn unit(&self) -> Unit {
+        Unit::Segment { segment: self.segment.0 }
+    }
+
+    fn frame_unit(&self, frame: FrameIndex) -> Unit {
+        Unit::Frame { segment: self.segment.0, frame: frame.0.into() }
+    }
+
+    fn frame(&self, frame: FrameIndex, fault: Fault, scrub: &SegmentScrub<'_>) -> Damage {
+        let range = self.layout.frame(frame);
+        let geometry = scrub.stream.layout.geometry;
+        let start = self.segment.0 * geometry.segment_size()
+            + u64::from(frame.0) * u64::from(geometry.frame_size());
+        let len = u64::from(self.layout.frame_header(frame).ciphertext_len);
+        Damage {
+            unit: self.frame_unit(frame),
+            fault,
+            offset: self.offset + range.start as u64,
+            len: range.len() as u64,
+            plaintext: Some(start..start + len),
+        }
+    }
+}
+
+impl Damage {
+    /// What a wrong checksum of a frame means once the key was asked (F-830).
+    fn settle(&mut self, authentic: bool) {
+        if authentic && self.fault == Fault::Checksum && matches!(self.unit, Unit::Frame { .. }) {
+            self.fault = Fault::ChecksumOnly;
+        }
+    }
+}
