@@ -1,3 +1,39 @@
-//! The program `sv2`.
+//! The program `sv2`: parallel, seekable, authenticated encryption of files and pipes.
+//!
+//! It knows arguments, terminals and exit codes, and nothing of the format's bytes.
 
-fn main() {}
+mod args;
+mod commands;
+mod console;
+mod ends;
+mod exit;
+mod failure;
+mod keys;
+mod man;
+mod passphrase;
+mod progress;
+mod report;
+mod signals;
+mod size;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    forbid_core_files();
+    let manners = console::Manners::from_raw_arguments();
+    let cli = match args::parse(&manners) {
+        Ok(cli) => cli,
+        Err(ended) => return ended,
+    };
+    let manners = manners.with(&cli.manners);
+    match commands::run(cli.command, &manners) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => manners.fail(&failure),
+    }
+}
+
+/// Keys must not end up in a core file; where the system refuses, it has its reasons.
+fn forbid_core_files() {
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+}

@@ -50,21 +50,24 @@ pub fn decrypt_stream_v2(
 /// As [`decrypt_stream_v2`], and `NoKeyFits` where no slot opens.
 pub fn decrypt_stream_with(
     input: InputSource<'_>,
-    output: OutputSink<'_>,
+    mut output: OutputSink<'_>,
     keys: &KeySource<'_>,
     options: &DecryptOptions,
 ) -> Result<StreamReport, StreamError> {
     let begun = Instant::now();
-    let mut ring = KeyRing::new(keys);
+    output.clear();
+    let mut ring = KeyRing::new(keys, options.max_segment_size);
     let done = match input.open()? {
         Input::Positioned(source) => {
-            match SealedStream::open(&source, &mut ring, &options.context) {
-                Ok(stream) => {
+            let sealed = SealedStream::open(&source, &mut ring, &options.context)
+                .and_then(|stream| stream.read_index(&source).map(|index| (stream, index)));
+            match sealed {
+                Ok((stream, index)) => {
                     let job = DecryptJob::new(&stream.keyed, options)?;
                     options.check_fingerprint(stream.fingerprint())?;
-                    let index = stream.read_index(&source)?;
                     let opened = output.open(Durability::Plaintext)?;
-                    job.to_output(opened, source.len(), |job, output| match output {
+                    let positional = job.wants_positional(source.len());
+                    job.to_output(opened, positional, |job, output| match output {
                         Target::Positioned(output) => {
                             job.positional(&source, &stream, &index, output)
                         }
@@ -72,7 +75,7 @@ pub fn decrypt_stream_with(
                     })?
                 }
                 // Whoever takes a stream without its tail reads it from the front.
-                Err(error) if options.tail == Tail::MayBeMissing && about_content(&error) => {
+                Err(error) if options.accepts_unsealed(&error) => {
                     let input = Input::Positioned(source).into_sequential();
                     pipe::decrypt(input, output, &mut ring, options)?
                 }
@@ -84,15 +87,23 @@ pub fn decrypt_stream_with(
     Ok(done.report(begun))
 }
 
-/// Whether an error is about the bytes of the stream, rather than about the world.
-fn about_content(error: &StreamError) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Malformed | ErrorKind::Unauthentic | ErrorKind::Damaged | ErrorKind::Unsealed
-    )
-}
-
 impl DecryptOptions {
+    /// Whether a stream that ends in this error is read as an unsealed one: the caller asked for
+    /// it, pinned no sealed stream, and the error is about the bytes of the stream, rather than
+    /// about the world (F-826).
+    pub(crate) fn accepts_unsealed(&self, error: &StreamError) -> bool {
+        self.tail == Tail::MayBeMissing
+            && self.expected_fingerprint.is_none()
+            && matches!(
+                error.kind(),
+                ErrorKind::NotAStream
+                    | ErrorKind::Malformed
+                    | ErrorKind::Unauthentic
+                    | ErrorKind::Damaged
+                    | ErrorKind::Unsealed
+            )
+    }
+
     /// Refuses a stream that is not the pinned one.
     pub(crate) fn check_fingerprint(&self, found: [u8; 32]) -> Result<(), StreamError> {
         match self.expected_fingerprint {
@@ -117,14 +128,6 @@ enum Target<'t, 'w> {
 
 impl DecryptJob {
     pub(crate) fn new(keyed: &KeyedHeader, options: &DecryptOptions) -> Result<Self, StreamError> {
-        let segment_size = keyed.header.geometry.segment_size();
-        if segment_size > options.max_segment_size {
-            return Err(StreamError::Limit {
-                what: "segment size",
-                value: segment_size,
-                max: options.max_segment_size,
-            });
-        }
         let backend = options.run.backend.unwrap_or_else(|| fastest_backend(keyed.header.suite));
         let key = keyed.segments_key();
         let context = SegmentCryptoContext::new(&keyed.header, key, backend, RandomSource::System);
@@ -135,17 +138,22 @@ impl DecryptJob {
         })
     }
 
-    /// Runs a driver on an output and finishes the output when it succeeded.
+    /// Whether the positional driver is the one for a source of this length.
+    fn wants_positional(&self, stream_len: u64) -> bool {
+        match self.options.run.driver {
+            Some(driver) => driver == Driver::Positional,
+            None => stream_len > self.layout.full_segment_len(),
+        }
+    }
+
+    /// Runs a driver on an output, which `positional` asks to be written at offsets where it can,
+    /// and finishes the output when it succeeded.
     fn to_output(
         &self,
         output: Output<'_>,
-        stream_len: u64,
+        positional: bool,
         drive: impl FnOnce(&Self, Target<'_, '_>) -> Result<Done, StreamError>,
     ) -> Result<Done, StreamError> {
-        let positional = match self.options.run.driver {
-            Some(driver) => driver == Driver::Positional,
-            None => stream_len > self.layout.full_segment_len(),
-        };
         match output {
             Output::Sequential(mut output) => {
                 let done = drive(self, Target::Sequential(&mut output))?;
@@ -172,6 +180,10 @@ impl DecryptJob {
                 Ok(done)
             }
         }
+    }
+
+    pub(crate) fn options(&self) -> &DecryptOptions {
+        &self.options
     }
 
     pub(crate) fn worker(&self) -> &DecryptSegmentWorker {

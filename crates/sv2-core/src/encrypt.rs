@@ -36,11 +36,12 @@ use crate::{
 /// call have ended.
 pub fn encrypt_stream_v2(
     input: InputSource<'_>,
-    output: OutputSink<'_>,
+    mut output: OutputSink<'_>,
     key: &StreamKey,
     options: &EncryptOptions,
 ) -> Result<StreamReport, StreamError> {
     let begun = Instant::now();
+    output.clear();
     let input = input.open()?;
     let job = EncryptJob::begin(key, options)?;
     let written = match output.open(Durability::Stream)? {

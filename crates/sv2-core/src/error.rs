@@ -290,11 +290,18 @@ impl StreamError {
 
     /// The error of a segment, with its place in the stream.
     pub(crate) fn from_segment(error: &SegmentWorkerError, layout: &StreamLayout) -> Self {
+        Self::from_segment_at(error, layout.segment_offset(error.segment()))
+    }
+
+    /// The error of a segment that begins at `start` in the stream.
+    pub(crate) fn from_segment_at(error: &SegmentWorkerError, start: u64) -> Self {
         let index = error.segment();
         let segment = index.0;
-        let start = layout.segment_offset(index);
         let unit = Unit::Segment { segment };
         match error {
+            SegmentWorkerError::Header {
+                source: FrameError::Limit { what, value, max, .. }, ..
+            } => Self::Limit { what, value: *value, max: *max },
             SegmentWorkerError::Header { source, .. } => {
                 let what = match source {
                     FrameError::SegmentHeader { what, .. } => what,

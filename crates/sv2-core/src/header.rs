@@ -69,6 +69,9 @@ impl KeyedHeader {
         unit: Unit,
         offset: u64,
     ) -> Result<(StreamHeader, RootKeys), StreamError> {
+        if bytes.starts_with(&sv2_headers::HEADER_MAGIC) {
+            ring.check_segment_size(bytes)?;
+        }
         let header = StreamHeader::decode(bytes)
             .map_err(|error| StreamError::from_header(error, unit, offset))?;
         let keys = ring.root_keys(&header, context)?;

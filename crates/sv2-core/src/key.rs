@@ -1,7 +1,9 @@
 //! Where the key of a stream comes from.
 
 use sv2_crypto::{RootKeys, StreamKey};
-use sv2_headers::{HEADER_CORE_LEN, Section, StreamHeader};
+use sv2_headers::{
+    DigestAlg, Geometry, HEADER_CORE_LEN, Section, StreamHeader, Suite, VERSION,
+};
 
 use crate::StreamError;
 
@@ -24,15 +26,34 @@ pub enum KeySource<'a> {
 }
 
 /// A key source that remembers a key it found, so that a second header costs no second
-/// derivation from a passphrase (F-333).
+/// derivation from a passphrase (F-328), and what else the caller demands of a header.
 pub(crate) struct KeyRing<'a> {
     source: &'a KeySource<'a>,
     found: Option<StreamKey>,
+    max_segment_size: u64,
 }
 
 impl<'a> KeyRing<'a> {
-    pub(crate) fn new(source: &'a KeySource<'a>) -> Self {
-        Self { source, found: None }
+    pub(crate) fn new(source: &'a KeySource<'a>, max_segment_size: u64) -> Self {
+        Self { source, found: None, max_segment_size }
+    }
+
+    /// Refuses a header whose segments are larger than the caller accepts; it is asked before the
+    /// header is decoded, since that check stands beside F-304.
+    ///
+    /// `bytes` are those of a header. Where an earlier check refuses it, so does the decoder.
+    pub(crate) fn check_segment_size(&self, bytes: &[u8]) -> Result<(), StreamError> {
+        let Some(prefix) = bytes.first_chunk::<HEADER_CORE_LEN>() else { return Ok(()) };
+        let known = prefix[8..10] == VERSION.to_be_bytes()
+            && Suite::from_id(prefix[10]).is_ok()
+            && DigestAlg::from_id(prefix[11]).is_ok();
+        match Geometry::new(prefix[12], prefix[13]) {
+            Ok(geometry) if known && geometry.segment_size() > self.max_segment_size => {
+                let (value, max) = (geometry.segment_size(), self.max_segment_size);
+                Err(StreamError::Limit { what: "segment size", value, max })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The keys that the header commits to.

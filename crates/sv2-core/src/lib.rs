@@ -18,6 +18,7 @@ mod options;
 mod random;
 mod reader;
 mod report;
+mod salvage;
 mod scrub;
 mod tail;
 mod writer;
@@ -36,6 +37,7 @@ pub use options::{
 pub use random::StreamReader;
 pub use reader::DecryptReader;
 pub use report::{StageTimes, StreamReport};
+pub use salvage::{Gaps, SalvageReport, salvage};
 pub use scrub::{scrub, verify};
 pub use writer::EncryptWriter;
 

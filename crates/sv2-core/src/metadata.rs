@@ -1,7 +1,7 @@
 //! The sealed metadata of a header (format.md section 3.4).
 
 use sv2_crypto::{CryptoError, RandomSource, RootKeys};
-use sv2_headers::{SECTION_METADATA, Section, StreamHeader};
+use sv2_headers::{MAX_SEGMENT_SIZE, SECTION_METADATA, Section, StreamHeader};
 
 use crate::decrypt::read_header;
 use crate::header::KeyedHeader;
@@ -29,7 +29,7 @@ pub fn read_metadata(
     keys: &KeySource<'_>,
     context: &[u8],
 ) -> Result<Option<Vec<u8>>, StreamError> {
-    let mut ring = KeyRing::new(keys);
+    let mut ring = KeyRing::new(keys, MAX_SEGMENT_SIZE);
     let keyed = match input.open()? {
         Input::Positioned(source) => match SealedStream::open(&source, &mut ring, context) {
             Ok(stream) => stream.keyed,

@@ -50,7 +50,8 @@ impl<'a> StreamReader<'a> {
         let Input::Positioned(source) = input.open()? else {
             return Err(StreamError::Usage("ranges cannot be read from a pipe, only from a file"));
         };
-        let stream = SealedStream::open(&source, &mut KeyRing::new(keys), &options.context)?;
+        let mut ring = KeyRing::new(keys, options.max_segment_size);
+        let stream = SealedStream::open(&source, &mut ring, &options.context)?;
         options.check_fingerprint(stream.fingerprint())?;
         let job = DecryptJob::new(&stream.keyed, options)?;
         let page_table = stream.read_page_table(&source)?;

@@ -6,14 +6,15 @@ use crate::decrypt::{DecryptJob, Next, Opened, PipeSource, read_header};
 use crate::header::KeyedHeader;
 use crate::io::SequentialInput;
 use crate::key::KeyRing;
-use crate::tail::PipeIndex;
+use crate::tail::{PipeIndex, fingerprint_of};
 use crate::{DecryptOptions, KeySource, StreamError};
 
 /// Reads the plaintext of a stream that is read once, from front to back.
 ///
 /// Plaintext is handed out by whole segments that opened.
-/// `Ok(0)` is returned only when the stream's seal was checked; until then what was read may stem
-/// from an older version of the stream.
+/// `Ok(0)` is returned only when the stream's seal was checked, or at the end of an unsealed
+/// stream where the options allow one; until then what was read may stem from an older version of
+/// the stream.
 /// After an error every further read fails.
 pub struct DecryptReader<'a> {
     keyed: KeyedHeader,
@@ -25,6 +26,7 @@ pub struct DecryptReader<'a> {
 enum State<'a> {
     Reading { source: PipeSource<'a>, index: PipeIndex, segment: Option<Opened>, taken: usize },
     Sealed,
+    Unsealed,
     Failed,
 }
 
@@ -39,7 +41,8 @@ impl<'a> DecryptReader<'a> {
         options: &DecryptOptions,
     ) -> Result<Self, StreamError> {
         let mut input = SequentialInput::new(Box::new(reader));
-        let keyed = read_header(&mut input, &mut KeyRing::new(keys), &options.context)?;
+        let mut ring = KeyRing::new(keys, options.max_segment_size);
+        let keyed = read_header(&mut input, &mut ring, &options.context)?;
         let job = DecryptJob::new(&keyed, options)?;
         let source = PipeSource::new(input, &job);
         let index = PipeIndex::new(keyed.header.digest);
@@ -47,31 +50,41 @@ impl<'a> DecryptReader<'a> {
         Ok(Self { keyed, state, job })
     }
 
-    /// Whether the end of the stream was reached and its seal holds.
+    /// Whether the end of the stream was reached and its seal holds; false at the end of an
+    /// unsealed stream.
     #[must_use]
     pub fn is_sealed(&self) -> bool {
         matches!(self.state, State::Sealed)
     }
 
     fn advance(&mut self) -> Result<(), StreamError> {
-        let State::Reading { mut source, mut index, segment, .. } =
-            std::mem::replace(&mut self.state, State::Failed)
-        else {
-            return Ok(());
+        let state = std::mem::replace(&mut self.state, State::Failed);
+        self.state = match self.next(state) {
+            Err(error) if self.job.options().accepts_unsealed(&error) => State::Unsealed,
+            next => next?,
+        };
+        Ok(())
+    }
+
+    /// Reads and opens the next segment, or reads and judges the tail.
+    fn next(&self, state: State<'a>) -> Result<State<'a>, StreamError> {
+        let State::Reading { mut source, mut index, segment, .. } = state else {
+            return Ok(state);
         };
         let buffer = segment.map(|opened| opened.wire).unwrap_or_default();
         match source.read(buffer)? {
             Next::Segment(received) => {
                 let opened = self.job.open(received)?;
                 index.push(&opened.header.salt, &opened.digest);
-                self.state = State::Reading { source, index, segment: Some(opened), taken: 0 };
+                Ok(State::Reading { source, index, segment: Some(opened), taken: 0 })
             }
             Next::Tail(_) => {
-                source.read_tail(&self.keyed, index)?;
-                self.state = State::Sealed;
+                let sealed = source.read_tail(&self.keyed, index)?;
+                let fingerprint = fingerprint_of(&self.keyed, &sealed.trailer);
+                self.job.options().check_fingerprint(fingerprint)?;
+                Ok(State::Sealed)
             }
         }
-        Ok(())
     }
 }
 
@@ -82,7 +95,7 @@ impl Read for DecryptReader<'_> {
         }
         loop {
             match &mut self.state {
-                State::Sealed => return Ok(0),
+                State::Sealed | State::Unsealed => return Ok(0),
                 State::Failed => return Err(io::Error::other("the stream failed before")),
                 State::Reading { segment: Some(opened), taken, .. }
                     if *taken < opened.layout.plaintext_len() as usize =>

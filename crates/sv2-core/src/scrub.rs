@@ -48,7 +48,8 @@ pub fn verify(
 ) -> Result<DamageMap, StreamError> {
     let begun = Instant::now();
     let source = positioned(input)?;
-    let sealed = SealedStream::open(&source, &mut KeyRing::new(keys), &options.context)?;
+    let mut ring = KeyRing::new(keys, options.max_segment_size);
+    let sealed = SealedStream::open(&source, &mut ring, &options.context)?;
     options.check_fingerprint(sealed.fingerprint())?;
     let job = DecryptJob::new(&sealed.keyed, options)?;
     let stream = inspect_input(&source)?;

@@ -122,11 +122,29 @@ pub(crate) struct SealedStream {
     pub(crate) trailer_bytes: [u8; TRAILER_LEN],
     pub(crate) layout: StreamLayout,
     pub(crate) shape: IndexShape,
+    index_offset: u64,
 }
 
 impl SealedStream {
     /// Opens a stream from its trailer (F-804 to F-809).
     pub(crate) fn open(
+        source: &PositionedInput<'_>,
+        ring: &mut KeyRing<'_>,
+        context: &[u8],
+    ) -> Result<Self, StreamError> {
+        let stream = Self::open_any_length(source, ring, context)?;
+        let offset = source.len() - TRAILER_LEN as u64;
+        if stream.layout.stream_len(stream.trailer.plaintext_len) != Some(source.len()) {
+            let what = "length of the stream";
+            let error = StreamError::Malformed { unit: Unit::Trailer, what, offset };
+            return Err(explain(error, &stream.trailer_bytes, Unit::Trailer, offset));
+        }
+        Ok(stream)
+    }
+
+    /// As [`SealedStream::open`], but takes a stream whose segments went missing or grew: its
+    /// tail is found from its end.
+    pub(crate) fn open_any_length(
         source: &PositionedInput<'_>,
         ring: &mut KeyRing<'_>,
         context: &[u8],
@@ -142,20 +160,17 @@ impl SealedStream {
             .check_counts(geometry)
             .map_err(|error| judged(StreamError::from_header(error, Unit::Trailer, offset)))?;
         let layout = keyed.layout();
-        if layout.stream_len(trailer.plaintext_len) != Some(source.len()) {
-            return Err(judged(StreamError::Malformed {
-                unit: Unit::Trailer,
-                what: "length of the stream",
-                offset,
-            }));
-        }
         let shape = IndexShape::new(trailer.segments, trailer.digest);
-        Ok(Self { keyed, trailer, trailer_bytes, layout, shape })
+        let what = "length of the stream";
+        let index_offset = offset
+            .checked_sub(shape.total_len())
+            .ok_or_else(|| judged(StreamError::Malformed { unit: Unit::Trailer, what, offset }))?;
+        Ok(Self { keyed, trailer, trailer_bytes, layout, shape, index_offset })
     }
 
     /// Where the index begins.
     pub(crate) fn index_offset(&self) -> u64 {
-        self.layout.index_offset(self.trailer.plaintext_len)
+        self.index_offset
     }
 
     /// Reads the page table and checks it under the seal.
@@ -372,6 +387,7 @@ impl PipeIndex {
             table.update(&hash);
         }
         Ok(PipeIndexCheck {
+            table_offset: shape.entries_len(),
             same_segments: in_index.finish() == self.segments_read.finish(),
             pages: pages.finish(),
             table: table.finish(),
@@ -381,14 +397,25 @@ impl PipeIndex {
 
 /// What is left to compare when the trailer was judged.
 pub(crate) struct PipeIndexCheck {
+    table_offset: u64,
     same_segments: bool,
     pages: [u8; 32],
     table: [u8; 32],
 }
 
 impl PipeIndexCheck {
-    /// Whether index and page table are the sealed ones and agree with the segments read.
-    pub(crate) fn holds(&self, index_root: &[u8; 32]) -> bool {
-        self.pages == *index_root && self.table == *index_root && self.same_segments
+    /// Whether page table and index are the sealed ones and agree with the segments read.
+    ///
+    /// # Errors
+    /// Where that begins, in bytes from the start of the index, which is not: in constant memory
+    /// no single page can be named.
+    pub(crate) fn holds(&self, index_root: &[u8; 32]) -> Result<(), u64> {
+        if self.table != *index_root {
+            return Err(self.table_offset);
+        }
+        if self.pages != *index_root || !self.same_segments {
+            return Err(0);
+        }
+        Ok(())
     }
 }

@@ -17,7 +17,7 @@ pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     hash.finish()
 }
 
-/// The fingerprint of a sealed stream: of the first 80 bytes of its header and the first 72 of
+/// The fingerprint of a sealed stream (F-604): of the first 80 bytes of its header and the first 72 of
 /// its trailer.
 ///
 /// It binds the content against everyone only where the stream has segment digests; otherwise it

@@ -5,6 +5,7 @@
 //! It knows no layout beyond the lengths that it is handed and does no IO, other than drawing
 //! random bytes from the operating system.
 
+#![doc = include_str!("../README.md")]
 #![no_std]
 
 extern crate alloc;

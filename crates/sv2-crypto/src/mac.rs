@@ -1,4 +1,4 @@
-//! HMAC-SHA-256 under a derived key: header MAC, seal, journal (format.md sections 3, 7, 9).
+//! HMAC-SHA-256 under a derived key: header MAC, seal, journal (format.md sections 3 and 7, appendix A).
 
 use core::fmt;
 
@@ -23,7 +23,7 @@ impl MacKey {
         mac
     }
 
-    /// Compares the MAC of `message` with `mac` in constant time.
+    /// Compares the MAC of `message` with `mac` in constant time (F-336, F-708).
     ///
     /// # Errors
     /// `AuthenticationFailed` where they differ.

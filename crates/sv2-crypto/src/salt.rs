@@ -34,7 +34,8 @@ impl RandomSource {
         }
     }
 
-    /// Draws the salt for one attempt to write segment `index`.
+    /// Draws the salt for one attempt to write segment `index` (F-506, F-507): to be asked when
+    /// the segment is begun.
     ///
     /// # Errors
     /// `RandomSource` where the operating system gives no random bytes.

@@ -27,6 +27,7 @@ impl RootKeys {
     #[must_use]
     pub fn derive(key: &StreamKey, core: &[u8; HEADER_CORE_LEN], context: &[u8]) -> Self {
         let mut root = Zeroizing::new([0; 64]);
+        // F-403: the context enters through its hash, the empty one too.
         let info = [label!("root"), core, &sha256(&[context])];
         expand(key.expose(), &info, &mut *root);
         let mut keys = Self { commitment: [0; 32], prk: Zeroizing::new([0; 32]) };

@@ -1,4 +1,4 @@
-//! Opening one frame (format.md sections 5, 6 and 8).
+//! Opening one frame (format.md sections 5, 6 and 9).
 
 use sv2_crypto::SegmentCipher;
 use sv2_framing::{FRAME_CRC_LEN, FRAME_HEADER_LEN, FrameError, SegmentLayout, TAG_LEN, crc};
@@ -54,6 +54,7 @@ impl<'a> DecryptFrameWorker<'a> {
         let mut stored_crc = [0; FRAME_CRC_LEN];
         stored_crc.copy_from_slice(stored);
         let stored_crc = u64::from_be_bytes(stored_crc);
+        // F-513, F-515: the frame header first, then opening.
         if covered[..FRAME_HEADER_LEN] != header.encode() {
             let intact = crc::crc64(covered) == stored_crc;
             return Err(if intact {

@@ -31,6 +31,7 @@ impl<'a> EncryptFrameWorker<'a> {
     /// unspecified.
     pub fn encrypt(&mut self, input: FrameInput<'_>) -> Result<FrameOutput, FrameWorkerError> {
         let frame = input.index;
+        // F-508
         if frame.0 < self.next {
             return Err(FrameWorkerError::AlreadySealed { frame });
         }

@@ -1,4 +1,4 @@
-//! Why a frame was not sealed or not opened (format.md section 8).
+//! Why a frame was not sealed or not opened (format.md section 9).
 
 use sv2_crypto::CryptoError;
 use sv2_framing::{FrameError, FrameIndex};

@@ -4,6 +4,7 @@
 //! A frame worker knows its frame, its segment's cipher and its segment's layout; it knows no
 //! other frame, no file, no thread and no clock, and it never panics on input.
 
+#![doc = include_str!("../README.md")]
 #![no_std]
 
 mod decrypt;

@@ -1,4 +1,4 @@
-//! Joining checksums, so that a segment's CRC costs no second pass (format.md section 5).
+//! Joining checksums, so that a segment's CRC costs no second pass (format.md section 6.1).
 //!
 //! A CRC is linear: appending `n` zero bytes to a message multiplies its register by `x^(8n)` in
 //! GF(2)\[x\] modulo the polynomial.

@@ -1,4 +1,4 @@
-//! Bytes to structs: the decoder of hostile input (format.md sections 5 and 8).
+//! Bytes to structs: the decoder of hostile input (format.md sections 5 and 9).
 //!
 //! Nothing here allocates, and no length from the wire is used before it was compared with what
 //! position and geometry allow.

@@ -1,4 +1,4 @@
-//! What can be wrong with the bytes of a segment before any key is tried (format.md section 8).
+//! What can be wrong with the bytes of a segment before any key is tried (format.md section 9).
 
 use crate::{FrameIndex, SegmentIndex};
 

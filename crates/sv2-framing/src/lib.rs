@@ -4,6 +4,7 @@
 //! footer, the offsets of all of them, and the algebra that joins checksums.
 //! This crate knows no key and no file; what it decodes is *well formed*, never *authentic*.
 
+#![doc = include_str!("../README.md")]
 #![no_std]
 
 extern crate alloc;

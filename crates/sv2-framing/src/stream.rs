@@ -97,7 +97,7 @@ impl StreamLayout {
     /// with these parameters has that length.
     ///
     /// The stream's length is strictly increasing in the plaintext's, so bisection finds the one
-    /// candidate and the forward formula confirms it.
+    /// candidate and the forward formula confirms it (F-212).
     #[must_use]
     pub fn plaintext_len(self, stream_len: u64) -> Option<u64> {
         let (mut low, mut high) = (0, self.geometry.max_plaintext_len());

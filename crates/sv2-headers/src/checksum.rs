@@ -5,13 +5,14 @@
 /// Length of a stored checksum in bytes.
 pub const CRC_LEN: usize = 8;
 
-/// CRC-64/NVME of `bytes`.
+/// CRC-64/NVME of `bytes` (F-102).
 #[must_use]
 pub fn crc64(bytes: &[u8]) -> u64 {
     crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, bytes)
 }
 
-/// Writes the checksum of all but the last eight bytes of `unit` into its last eight.
+/// Writes the checksum of all but the last eight bytes of `unit` into its last eight, most
+/// significant byte first (F-103).
 ///
 /// A unit shorter than eight bytes is left as it is.
 pub fn store(unit: &mut [u8]) {

@@ -1,4 +1,4 @@
-//! What can be wrong with a header, trailer or index before any key is tried (format.md section 8).
+//! What can be wrong with a header, trailer or index before any key is tried (format.md section 9).
 
 /// A header, trailer or index that is not what section 3 or 7 of `docs/format.md` demands.
 ///

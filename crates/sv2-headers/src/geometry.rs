@@ -36,6 +36,7 @@ impl Geometry {
     /// `Malformed` below a minimum, `Limit` above a maximum: `8 <= frame_log2 <= 20`,
     /// `frames_log2 <= 14`, segments of at most 2^30 bytes.
     pub fn new(frame_log2: u8, frames_log2: u8) -> Result<Self, HeaderError> {
+        // F-304, and by it F-201 to F-203.
         let (min, max) = (*FRAME_LOG2.start(), *FRAME_LOG2.end());
         if frame_log2 < min {
             return Err(HeaderError::Malformed { what: "frame_log2", offset: 12 });
@@ -101,14 +102,14 @@ impl Geometry {
         1 << (self.frame_log2 + self.frames_log2)
     }
 
-    /// The longest plaintext in bytes: `min(2^56, S * 2^32)`.
+    /// The longest plaintext in bytes (F-204): `min(2^56, S * 2^32)`.
     #[must_use]
     pub const fn max_plaintext_len(self) -> u64 {
         let by_segments = self.segment_size() << 32;
         if by_segments < MAX_PLAINTEXT_LEN { by_segments } else { MAX_PLAINTEXT_LEN }
     }
 
-    /// `n`: segments that a plaintext of this many bytes makes.
+    /// `n` (F-205): segments that a plaintext of this many bytes makes.
     #[must_use]
     pub const fn segment_count(self, plaintext_len: u64) -> u64 {
         plaintext_len.div_ceil(self.segment_size())

@@ -4,6 +4,7 @@
 //! This crate knows no key, no cipher, no hash and no file: a decoded struct is *well formed*,
 //! never *authentic*.
 
+#![doc = include_str!("../README.md")]
 #![no_std]
 
 extern crate alloc;

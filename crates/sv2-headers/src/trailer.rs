@@ -73,7 +73,7 @@ impl Trailer {
     }
 
     /// Decodes a trailer; the checksum is not looked at (section 6), and the counts are not
-    /// judged before the seal is: see [`Trailer::check_counts`].
+    /// judged before the seal is (F-707): see [`Trailer::check_counts`].
     ///
     /// # Errors
     /// `Malformed` for a wrong magic, reserved bytes or an impossible header length;

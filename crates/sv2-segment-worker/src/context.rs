@@ -88,7 +88,7 @@ impl SegmentCryptoContext {
         SegmentHeader { index, plaintext_len, salt, stream_tag: self.stream_tag }
     }
 
-    /// Begins a segment: draws its salt.
+    /// Begins a segment: draws its salt (F-506, F-507).
     pub(crate) fn begin(
         &self,
         index: SegmentIndex,

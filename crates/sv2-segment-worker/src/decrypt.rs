@@ -1,4 +1,4 @@
-//! Wire to plaintext (format.md sections 5, 6 and 8).
+//! Wire to plaintext (format.md sections 5, 6, 8 and 9).
 
 use alloc::sync::Arc;
 
@@ -99,6 +99,7 @@ impl DecryptSegmentWorker {
         expected: SegmentIndex,
         bytes: &[u8],
     ) -> Result<SegmentHeader, SegmentWorkerError> {
+        // F-505, F-504 last.
         let error = match decode_segment_header(bytes, self.context.geometry(), expected) {
             Ok(header) if header.stream_tag == self.context.stream_tag() => return Ok(header),
             Ok(_) => SegmentWorkerError::ForeignSegment { segment: expected },

@@ -95,6 +95,7 @@ impl EncryptSegmentWorker {
             let sealed = worker.encrypt(FrameInput { index: frame, record }).map_err(|source| {
                 SegmentWorkerError::Frame { segment: index, offset: range.start as u64, source }
             })?;
+            // F-601: no checksum enters the digest.
             digest.update(&wire[range][..covered_len]);
             let joins = self.context.crc();
             segment_crc = joins.append(segment_crc, sealed.crc, covered_len as u64);

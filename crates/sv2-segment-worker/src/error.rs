@@ -1,4 +1,4 @@
-//! Why a segment was not sealed or not opened (format.md section 8).
+//! Why a segment was not sealed or not opened (format.md section 9).
 
 use alloc::string::String;
 

@@ -4,6 +4,7 @@
 //! A segment worker holds the key of the stream's segments, never the key that seals the stream.
 //! It knows no file, no thread, no channel and no clock, and it never panics on input.
 
+#![doc = include_str!("../README.md")]
 #![no_std]
 
 extern crate alloc;

@@ -8,7 +8,7 @@ use sv2_headers::{HEADER_MAGIC, HEADER_PREFIX_LEN, MAX_SEGMENTS, TRAILER_LEN, Tr
 use sv2_pipeline::{Fed, run_inline, run_ordered};
 use sv2_segment_worker::{DecryptSegmentWorker, Explain, SegmentWorkerError};
 
-use crate::decrypt::{DecryptJob, Done, Target, about_content};
+use crate::decrypt::{DecryptJob, Done, Target};
 use crate::encrypt::pipeline_options;
 use crate::error::pipeline_error;
 use crate::header::{HeaderStart, KeyedHeader, explain};
@@ -16,7 +16,7 @@ use crate::io::{Durability, OutputSink, SequentialInput, SequentialOutput};
 use crate::key::KeyRing;
 use crate::report::StageTimes;
 use crate::tail::{PipeIndex, fingerprint_of, judge_revision, judge_trailer};
-use crate::{DecryptOptions, Driver, StreamError, Tail, Unit};
+use crate::{DecryptOptions, Driver, StreamError, Unit};
 
 /// The most that is allocated ahead of bytes that have arrived.
 const STEP: usize = 8 << 20;
@@ -33,7 +33,7 @@ pub(super) fn decrypt(
     let source = PipeSource::new(input, &job);
     let output = output.open(Durability::Plaintext)?;
     // A pipe has no offsets to compute: the driver is ordered or inline.
-    job.to_output(output, 0, |job, target| match target {
+    job.to_output(output, false, |job, target| match target {
         Target::Sequential(output) => job.pipe(&keyed, source, output),
         Target::Positioned(_) => Err(StreamError::Usage("a pipe has no positional driver")),
     })
@@ -142,7 +142,7 @@ impl<'a> PipeSource<'a> {
             return Ok(Next::Tail(wire));
         }
         let unit = Unit::Segment { segment: self.next };
-        let judged = self.judge(start);
+        let judged = self.judge(start, offset);
         let header = judged.map_err(|error| explain(error, start, unit, offset))?;
         let layout = SegmentLayout::new(
             self.layout.geometry,
@@ -172,11 +172,10 @@ impl<'a> PipeSource<'a> {
         Ok(Next::Segment(Received { header, layout, wire }))
     }
 
-    /// Judges the 64 bytes of a segment header (section 5, in its order).
-    fn judge(&self, bytes: &[u8]) -> Result<SegmentHeader, StreamError> {
+    /// Judges the 64 bytes of a segment header at `offset` (section 5, in its order).
+    fn judge(&self, bytes: &[u8], offset: u64) -> Result<SegmentHeader, StreamError> {
         let segment = self.next;
         let unit = Unit::Segment { segment };
-        let offset = self.layout.segment_offset(SegmentIndex(segment));
         if bytes[..4] == SEGMENT_MAGIC && segment >= MAX_SEGMENTS {
             let what = "number of segments";
             return Err(StreamError::Limit { what, value: segment + 1, max: MAX_SEGMENTS });
@@ -186,7 +185,7 @@ impl<'a> PipeSource<'a> {
         if self.ended_short && well_formed {
             return Err(StreamError::Malformed { unit, what: "segment after a short one", offset });
         }
-        let header = judged.map_err(|error| StreamError::from_segment(&error, &self.layout))?;
+        let header = judged.map_err(|error| StreamError::from_segment_at(&error, offset))?;
         let (value, max) = (
             self.plaintext_len + u64::from(header.plaintext_len),
             self.layout.geometry.max_plaintext_len(),
@@ -225,9 +224,9 @@ impl<'a> PipeSource<'a> {
             let what = "number of segments or plaintext length";
             return Err(judged(StreamError::Malformed { unit: Unit::Trailer, what, offset }));
         }
-        if !check.holds(&trailer.index_root) {
-            let unit = Unit::Index;
-            return Err(StreamError::AuthenticationFailed { unit, offset: index_offset });
+        if let Err(offset) = check.holds(&trailer.index_root) {
+            let (unit, offset) = (Unit::Index, index_offset + offset);
+            return Err(StreamError::AuthenticationFailed { unit, offset });
         }
         let offset = self.input.offset();
         if self.input.read_up_to(&mut [0; 1])? != 0 {
@@ -331,7 +330,7 @@ impl DecryptJob {
         };
         let stream_len = match sealed {
             Ok(sealed) => sealed.stream_len,
-            Err(error) if self.options.tail == Tail::MayBeMissing && about_content(&error) => 0,
+            Err(error) if self.options.accepts_unsealed(&error) => 0,
             Err(error) => return Err(error),
         };
         Ok(Done {

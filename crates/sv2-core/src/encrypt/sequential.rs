@@ -95,6 +95,9 @@ impl EncryptJob {
             (stats, Driver::Ordered)
         };
         let stats = stats.map_err(pipeline_error)?;
+        if let Some(total) = total.filter(|&total| total != done) {
+            return Err(StreamError::InputChanged { offset: total.min(done) });
+        }
 
         let (tail, trailer) = self.tail(index);
         output.write_all(&tail)?;

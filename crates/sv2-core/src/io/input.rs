@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use sv2_framing::SegmentLayout;
 
 use crate::StreamError;
-use crate::io::positioned::read_slots_from;
-use crate::io::{PositionedInput, ReadAt};
+use crate::io::{PositionedInput, ReadAt, read_slots};
 
 /// Capacity that is asked of a pipe at either end, in bytes; the system may refuse.
 const PIPE_CAPACITY: usize = 1 << 20;
@@ -134,11 +133,13 @@ impl<'a> SequentialInput<'a> {
         wire: &mut [u8],
         layout: SegmentLayout,
     ) -> Result<usize, StreamError> {
-        let offset = self.offset;
-        let done = read_slots_from(&mut *self.reader, wire, layout)
-            .map_err(|source| StreamError::Read { offset, source })?;
-        self.offset += done as u64;
-        Ok(done)
+        let Self { reader, offset } = self;
+        let done = read_slots(wire, layout, |buffers, _| {
+            let count = reader.read_vectored(buffers)?;
+            *offset += count as u64;
+            Ok(count)
+        });
+        done.map_err(|source| StreamError::Read { offset: *offset, source })
     }
 }
 

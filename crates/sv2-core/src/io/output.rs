@@ -68,6 +68,13 @@ pub(crate) enum OutputEnd {
 }
 
 impl<'a> OutputSink<'a> {
+    /// Empties an output in memory, which a call that fails early must leave empty too.
+    pub(crate) fn clear(&mut self) {
+        if let Self::Memory(bytes) = self {
+            bytes.clear();
+        }
+    }
+
     pub(crate) fn open(self, durability: Durability) -> Result<Output<'a>, StreamError> {
         let failed = |source| StreamError::Write { offset: 0, source };
         match self {
@@ -175,9 +182,18 @@ impl<'a> SequentialOutput<'a> {
 
     /// Writes all of `bytes`.
     pub(crate) fn write_all(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
-        let offset = self.offset;
-        self.writer.write_all(bytes).map_err(|source| StreamError::Write { offset, source })?;
-        self.offset += bytes.len() as u64;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let written = match self.writer.write(rest) {
+                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                written => written,
+            };
+            let offset = self.offset;
+            let count = written.map_err(|source| StreamError::Write { offset, source })?;
+            self.offset += count as u64;
+            rest = &rest[count..];
+        }
         Ok(())
     }
 
@@ -187,12 +203,13 @@ impl<'a> SequentialOutput<'a> {
         wire: &[u8],
         layout: SegmentLayout,
     ) -> Result<(), StreamError> {
-        let offset = self.offset;
-        let writer = &mut self.writer;
-        write_slots(wire, layout, |buffers, _| writer.write_vectored(buffers))
-            .map_err(|source| StreamError::Write { offset, source })?;
-        self.offset += u64::from(layout.plaintext_len());
-        Ok(())
+        let Self { writer, offset } = self;
+        let written = write_slots(wire, layout, |buffers, _| {
+            let count = writer.write_vectored(buffers)?;
+            *offset += count as u64;
+            Ok(count)
+        });
+        written.map_err(|source| StreamError::Write { offset: *offset, source })
     }
 
     /// Flushes the writer.

@@ -1,7 +1,7 @@
 //! Reading and writing at computed offsets: regular files and memory.
 
 use std::fs::File;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, PoisonError};
 
@@ -256,13 +256,4 @@ fn memory(bytes: &[u8], offset: u64, len: usize) -> io::Result<&[u8]> {
         .ok()
         .and_then(|start| bytes.get(start..start.checked_add(len)?))
         .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
-}
-
-/// Reads into the slots of a segment from anything that reads.
-pub(crate) fn read_slots_from(
-    reader: &mut dyn io::Read,
-    wire: &mut [u8],
-    layout: SegmentLayout,
-) -> io::Result<usize> {
-    read_slots(wire, layout, |buffers: &mut [IoSliceMut<'_>], _| reader.read_vectored(buffers))
 }

@@ -37,7 +37,17 @@ pub fn remove_unfinished_outputs() {
 /// A temporary file that vanishes when dropped, unless it was renamed.
 pub(crate) struct Unfinished {
     path: TempPath,
-    name: PathBuf,
+    // Dropped after the path: a file leaves the register when it is gone.
+    registered: Registered,
+}
+
+/// An entry of the register.
+struct Registered(PathBuf);
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        register().paths.remove(&self.0);
+    }
 }
 
 impl Unfinished {
@@ -55,19 +65,20 @@ impl Unfinished {
         let (file, path) = NamedTempFile::into_parts(temporary);
         let name = path.to_path_buf();
         register.paths.insert(name.clone());
-        Ok((file, Self { path, name }))
+        Ok((file, Self { path, registered: Registered(name) }))
     }
 
     /// Gives the file its name.
     pub(crate) fn persist(self, path: &Path, existing: Existing) -> io::Result<()> {
-        let Self { path: temporary, name } = self;
+        let Self { path: temporary, registered } = self;
         let persisted = match existing {
             Existing::Replace => temporary.persist(path),
             Existing::Refuse => temporary.persist_noclobber(path),
         };
-        register().paths.remove(&name);
-        // The error's temporary file is removed as it is dropped here.
-        persisted.map_err(|PathPersistError { error, .. }| error)
+        // The error holds the temporary file, which is removed with it.
+        let persisted = persisted.map_err(|PathPersistError { error, .. }| error);
+        drop(registered);
+        persisted
     }
 }
 

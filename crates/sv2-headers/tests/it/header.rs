@@ -19,7 +19,7 @@ fn unsupported<T>(what: &'static str, value: u64) -> Result<T, HeaderError> {
 
 /// What F-306 says of a header_len.
 fn judge_len(header_len: u32) -> Result<(), HeaderError> {
-    if header_len % 64 != 0 || header_len < 256 {
+    if !header_len.is_multiple_of(64) || header_len < 256 {
         return malformed("header_len", 80);
     }
     if header_len > 65_536 {
@@ -63,7 +63,7 @@ fn judge(bytes: &[u8], at: usize) -> Result<(), HeaderError> {
     }
 }
 
-/// F-301 to F-306, F-313, F-104, F-106: a byte that is demanded admits its values, and every
+/// F-301, F-302, F-303, F-304, F-305, F-306, F-313, F-104, F-106: a byte that is demanded admits its values, and every
 /// other byte any; F-602: the checksum is not looked at.
 #[test]
 fn every_value_of_every_byte_of_a_header_is_judged() {

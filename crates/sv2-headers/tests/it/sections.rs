@@ -163,6 +163,8 @@ fn more_than_64_slots_are_refused() {
 }
 
 /// F-320, F-323: a slot of kind 1 is an age file; one of another kind is anything.
+/// F-322: a header with a broken slot does not decode, so that no slot of it can be tried, not
+/// even a sound one before it.
 #[test]
 fn a_slot_of_kind_one_is_an_age_file() {
     let file = age_file(&[crate::support::X25519]);
@@ -170,6 +172,9 @@ fn a_slot_of_kind_one_is_an_age_file() {
     for broken in [&b""[..], b"age", &file[1..], &file[..file.len() - 1]] {
         let expected = malformed("age file in a key slot", 96 + 7);
         assert_both(&[later(1), Section::slot(1, broken)], &expected);
+        let at = 96 + sections_len(&[passphrase_slot()]) as u64;
+        let expected = malformed("age file in a key slot", at);
+        assert_both(&[passphrase_slot(), Section::slot(1, broken)], &expected);
         for kind in [0, 2, 0x7FFF, 0x8000, 0xFFFF] {
             assert_both(&[later(1), Section::slot(kind, broken)], &Ok(()));
         }

@@ -22,7 +22,7 @@ fn judge(bytes: &[u8; 128], at: usize) -> Result<(), HeaderError> {
         11 => malformed("reserved bytes", 11),
         12..16 => {
             let header_len = u32::from_be_bytes([bytes[12], bytes[13], bytes[14], bytes[15]]);
-            if header_len % 64 != 0 || header_len < 256 {
+            if !header_len.is_multiple_of(64) || header_len < 256 {
                 return malformed("header_len", 12);
             }
             if header_len > 65_536 {

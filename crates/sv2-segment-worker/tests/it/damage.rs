@@ -176,9 +176,9 @@ fn a_segment_without_one_right_checksum_opens() {
     for parameters in each() {
         let segment = seal(&parameters.sealer(), SEGMENT.0, LEN);
         let mut wire = segment.wire.to_vec();
-        for at in 0..wire.len() {
+        for (at, byte) in wire.iter_mut().enumerate() {
             if matches!(part(at), Part::HeaderCrc | Part::FrameCrc(_) | Part::Footer) {
-                wire[at] = !wire[at];
+                *byte = !*byte;
             }
         }
         for sealed in [None, Some(segment.entry)] {

@@ -8,6 +8,7 @@ mod lengths;
 mod messages;
 mod places;
 mod roundtrip;
+mod runs;
 mod salts;
 mod sealed;
 mod support;

@@ -1,0 +1,97 @@
+//! The commands, one file each.
+
+pub(crate) mod completions;
+pub(crate) mod decrypt;
+pub(crate) mod encrypt;
+pub(crate) mod fingerprint;
+pub(crate) mod inspect;
+pub(crate) mod keygen;
+pub(crate) mod man;
+
+use std::num::NonZeroUsize;
+
+use clap::{Args, Subcommand, ValueEnum};
+use sv2_core::{Backend, Cancellation, RunOptions};
+
+use crate::console::Manners;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::progress::Display;
+use crate::signals;
+
+/// A command with its arguments.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Encrypt a file or standard input
+    #[command(visible_alias = "e")]
+    Encrypt(encrypt::EncryptArgs),
+    /// Decrypt a stream
+    #[command(visible_alias = "d")]
+    Decrypt(decrypt::DecryptArgs),
+    /// Show what a stream says of itself
+    Inspect(inspect::InspectArgs),
+    /// Print the fingerprint of a stream
+    Fingerprint(fingerprint::FingerprintArgs),
+    /// Make an identity or a raw key
+    Keygen(keygen::KeygenArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+    /// Write the man pages to a folder
+    Man(man::ManArgs),
+}
+
+/// Runs a command.
+pub(crate) fn run(command: Command, manners: &Manners) -> Result<(), Failure> {
+    match command {
+        Command::Encrypt(args) => encrypt::run(&args, manners),
+        Command::Decrypt(args) => decrypt::run(&args, manners),
+        Command::Inspect(args) => inspect::run(&args, manners),
+        Command::Fingerprint(args) => fingerprint::run(&args, manners),
+        Command::Keygen(args) => keygen::run(&args, manners),
+        Command::Completions(args) => completions::run(&args, manners),
+        Command::Man(args) => man::run(&args),
+    }
+}
+
+/// How the work is done, as arguments; none of them changes a byte of the result.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Speed")]
+pub(crate) struct RunArgs {
+    /// Number of worker threads; 0 is one for each processor
+    #[arg(short = 'T', long, value_name = "N", env = "SV2_THREADS", default_value_t = 0)]
+    #[arg(hide_env_values = true, value_parser = clap::value_parser!(u16).range(0..=1024))]
+    threads: u16,
+    /// The cipher library; by default the fastest on this processor
+    #[arg(long, value_name = "NAME", value_enum)]
+    backend: Option<BackendName>,
+}
+
+/// The cipher libraries by name.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum BackendName {
+    Ring,
+    AwsLc,
+}
+
+impl RunArgs {
+    /// Options for the engine, with progress on `display`.
+    pub(crate) fn options(&self, cancel: Cancellation, display: &Display) -> RunOptions {
+        let mut options = RunOptions::automatic();
+        options.threads = NonZeroUsize::new(self.threads.into());
+        options.backend = self.backend.map(|name| match name {
+            BackendName::Ring => Backend::Ring,
+            BackendName::AwsLc => Backend::AwsLc,
+        });
+        options.cancel = cancel;
+        options.observer = display.observer();
+        options
+    }
+}
+
+/// Turns interrupts into a token; called before anything that may block.
+pub(crate) fn watch_signals() -> Result<Cancellation, Failure> {
+    signals::cancellation().map_err(|error| Failure {
+        exit: Exit::Io,
+        sentence: format!("signals cannot be watched: {error}"),
+    })
+}

@@ -1,0 +1,103 @@
+//! `sv2 decrypt`: a stream back to its plaintext.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sv2_core::{DecryptOptions, Tail, decrypt_stream_with};
+
+use crate::commands::{RunArgs, watch_signals};
+use crate::console::Manners;
+use crate::ends::{Direction, Input, OutputArgs};
+use crate::failure::{Failure, Names};
+use crate::keys::IdentityArgs;
+use crate::progress::Display;
+use crate::report;
+
+const EXAMPLES: &str = "\
+Examples:
+  sv2 decrypt disk.img.sv2                 to disk.img, with your default identity
+  sv2 decrypt -i key.txt a.tar.sv2 -o - | tar -t
+  sv2 decrypt -p secret.sv2 -o notes.txt   with a passphrase
+  curl -s https://example.org/a.sv2 | sv2 decrypt > a
+
+Without a key option the default identity is tried, and then you are asked for a passphrase if the
+stream has one.
+
+From a pipe, plaintext is passed on as its segments are authenticated; only exit code 0 says that
+it was all of one sealed stream. A file is checked for its seal before the first byte is written.";
+
+/// The arguments of `sv2 decrypt`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct DecryptArgs {
+    /// The stream to decrypt; standard input where it is - or not given
+    input: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    identities: IdentityArgs,
+    #[command(flatten)]
+    stream: StreamArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// What the stream must be like, as arguments.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Stream")]
+struct StreamArgs {
+    /// The text that was given when the stream was encrypted
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    context: String,
+    /// Refuse any stream but the one with this fingerprint
+    #[arg(long, value_name = "FINGERPRINT", value_parser = report::parse_fingerprint)]
+    expect: Option<[u8; 32]>,
+    /// Read a stream whose end is missing up to its last whole segment, and say so
+    #[arg(long, conflicts_with_all = ["rm", "expect"])]
+    unsealed: bool,
+}
+
+/// Runs `sv2 decrypt`.
+pub(crate) fn run(args: &DecryptArgs, manners: &Manners) -> Result<(), Failure> {
+    let cancel = watch_signals()?;
+    let mut options = DecryptOptions::standard();
+    options.context = args.stream.context.clone().into_bytes();
+    options.expected_fingerprint = args.stream.expect;
+    options.tail = if args.stream.unsealed { Tail::MayBeMissing } else { Tail::Required };
+
+    let input = Input::open(args.input.as_deref())?;
+    if input.is_terminal() {
+        return Err(Failure::usage(
+            "the stream would be read from the terminal; name a file or use a pipe",
+        ));
+    }
+    let output = args.output.place(&input, Direction::Decrypt)?;
+    if input.is_stdin() && args.identities.passphrases.reads_stdin() {
+        return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
+    }
+    let key = args.identities.open_key()?;
+
+    let display = Display::new(manners);
+    options.run = args.run.options(cancel, &display);
+    let (from, to, channel) = (input.name.clone(), output.name.clone(), output.free_channel());
+    let names = Names { input: &from, output: &to };
+    let (sink, aftermath) = output.into_sink();
+    let source = input.into_source();
+    let done = key.with(|key| decrypt_stream_with(source, sink, key, &options));
+    drop(display);
+    let done = done.map_err(|error| Failure::stream(&error, names))?;
+    aftermath.settle()?;
+    if !done.sealed {
+        manners.note(&format!(
+            "{from}: the stream is not sealed: {} segments were read, every byte of them is \
+             authentic, but whether anything is missing or outdated is not known",
+            done.segments
+        ));
+    }
+    if manners.json {
+        manners.report(&report::to_json("decrypt", &from, &to, &done), channel)?;
+    } else if manners.verbose {
+        manners.note(&report::to_text(&from, &to, &done));
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! `sv2 encrypt`: a file or standard input to a sealed stream.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value, json};
+use sv2_core::{DigestAlg, EncryptOptions, Suite, encrypt_stream_v2};
+
+use crate::commands::{RunArgs, watch_signals};
+use crate::console::Manners;
+use crate::ends::{Direction, Input, OutputArgs};
+use crate::failure::{Failure, Names};
+use crate::keys::RecipientArgs;
+use crate::progress::Display;
+use crate::{report, size};
+
+const EXAMPLES: &str = "\
+Examples:
+  sv2 encrypt disk.img                       to disk.img.sv2, for your default identity
+  sv2 encrypt -r age1... -R team.txt a.tar   for several recipients, each of whom can open it
+  sv2 encrypt -r \"$(cat ~/.ssh/id_ed25519.pub)\" a.tar
+  sv2 encrypt -p -o secret.sv2 notes.txt     under a passphrase
+  pg_dump db | sv2 encrypt -o db.sql.sv2     from a pipe
+  sv2 encrypt --digest sha256 a.tar          with digests, so that a fingerprint binds the content
+
+Metadata:
+  Nothing about the file is stored unless --name or --meta asks for it. What is stored is sealed:
+  only who can open the stream can read it, though its length can be told within 64 bytes.";
+
+/// The arguments of `sv2 encrypt`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct EncryptArgs {
+    /// The file to encrypt; standard input where it is - or not given
+    input: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    recipients: RecipientArgs,
+    #[command(flatten)]
+    stream: StreamArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// What the new stream is like, as arguments.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Stream")]
+struct StreamArgs {
+    /// The cipher
+    #[arg(long, value_enum, default_value_t = SuiteName::Aes256Gcm)]
+    suite: SuiteName,
+    /// The digest of each segment, for who signs or compares fingerprints
+    #[arg(long, value_enum, default_value_t = DigestName::None)]
+    digest: DigestName,
+    /// Plaintext bytes in a frame, the unit of random access: a power of two, 256 to 1M
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    frame_size: Option<u64>,
+    /// Plaintext bytes in a segment, the unit of parallelism: a power of two, up to 1G
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    segment_size: Option<u64>,
+    /// Text that is not stored and must be given again to decrypt
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    context: String,
+    /// Store a file name in the sealed metadata: the input's, or the one after =
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
+    name: Option<Option<String>>,
+    /// Store a pair of texts in the sealed metadata (repeatable)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    meta: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SuiteName {
+    #[value(name = "aes-256-gcm")]
+    Aes256Gcm,
+    #[value(name = "chacha20-poly1305")]
+    ChaCha20Poly1305,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DigestName {
+    None,
+    Sha256,
+    Blake3,
+}
+
+/// Runs `sv2 encrypt`.
+pub(crate) fn run(args: &EncryptArgs, manners: &Manners) -> Result<(), Failure> {
+    let cancel = watch_signals()?;
+    let mut options = EncryptOptions::standard();
+    options.suite = match args.stream.suite {
+        SuiteName::Aes256Gcm => Suite::Aes256Gcm,
+        SuiteName::ChaCha20Poly1305 => Suite::ChaCha20Poly1305,
+    };
+    options.digest = match args.stream.digest {
+        DigestName::None => DigestAlg::None,
+        DigestName::Sha256 => DigestAlg::Sha256,
+        DigestName::Blake3 => DigestAlg::Blake3,
+    };
+    options.geometry = size::geometry(args.stream.frame_size, args.stream.segment_size)?;
+    options.context = args.stream.context.clone().into_bytes();
+
+    let input = Input::open(args.input.as_deref())?;
+    let output = args.output.place(&input, Direction::Encrypt)?;
+    if input.is_stdin() && args.recipients.passphrases.reads_stdin() {
+        return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
+    }
+    options.metadata = args.stream.metadata(&input)?;
+    let new = args.recipients.new_key(manners)?;
+    options.slots = new.slots;
+
+    let display = Display::new(manners);
+    options.run = args.run.options(cancel, &display);
+    let (from, to, channel) = (input.name.clone(), output.name.clone(), output.free_channel());
+    let names = Names { input: &from, output: &to };
+    let (sink, aftermath) = output.into_sink();
+    let done = encrypt_stream_v2(input.into_source(), sink, &new.key, &options);
+    drop(display);
+    let done = done.map_err(|error| Failure::stream(&error, names))?;
+    aftermath.settle()?;
+    if manners.json {
+        manners.report(&report::to_json("encrypt", &from, &to, &done), channel)?;
+    } else if manners.verbose {
+        manners.note(&report::to_text(&from, &to, &done));
+    }
+    Ok(())
+}
+
+impl StreamArgs {
+    /// The metadata object, where there is anything to store.
+    fn metadata(&self, input: &Input) -> Result<Option<Vec<u8>>, Failure> {
+        let mut object = Map::new();
+        if let Some(name) = &self.name {
+            let name = match name {
+                Some(name) => name.as_str(),
+                None => input.base_name().ok_or_else(|| {
+                    Failure::usage("the input has no name that is text; give one with --name=NAME")
+                })?,
+            };
+            if name.is_empty() || matches!(name, "." | "..") || name.contains(['/', '\\', '\0']) {
+                return Err(Failure::usage(format!(
+                    "'{name}' is no file name without folders; give another with --name=NAME"
+                )));
+            }
+            object.insert("name".into(), json!(name));
+        }
+        let mut user = Map::new();
+        for (key, value) in &self.meta {
+            if user.insert(key.clone(), json!(value)).is_some() {
+                return Err(Failure::usage(format!("--meta names '{key}' twice")));
+            }
+        }
+        if !user.is_empty() {
+            object.insert("user".into(), Value::Object(user));
+        }
+        Ok((!object.is_empty()).then(|| Value::Object(object).to_string().into_bytes()))
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("metadata is given as KEY=VALUE".into()),
+    }
+}

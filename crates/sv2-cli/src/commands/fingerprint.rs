@@ -1,0 +1,86 @@
+//! `sv2 fingerprint`: the value to sign or pin, verified where a key is at hand.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use sv2_core::{DecryptOptions, DigestAlg, ErrorKind, StreamReader, inspect};
+
+use crate::commands::watch_signals;
+use crate::console::{Channel, Manners, print};
+use crate::ends::Input;
+use crate::exit::Exit;
+use crate::failure::{Failure, Names};
+use crate::keys::IdentityArgs;
+use crate::report::hex;
+
+const EXAMPLES: &str = "\
+Examples:
+  sv2 fingerprint backup.sv2
+  sv2 decrypt --expect \"$(cat backup.fingerprint)\" backup.sv2
+
+The fingerprint is that of the sealed content: it stays when recipients change. It binds the content
+even against who holds the key only if the stream was made with --digest. Without a key that opens
+the stream it is printed as the stream claims it, and standard error says so.";
+
+/// The arguments of `sv2 fingerprint`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct FingerprintArgs {
+    /// The stream; a file
+    input: PathBuf,
+    #[command(flatten)]
+    identities: IdentityArgs,
+    /// The text that was given when the stream was encrypted
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    context: String,
+}
+
+/// Runs `sv2 fingerprint`.
+pub(crate) fn run(args: &FingerprintArgs, manners: &Manners) -> Result<(), Failure> {
+    watch_signals()?;
+    let input = Input::open(Some(&args.input))?;
+    let name = input.name.clone();
+    let failed = |error| Failure::stream(&error, Names { input: &name, output: "standard output" });
+    let seen = inspect(input.again()?).map_err(failed)?;
+    let Some(claimed) = seen.fingerprint else {
+        let sentence = format!("{name}: the stream is not sealed, so it has no fingerprint yet");
+        return Err(Failure { exit: Exit::Untrusted, sentence });
+    };
+    let mut options = DecryptOptions::standard();
+    options.context = args.context.clone().into_bytes();
+    let key = args.identities.open_key()?;
+    let opened = key.with(|key| {
+        StreamReader::open(input.into_source(), key, &options).map(|stream| stream.fingerprint())
+    });
+    let verified = match opened {
+        Ok(fingerprint) => Some(fingerprint),
+        // Who named no key did not ask for a proof.
+        Err(error) if error.kind() == ErrorKind::Key && args.identities.is_empty() => None,
+        Err(error) => return Err(failed(error)),
+    };
+    let fingerprint = verified.unwrap_or(claimed);
+    let binds = seen.header.digest != DigestAlg::None;
+    if manners.json {
+        return manners.report(
+            &json!({
+                "input": name,
+                "fingerprint": hex(&fingerprint),
+                "verified": verified.is_some(),
+                "binds_content": binds,
+                "header_revision": seen.header.revision,
+            }),
+            Channel::Stdout,
+        );
+    }
+    print(&format!("{}\n", hex(&fingerprint)))?;
+    if verified.is_none() {
+        manners.note("no key opened the stream: this is what it claims, and nothing was verified");
+    }
+    manners.note(if binds {
+        "it binds the content, even against who holds the key"
+    } else {
+        "it does not bind the content against who holds the key (made without --digest)"
+    });
+    Ok(())
+}

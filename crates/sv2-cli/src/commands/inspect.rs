@@ -1,0 +1,261 @@
+//! `sv2 inspect`: what a stream says of itself, and its metadata where a key is given.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+use sv2_core::{Inspection, inspect, read_metadata};
+use sv2_keys::{SlotContent, SlotInfo, StanzaKind, describe_slots};
+
+use crate::commands::watch_signals;
+use crate::console::{Channel, Manners, print};
+use crate::ends::Input;
+use crate::failure::{Failure, Names};
+use crate::keys::IdentityArgs;
+use crate::report::hex;
+use crate::size::short;
+
+const EXAMPLES: &str = "\
+Examples:
+  sv2 inspect backup.sv2
+  sv2 inspect --segments --json backup.sv2 | jq .segments
+  sv2 inspect -i key.txt backup.sv2        with the sealed metadata
+
+Without a key nothing of this is authentic: it is what the file says. With -i, -p or -K the metadata
+is opened as well, and header and seal are authenticated on the way.";
+
+/// The arguments of `sv2 inspect`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct InspectArgs {
+    /// The stream; a file, or standard input that is one
+    input: Option<PathBuf>,
+    /// List every segment with its offsets and lengths
+    #[arg(long)]
+    segments: bool,
+    #[command(flatten)]
+    identities: IdentityArgs,
+    /// The text that was given when the stream was encrypted
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    context: String,
+}
+
+/// A whole segment, in bytes of the stream and of the plaintext.
+struct Span {
+    segment: u64,
+    offset: u64,
+    wire_len: u64,
+    plaintext_offset: u64,
+    plaintext_len: u64,
+}
+
+/// Runs `sv2 inspect`.
+pub(crate) fn run(args: &InspectArgs, manners: &Manners) -> Result<(), Failure> {
+    watch_signals()?;
+    let input = Input::open(args.input.as_deref())?;
+    let name = input.name.clone();
+    let failed = |error| Failure::stream(&error, Names { input: &name, output: "standard output" });
+    let seen = inspect(input.again()?).map_err(failed)?;
+    let metadata = if args.identities.is_empty() {
+        None
+    } else {
+        let key = args.identities.open_key()?;
+        let context = args.context.as_bytes();
+        let source = input.into_source();
+        Some(key.with(|key| read_metadata(source, key, context)).map_err(failed)?)
+    };
+    let metadata = metadata.map(|json| json.map(|json| parsed(&json)));
+    if manners.json {
+        return manners.report(&to_json(&name, &seen, metadata, args.segments), Channel::Stdout);
+    }
+    let mut text = to_text(&name, &seen, metadata.as_ref());
+    if args.segments {
+        text.push_str(&segments_text(&seen));
+    }
+    print(&text)
+}
+
+/// Metadata as JSON, or as a string where a writer sealed something else.
+fn parsed(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(bytes).trim_end().to_owned()))
+}
+
+fn to_text(name: &str, seen: &Inspection, metadata: Option<&Option<Value>>) -> String {
+    let header = &seen.header;
+    let geometry = header.geometry;
+    let mut rows = vec![
+        ("suite", header.suite.name().to_owned()),
+        ("digest", header.digest.name().to_owned()),
+        ("frame size", short(geometry.frame_size().into())),
+        ("segment size", short(geometry.segment_size())),
+        (
+            "header",
+            format!(
+                "{} bytes, revision {}, {}",
+                header.header_len,
+                header.revision,
+                state(seen.front_intact)
+            ),
+        ),
+    ];
+    if let Some(intact) = seen.copy_intact {
+        rows.push(("header copy", state(intact).to_owned()));
+    }
+    match &seen.trailer {
+        Some(trailer) => {
+            let intact = state(seen.trailer_intact == Some(true));
+            rows.push((
+                "sealed",
+                format!("yes, generation {}, trailer {intact}", trailer.generation),
+            ));
+            rows.push(("plaintext", format!("{} bytes", trailer.plaintext_len)));
+            rows.push(("segments", geometry.segment_count(trailer.plaintext_len).to_string()));
+        }
+        None => rows.push(("sealed", "no: the end of the stream is missing".to_owned())),
+    }
+    let fits = match seen.len_matches {
+        Some(false) => ", which is not what the trailer says",
+        _ => "",
+    };
+    rows.push(("stream", format!("{} bytes{fits}", seen.stream_len)));
+    if let Some(fingerprint) = &seen.fingerprint {
+        rows.push(("fingerprint", hex(fingerprint)));
+    }
+    let slots = describe_slots(&header.sections);
+    if slots.is_empty() {
+        rows.push(("key slots", "none: a raw key opens it".to_owned()));
+    }
+    for slot in &slots {
+        rows.push(("key slot", slot_text(slot)));
+    }
+    match metadata {
+        None => {}
+        Some(None) => rows.push(("metadata", "none".to_owned())),
+        Some(Some(metadata)) => rows.push(("metadata", metadata.to_string())),
+    }
+    let mut text = format!("{name}: stream_v2\n");
+    for (label, value) in rows {
+        let _ = writeln!(text, "  {label:<13} {value}");
+    }
+    text
+}
+
+fn segments_text(seen: &Inspection) -> String {
+    let mut text = format!(
+        "{:>12} {:>20} {:>12} {:>20} {:>12}\n",
+        "segment", "offset", "length", "plaintext offset", "plaintext"
+    );
+    for span in spans(seen) {
+        let _ = writeln!(
+            text,
+            "{:>12} {:>20} {:>12} {:>20} {:>12}",
+            span.segment, span.offset, span.wire_len, span.plaintext_offset, span.plaintext_len
+        );
+    }
+    text
+}
+
+fn to_json(
+    name: &str,
+    seen: &Inspection,
+    metadata: Option<Option<Value>>,
+    segments: bool,
+) -> Value {
+    let header = &seen.header;
+    let slots: Vec<Value> = describe_slots(&header.sections)
+        .iter()
+        .map(|slot| json!({ "slot": slot.slot, "bytes": slot.len, "content": slot_text(slot) }))
+        .collect();
+    let mut report = json!({
+        "input": name,
+        "suite": header.suite.name(),
+        "digest": header.digest.name(),
+        "frame_size": header.geometry.frame_size(),
+        "segment_size": header.geometry.segment_size(),
+        "header": {
+            "bytes": header.header_len,
+            "revision": header.revision,
+            "intact": seen.front_intact,
+            "copy_intact": seen.copy_intact,
+        },
+        "sealed": seen.trailer.is_some(),
+        "trailer_intact": seen.trailer_intact,
+        "length_matches": seen.len_matches,
+        "generation": seen.trailer.as_ref().map(|trailer| trailer.generation),
+        "plaintext_bytes": seen.trailer.as_ref().map(|trailer| trailer.plaintext_len),
+        "stream_bytes": seen.stream_len,
+        "fingerprint": seen.fingerprint.as_ref().map(|bytes| hex(bytes)),
+        "slots": slots,
+    });
+    if let Some(metadata) = metadata {
+        report["metadata"] = metadata.unwrap_or(Value::Null);
+    }
+    if segments {
+        let rows = spans(seen).map(|span| {
+            json!({
+                "segment": span.segment,
+                "offset": span.offset,
+                "bytes": span.wire_len,
+                "plaintext_offset": span.plaintext_offset,
+                "plaintext_bytes": span.plaintext_len,
+            })
+        });
+        report["segments"] = rows.collect();
+    }
+    report
+}
+
+/// The segments by what the trailer says, and by the length of the file where there is none.
+fn spans(seen: &Inspection) -> impl Iterator<Item = Span> {
+    let layout = seen.layout;
+    let (first, full) = (u64::from(layout.header_len), layout.full_segment_len());
+    let segment_size = layout.geometry.segment_size();
+    let held = seen.stream_len.saturating_sub(first);
+    let (count, plaintext_len) = match &seen.trailer {
+        Some(trailer) => {
+            let count = layout.geometry.segment_count(trailer.plaintext_len);
+            // What an unverified trailer claims is bounded by what the file can hold.
+            (count.min(held.div_ceil(full)), trailer.plaintext_len)
+        }
+        None => (held / full, (held / full).saturating_mul(segment_size)),
+    };
+    let segments_len = layout.segments_len(plaintext_len);
+    (0..count).map(move |segment| {
+        let (skipped, before) = (segment * full, segment * segment_size);
+        Span {
+            segment,
+            offset: first + skipped,
+            wire_len: segments_len.saturating_sub(skipped).min(full),
+            plaintext_offset: before,
+            plaintext_len: plaintext_len.saturating_sub(before).min(segment_size),
+        }
+    })
+}
+
+fn state(intact: bool) -> &'static str {
+    if intact { "intact" } else { "damaged" }
+}
+
+fn slot_text(slot: &SlotInfo) -> String {
+    match &slot.content {
+        SlotContent::Age(stanzas) => stanzas.iter().map(stanza_text).collect::<Vec<_>>().join(", "),
+        SlotContent::Other(kind) => format!("of kind {kind}, which this program does not know"),
+        _ => "malformed".to_owned(),
+    }
+}
+
+fn stanza_text(stanza: &StanzaKind) -> String {
+    match stanza {
+        StanzaKind::X25519 => "X25519 (age1..)".into(),
+        StanzaKind::Scrypt { log_n } => format!("passphrase (scrypt, N = 2^{log_n})"),
+        StanzaKind::SshEd25519 { fingerprint } => format!("ssh-ed25519 {}", hex(fingerprint)),
+        StanzaKind::SshRsa { fingerprint } => format!("ssh-rsa {}", hex(fingerprint)),
+        StanzaKind::P256Tag => "P-256 on hardware (age1tag1..)".into(),
+        StanzaKind::MlKem768P256Tag => "ML-KEM-768 and P-256 on hardware (age1tagpq1..)".into(),
+        StanzaKind::MlKem768X25519 => "ML-KEM-768 and X25519 (age1pq1..)".into(),
+        StanzaKind::Other(kind) => format!("of type {}", kind.escape_default()),
+        _ => "of another type".into(),
+    }
+}

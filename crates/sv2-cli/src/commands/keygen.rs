@@ -1,0 +1,81 @@
+//! `sv2 keygen`: an age identity or a raw key.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use sv2_core::StreamKey;
+use sv2_keys::{generate_identity, write_identity_file, write_key_file};
+use zeroize::Zeroizing;
+
+use crate::console::{Channel, Manners, print};
+use crate::failure::Failure;
+use crate::keys::no_randomness;
+
+const EXAMPLES: &str = "\
+Examples:
+  sv2 keygen -o key.txt            an age identity; its recipient is printed
+  sv2 keygen --raw -o stream.key   a raw key for -K
+
+Key files are made with mode 0600 and never written over. age and age-keygen read identities.";
+
+/// The arguments of `sv2 keygen`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct KeygenArgs {
+    /// Write to this file; standard output where it is - or not given
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Make a raw key of 64 hexadecimal digits
+    #[arg(long)]
+    raw: bool,
+}
+
+/// Runs `sv2 keygen`.
+pub(crate) fn run(args: &KeygenArgs, manners: &Manners) -> Result<(), Failure> {
+    let path = args.output.as_ref().filter(|path| path.as_os_str() != "-");
+    if args.raw {
+        let key = StreamKey::generate().map_err(|_| no_randomness())?;
+        return match path {
+            Some(path) => {
+                write_key_file(path, &key)?;
+                if manners.json {
+                    let report = json!({ "key_file": path.display().to_string() });
+                    return manners.report(&report, Channel::Stdout);
+                }
+                Ok(())
+            }
+            None => print(&digits(&key)),
+        };
+    }
+    let identity = generate_identity();
+    let recipient = identity.recipient().to_string();
+    match path {
+        Some(path) => {
+            write_identity_file(path, &identity)?;
+            if manners.json {
+                let name = path.display().to_string();
+                let report = json!({ "identity_file": name, "recipient": recipient });
+                return manners.report(&report, Channel::Stdout);
+            }
+            print(&format!("{recipient}\n"))
+        }
+        None => {
+            print(identity.expose_text())?;
+            manners.note(&format!("recipient: {recipient}"));
+            Ok(())
+        }
+    }
+}
+
+/// The key as a line of digits, made in one piece so that no copy is left behind.
+fn digits(key: &StreamKey) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(65));
+    for byte in key.expose() {
+        for half in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(half.into(), 16).unwrap_or_default());
+        }
+    }
+    text.push('\n');
+    text
+}

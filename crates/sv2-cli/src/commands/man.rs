@@ -1,0 +1,28 @@
+//! `sv2 man`: the man pages as files.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::failure::Failure;
+use crate::man::pages;
+
+/// The arguments of `sv2 man`.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  sv2 man ~/.local/share/man/man1")]
+pub(crate) struct ManArgs {
+    /// The folder to write sv2.1 and the pages of the commands to; it is made if needed
+    folder: PathBuf,
+}
+
+/// Runs `sv2 man`.
+pub(crate) fn run(args: &ManArgs) -> Result<(), Failure> {
+    let folder = &args.folder;
+    fs::create_dir_all(folder).map_err(|error| Failure::file("make", folder, &error))?;
+    for (name, page) in pages() {
+        let path = folder.join(name);
+        fs::write(&path, page).map_err(|error| Failure::file("write", &path, &error))?;
+    }
+    Ok(())
+}

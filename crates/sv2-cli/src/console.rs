@@ -1,0 +1,174 @@
+//! What is said to the user, and how: quietly, at length, for machines, in colour.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, ColorChoice, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+
+/// When something that only suits a terminal is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// When progress is shown, and as what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressMode {
+    /// A bar on a terminal, for work of over half a second
+    #[default]
+    Auto,
+    /// A bar
+    Always,
+    /// Nothing
+    Never,
+    /// Lines of JSON on standard error
+    Json,
+}
+
+/// How the program speaks, as arguments.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub(crate) struct MannersArgs {
+    /// Say nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say what was done: driver, backend, threads, times and rates
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    /// Report as JSON: on standard output, or on standard error where that carries the data
+    #[arg(long, global = true)]
+    json: bool,
+    /// When to show progress on standard error
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    progress: ProgressMode,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    color: When,
+}
+
+/// How the program speaks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manners {
+    pub(crate) quiet: bool,
+    pub(crate) verbose: bool,
+    pub(crate) json: bool,
+    pub(crate) progress: ProgressMode,
+    pub(crate) color: When,
+}
+
+/// Which stream of the program a report goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// Standard output, where it is free.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Manners {
+    /// What must be known before the arguments are understood: the colour of their errors.
+    pub(crate) fn from_raw_arguments() -> Self {
+        let mut color = When::Auto;
+        let mut arguments = std::env::args_os().skip(1).peekable();
+        while let Some(argument) = arguments.next() {
+            let value = match argument.to_str() {
+                Some("--color") => arguments.peek().and_then(|value| value.to_str()),
+                Some("--") => break,
+                Some(text) => text.strip_prefix("--color="),
+                None => None,
+            };
+            if let Some(when) = value.and_then(|value| When::from_str(value, false).ok()) {
+                color = when;
+            }
+        }
+        let json = std::env::args_os().any(|argument| argument == OsString::from("--json"));
+        Self { quiet: false, verbose: false, json, progress: ProgressMode::Auto, color }
+    }
+
+    /// The same with the arguments that were given.
+    pub(crate) fn with(self, args: &MannersArgs) -> Self {
+        Self {
+            quiet: args.quiet,
+            verbose: args.verbose > 0,
+            json: args.json,
+            progress: args.progress,
+            color: args.color,
+        }
+    }
+
+    /// The same choice in the words of the argument parser.
+    pub(crate) fn clap_color(&self) -> ColorChoice {
+        match self.color {
+            When::Auto => ColorChoice::Auto,
+            When::Always => ColorChoice::Always,
+            When::Never => ColorChoice::Never,
+        }
+    }
+
+    /// Says something that is worth knowing, unless told to be quiet.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.say(text);
+        }
+    }
+
+    /// Reports a failure and returns its exit code.
+    pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
+        if failure.sentence.is_empty() || crate::signals::has_spoken() {
+            return failure.exit.into();
+        }
+        if self.json {
+            let report = json!({ "error": failure.sentence, "exit_code": failure.exit.code() });
+            let _ = writeln!(io::stderr(), "{report}");
+        } else {
+            self.say(&failure.sentence);
+        }
+        failure.exit.into()
+    }
+
+    /// Prints a report for machines.
+    pub(crate) fn report(&self, report: &Value, channel: Channel) -> Result<(), Failure> {
+        match channel {
+            Channel::Stdout => print(&format!("{report}\n")),
+            Channel::Stderr => {
+                let _ = writeln!(io::stderr(), "{report}");
+                Ok(())
+            }
+        }
+    }
+
+    fn say(&self, text: &str) {
+        let name = if self.in_color() { "\x1b[1;31msv2:\x1b[0m" } else { "sv2:" };
+        // There is nobody left to tell when standard error fails.
+        let _ = writeln!(io::stderr(), "{name} {text}");
+    }
+
+    fn in_color(&self) -> bool {
+        match self.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => {
+                io::stderr().is_terminal()
+                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        }
+    }
+}
+
+/// Prints text on standard output.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::stdout(&error))
+}

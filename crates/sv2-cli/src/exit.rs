@@ -1,0 +1,100 @@
+//! The exit codes, in one table that the help, the man page and the tests share.
+
+use std::process::ExitCode;
+
+use sv2_core::ErrorKind;
+
+/// How the program ends when it did not do what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Reading, writing, or a defect of the program.
+    Io,
+    /// The command line, or options that contradict each other.
+    Usage,
+    /// Tampered with, truncated or not sealed.
+    Untrusted,
+    /// No identity fits, or the passphrase is wrong.
+    NoKey,
+    /// Damaged by accident.
+    Damaged,
+    /// Not a stream, or a version that this program does not know.
+    NotAStream,
+    /// Interrupted by a signal.
+    Interrupted,
+    /// The reader of our output went away.
+    BrokenPipe,
+}
+
+/// Every exit code with its meaning, in the order of the man page.
+pub(crate) const TABLE: [(u8, &str); 10] = [
+    (0, "all good"),
+    (1, "input, output or internal error"),
+    (2, "usage: the command line, or an output that would be overwritten"),
+    (3, "the stream was tampered with, is truncated or is not sealed"),
+    (4, "no identity or key fits, or the passphrase is wrong"),
+    (5, "the stream is damaged: a checksum does not match"),
+    (6, "not a stream, or an unsupported version"),
+    (7, "what was to be resumed does not match"),
+    (130, "interrupted; nothing unfinished was left behind"),
+    (141, "the reader of the output went away"),
+];
+
+impl Exit {
+    /// The code of a failed stream.
+    pub(crate) fn of(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Usage => Self::Usage,
+            ErrorKind::Malformed | ErrorKind::Unauthentic | ErrorKind::Unsealed => Self::Untrusted,
+            ErrorKind::Key => Self::NoKey,
+            ErrorKind::Damaged => Self::Damaged,
+            ErrorKind::NotAStream => Self::NotAStream,
+            ErrorKind::Cancelled => Self::Interrupted,
+            // Io, and kinds that this program does not know.
+            _ => Self::Io,
+        }
+    }
+
+    /// The number that the shell sees.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Io => 1,
+            Self::Usage => 2,
+            Self::Untrusted => 3,
+            Self::NoKey => 4,
+            Self::Damaged => 5,
+            Self::NotAStream => 6,
+            Self::Interrupted => 130,
+            Self::BrokenPipe => 141,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_error_has_its_exit_code() {
+        for (kind, code) in [
+            (ErrorKind::Io, 1),
+            (ErrorKind::Usage, 2),
+            (ErrorKind::Malformed, 3),
+            (ErrorKind::Unauthentic, 3),
+            (ErrorKind::Unsealed, 3),
+            (ErrorKind::Key, 4),
+            (ErrorKind::Damaged, 5),
+            (ErrorKind::NotAStream, 6),
+            (ErrorKind::Cancelled, 130),
+        ] {
+            assert_eq!(Exit::of(kind).code(), code, "{kind:?}");
+            assert!(TABLE.iter().any(|row| row.0 == code), "{code} is not documented");
+        }
+        assert!(TABLE.iter().any(|row| row.0 == Exit::BrokenPipe.code()));
+    }
+}

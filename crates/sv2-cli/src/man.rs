@@ -1,0 +1,101 @@
+//! Man pages, from the grammar of the command line and the texts of its help.
+
+use clap_mangen::Man;
+
+use crate::args::grammar;
+
+/// Every page with the name of its file.
+pub(crate) fn pages() -> Vec<(String, Vec<u8>)> {
+    let mut program = grammar();
+    program.build();
+    let mut pages = vec![page(&program, "sv2")];
+    for command in program.get_subcommands().filter(|command| command.get_name() != "help") {
+        pages.push(page(command, &format!("sv2-{}", command.get_name())));
+    }
+    pages
+}
+
+fn page(command: &clap::Command, name: &str) -> (String, Vec<u8>) {
+    // The sections of the help that follow the options become sections of their own.
+    let extra = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+    let man = Man::new(command.clone().after_help("").after_long_help("")).manual("sv2 manual");
+    let mut text = Vec::new();
+    let rendered = [
+        man.render_title(&mut text),
+        man.render_name_section(&mut text),
+        man.render_synopsis_section(&mut text),
+        man.render_description_section(&mut text),
+        man.render_options_section(&mut text),
+    ];
+    debug_assert!(rendered.iter().all(Result::is_ok), "writing to memory");
+    if name == "sv2" {
+        text.extend_from_slice(commands_section().as_bytes());
+    }
+    text.extend_from_slice(sections(&extra).as_bytes());
+    if name != "sv2" {
+        text.extend_from_slice(b".SH \"SEE ALSO\"\n.BR sv2 (1)\n");
+    }
+    (format!("{name}.1"), text)
+}
+
+fn commands_section() -> String {
+    let mut section = String::from(".SH COMMANDS\n");
+    for command in grammar().get_subcommands() {
+        let name = command.get_name();
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        section.push_str(&format!(".TP\n.BR sv2-{name} (1)\n{}\n", escaped(&about)));
+    }
+    section
+}
+
+/// Turns the help's texts into sections: a line that ends in a colon begins one.
+fn sections(help: &str) -> String {
+    let mut text = String::new();
+    let mut literal = false;
+    for line in help.lines() {
+        let heading = line.strip_suffix(':').filter(|line| !line.starts_with(' '));
+        if literal && (heading.is_some() || line.is_empty()) {
+            text.push_str(".fi\n");
+            literal = false;
+        }
+        match heading {
+            Some(heading) => {
+                let heading = heading.to_uppercase().replace("EXIT CODES", "EXIT STATUS");
+                text.push_str(&format!(".SH \"{heading}\"\n"));
+            }
+            None if line.is_empty() => text.push_str(".PP\n"),
+            None => {
+                if line.starts_with("  ") && !literal {
+                    text.push_str(".nf\n");
+                    literal = true;
+                }
+                text.push_str(&escaped(line));
+                text.push('\n');
+            }
+        }
+    }
+    if literal {
+        text.push_str(".fi\n");
+    }
+    text
+}
+
+/// Text without anything that roff would take for a command.
+fn escaped(line: &str) -> String {
+    let line = line.replace('\\', "\\e").replace('-', "\\-");
+    if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_look_like_requests_are_text() {
+        assert_eq!(escaped(".nf -f"), "\\&.nf \\-f");
+        assert_eq!(
+            sections("Exit codes:\n  0  good\n\nmore"),
+            ".SH \"EXIT STATUS\"\n.nf\n  0  good\n.fi\n.PP\nmore\n"
+        );
+    }
+}

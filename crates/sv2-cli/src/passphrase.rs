@@ -1,0 +1,162 @@
+//! Passphrases: from a file, from an open descriptor, or asked on the terminal; never an argument
+//! and never from standard input by accident.
+
+use std::fs::File;
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Args;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use sv2_keys::{Passphrase, PassphrasePurpose, Prompt, read_passphrase, read_passphrase_file};
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+
+/// Where passphrases come from, as arguments.
+#[derive(Debug, Args)]
+pub(crate) struct PassphraseArgs {
+    /// Read the passphrase from this file, less one trailing newline
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
+    passphrase_file: Option<PathBuf>,
+    /// Read the passphrase from this open file descriptor, less one trailing newline
+    #[arg(long, value_name = "N")]
+    passphrase_fd: Option<u32>,
+}
+
+/// Who answers questions: a passphrase that was given, and else the terminal.
+pub(crate) struct Questions {
+    /// Taken by whoever asks first.
+    given: Mutex<Option<Passphrase>>,
+    was_given: bool,
+}
+
+impl PassphraseArgs {
+    /// Whether a place other than the terminal was named.
+    pub(crate) fn is_given(&self) -> bool {
+        self.passphrase_file.is_some() || self.passphrase_fd.is_some()
+    }
+
+    /// Whether the passphrase and the data would both be read from standard input.
+    pub(crate) fn reads_stdin(&self) -> bool {
+        self.passphrase_fd == Some(0)
+    }
+
+    /// Reads the passphrase where a place was named.
+    pub(crate) fn questions(&self) -> Result<Arc<Questions>, Failure> {
+        let given = match (&self.passphrase_file, self.passphrase_fd) {
+            (Some(path), _) => {
+                let read = read_passphrase_file(path);
+                Some(read.map_err(|error| named(&format!("'{}'", path.display()), &error))?)
+            }
+            (None, Some(fd)) => {
+                // Opened anew through its name, because a bare number proves no ownership.
+                let name = format!("/dev/fd/{fd}");
+                let opened = File::open(name).map_err(sv2_keys::PassphraseError::Read);
+                let read = opened.and_then(|mut file| read_passphrase(&mut file));
+                let place = format!("file descriptor {fd}");
+                Some(read.map_err(|error| named(&place, &error))?)
+            }
+            (None, None) => None,
+        };
+        let was_given = given.is_some();
+        Ok(Arc::new(Questions { given: Mutex::new(given), was_given }))
+    }
+}
+
+fn named(place: &str, error: &sv2_keys::PassphraseError) -> Failure {
+    let mut failure = Failure::passphrase(error);
+    failure.sentence = format!("{place}: {}", failure.sentence);
+    failure
+}
+
+impl Questions {
+    /// The passphrase of a new stream: what was given, or asked for twice.
+    pub(crate) fn new_passphrase(&self) -> Result<Passphrase, Failure> {
+        if self.was_given {
+            return self.take().ok_or_else(|| {
+                Failure::usage("the passphrase that was given was used for an identity file")
+            });
+        }
+        let first = ask("Passphrase for the new stream: ").map_err(|error| no_terminal(&error))?;
+        let again = ask("The same passphrase again: ").map_err(|error| no_terminal(&error))?;
+        if first != again {
+            return Err(Failure::usage("the two passphrases differ; run the command again"));
+        }
+        Passphrase::from_line(first.as_bytes()).map_err(|error| Failure::passphrase(&error))
+    }
+
+    fn take(&self) -> Option<Passphrase> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Prompt for Questions {
+    fn passphrase(&self, purpose: PassphrasePurpose<'_>) -> Option<Passphrase> {
+        if self.was_given && !matches!(purpose, PassphrasePurpose::Plugin(_)) {
+            return self.take();
+        }
+        let question = match purpose {
+            PassphrasePurpose::IdentityFile(path) => {
+                format!("Passphrase of the identity file '{}': ", path.display())
+            }
+            PassphrasePurpose::SshKey(path) => {
+                format!("Passphrase of the SSH key '{}': ", path.display())
+            }
+            PassphrasePurpose::Plugin(text) => format!("{text}: "),
+            _ => "Passphrase: ".to_owned(),
+        };
+        Passphrase::from_line(ask(&question).ok()?.as_bytes()).ok()
+    }
+
+    fn message(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "sv2: {text}");
+    }
+
+    fn confirm(&self, question: &str, yes: &str, no: Option<&str>) -> Option<bool> {
+        let no = no.unwrap_or("cancel");
+        let answer = self.text(&format!("{question} [y: {yes}, n: {no}]"))?;
+        Some(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"))
+    }
+
+    fn text(&self, question: &str) -> Option<String> {
+        let mut terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
+        write!(terminal, "{question}: ").ok()?;
+        let mut answer = String::new();
+        io::BufReader::new(terminal).read_line(&mut answer).ok()?;
+        Some(answer.trim_end_matches(['\n', '\r']).to_owned())
+    }
+}
+
+fn no_terminal(error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::Interrupted {
+        let sentence = "interrupted; nothing was written".to_owned();
+        return Failure { exit: crate::exit::Exit::Interrupted, sentence };
+    }
+    Failure::usage(
+        "a passphrase is needed and there is no terminal to ask on; use --passphrase-file or \
+         --passphrase-fd",
+    )
+}
+
+/// The terminal as it was before its echo was turned off.
+static TERMINAL: Mutex<Option<(File, Termios)>> = Mutex::new(None);
+
+/// Asks on the controlling terminal, whatever standard input is, without echo.
+fn ask(question: &str) -> io::Result<Zeroizing<String>> {
+    let terminal = File::options().read(true).write(true).open("/dev/tty")?;
+    let before = tcgetattr(&terminal)?;
+    *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = Some((terminal, before));
+    let answer = rpassword::prompt_password(question).map(Zeroizing::new);
+    *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    answer
+}
+
+/// Gives the terminal its echo back, for an end in the middle of a question.
+pub(crate) fn restore_terminal() {
+    let saved = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some((terminal, before)) = saved {
+        let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
+        let _ = writeln!(&terminal);
+    }
+}

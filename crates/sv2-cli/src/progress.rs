@@ -1,0 +1,125 @@
+//! Progress on standard error: a bar with rate and time left, or lines of JSON.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use sv2_core::{Observer, Progress};
+
+use crate::console::{Manners, ProgressMode};
+
+/// Work that is done before this much time has passed shows no bar.
+const QUIET_TIME: Duration = Duration::from_millis(500);
+/// The least time between two lines of JSON.
+const LINE_TIME: Duration = Duration::from_millis(100);
+
+const KNOWN: &str =
+    "{bar:30} {percent:>3}% {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left";
+const UNKNOWN: &str = "{spinner} {bytes}, {binary_bytes_per_sec}, {elapsed}";
+
+/// What is shown while a command runs; it vanishes when dropped.
+pub(crate) struct Display(Option<Arc<Mutex<State>>>);
+
+struct State {
+    begun: Instant,
+    shape: Shape,
+}
+
+enum Shape {
+    Bar { after: Duration, bar: Option<ProgressBar> },
+    Lines { last: Option<Instant>, latest: Option<Progress> },
+}
+
+impl Display {
+    /// What the user asked for.
+    pub(crate) fn new(manners: &Manners) -> Self {
+        let on_terminal = io::stderr().is_terminal() && !manners.quiet;
+        let shape = match manners.progress {
+            ProgressMode::Never => None,
+            ProgressMode::Auto if !on_terminal => None,
+            ProgressMode::Auto => Some(Shape::Bar { after: QUIET_TIME, bar: None }),
+            ProgressMode::Always => Some(Shape::Bar { after: Duration::ZERO, bar: None }),
+            ProgressMode::Json => Some(Shape::Lines { last: None, latest: None }),
+        };
+        Self(shape.map(|shape| Arc::new(Mutex::new(State { begun: Instant::now(), shape }))))
+    }
+
+    /// The observer to hand to the engine.
+    pub(crate) fn observer(&self) -> Option<Observer> {
+        let state = Arc::clone(self.0.as_ref()?);
+        Some(Arc::new(move |progress| {
+            // Whoever finds the display busy has work to do; the next segment tells as well.
+            if let Ok(mut state) = state.try_lock() {
+                state.show(progress);
+            }
+        }))
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        let Some(state) = &self.0 else { return };
+        let Ok(mut state) = state.lock() else { return };
+        let begun = state.begun;
+        match &mut state.shape {
+            Shape::Bar { bar, .. } => {
+                if let Some(bar) = bar {
+                    bar.finish_and_clear();
+                }
+            }
+            Shape::Lines { latest, .. } => {
+                if let Some(progress) = latest.take() {
+                    write_line(progress, begun);
+                }
+            }
+        }
+    }
+}
+
+impl State {
+    fn show(&mut self, progress: Progress) {
+        match &mut self.shape {
+            Shape::Bar { after, bar } => {
+                if self.begun.elapsed() < *after {
+                    return;
+                }
+                let begun = self.begun;
+                let bar = bar.get_or_insert_with(|| new_bar(progress.total, begun));
+                // Segments may end out of order.
+                if progress.done > bar.position() {
+                    bar.set_position(progress.done);
+                }
+            }
+            Shape::Lines { last, latest } => {
+                *latest = Some(progress);
+                if last.is_none_or(|last| last.elapsed() >= LINE_TIME) {
+                    *last = Some(Instant::now());
+                    *latest = None;
+                    write_line(progress, self.begun);
+                }
+            }
+        }
+    }
+}
+
+fn new_bar(total: Option<u64>, begun: Instant) -> ProgressBar {
+    let target = ProgressDrawTarget::stderr_with_hz(10);
+    let bar = ProgressBar::with_draw_target(total, target).with_elapsed(begun.elapsed());
+    let template = if total.is_some() { KNOWN } else { UNKNOWN };
+    let style = ProgressStyle::with_template(template);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+    bar
+}
+
+fn write_line(progress: Progress, begun: Instant) {
+    let line = json!({
+        "progress": {
+            "done": progress.done,
+            "total": progress.total,
+            "seconds": begun.elapsed().as_secs_f64(),
+        }
+    });
+    let _ = writeln!(io::stderr(), "{line}");
+}

@@ -1,0 +1,108 @@
+//! What a command did, for people and for machines.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sv2_core::StreamReport;
+
+use crate::size::readable;
+
+/// The report of a stream for machines.
+pub(crate) fn to_json(command: &str, input: &str, output: &str, report: &StreamReport) -> Value {
+    let stages = &report.stages;
+    json!({
+        "command": command,
+        "input": input,
+        "output": output,
+        "bytes_in": report.bytes_in,
+        "bytes_out": report.bytes_out,
+        "segments": report.segments,
+        "frames": report.frames,
+        "seconds": report.wall.as_secs_f64(),
+        "stages": {
+            "read": stages.read.as_secs_f64(),
+            "cipher": stages.cipher.as_secs_f64(),
+            "write": stages.write.as_secs_f64(),
+            "waiting": stages.waiting.as_secs_f64(),
+        },
+        "threads": report.threads,
+        "driver": report.driver.name(),
+        "backend": report.backend.name(),
+        "sealed": report.sealed,
+        "fingerprint": report.fingerprint.as_ref().map(|bytes| hex(bytes)),
+        "revision": report.revision,
+        "generation": report.generation,
+    })
+}
+
+/// The report of a stream for people, in one line and one for the times.
+pub(crate) fn to_text(input: &str, output: &str, report: &StreamReport) -> String {
+    let stages = &report.stages;
+    let threads = if report.threads == 1 { "thread" } else { "threads" };
+    let fingerprint = report.fingerprint.as_ref().map_or_else(String::new, |bytes| {
+        format!("\nsv2: fingerprint {}, header revision {}", hex(bytes), report.revision)
+    });
+    format!(
+        "{input} -> {output}: {} in, {} out, {} segments in {}, {}\n\
+         sv2: {} driver, {} backend, {} {threads}; \
+         read {}, cipher {}, write {}, waiting {}{fingerprint}",
+        readable(report.bytes_in),
+        readable(report.bytes_out),
+        report.segments,
+        seconds(report.wall),
+        rate(report.bytes_in, report.wall),
+        report.driver.name(),
+        report.backend.name(),
+        report.threads,
+        seconds(stages.read),
+        seconds(stages.cipher),
+        seconds(stages.write),
+        seconds(stages.waiting),
+    )
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The 32 bytes that 64 hexadecimal digits stand for.
+pub(crate) fn parse_fingerprint(text: &str) -> Result<[u8; 32], String> {
+    let wrong = || "a fingerprint has 64 hexadecimal digits".to_owned();
+    if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(wrong());
+    }
+    let mut bytes = [0; 32];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).map_err(|_| wrong())?;
+    }
+    Ok(bytes)
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.3} s", time.as_secs_f64())
+}
+
+fn rate(bytes: u64, time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds <= 0.0 {
+        return "at once".into();
+    }
+    format!("{}/s", readable((bytes as f64 / seconds) as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_64_digits() {
+        let bytes: [u8; 32] = std::array::from_fn(|i| 7 * i as u8);
+        assert_eq!(parse_fingerprint(&hex(&bytes)), Ok(bytes));
+        assert_eq!(parse_fingerprint(&hex(&bytes).to_uppercase()), Ok(bytes));
+        let with_sign = format!("+1{}", "00".repeat(31));
+        for bad in ["", "00", &"g".repeat(64), &"0".repeat(65), &with_sign] {
+            assert!(parse_fingerprint(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Interrupts: the first one cancels, and ends the program if that takes too long; a second one
+//! ends it at once. Either way no unfinished output and no silent terminal is left behind.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::low_level;
+use sv2_core::Cancellation;
+
+use crate::exit::Exit;
+use crate::passphrase::restore_terminal;
+
+/// How long a cancelled run may take to end by itself; one that is blocked in a read never does.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+static SPOKEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether the user was told already that the program was interrupted.
+pub(crate) fn has_spoken() -> bool {
+    SPOKEN.load(Ordering::Acquire)
+}
+
+/// Returns a token that interrupts, hang-ups and requests to terminate set.
+///
+/// Signals that whoever started the program had it ignore, as `nohup` does, stay ignored.
+pub(crate) fn cancellation() -> io::Result<Cancellation> {
+    let cancel = Cancellation::new();
+    let (woken, waker) = UnixStream::pair()?;
+    let ignored = ignored_signals();
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        if ignored >> (signal - 1) & 1 == 0 {
+            low_level::pipe::register(signal, waker.try_clone()?)?;
+        }
+    }
+    let token = cancel.clone();
+    thread::Builder::new().name("signals".into()).spawn(move || wait(woken, &token))?;
+    Ok(cancel)
+}
+
+fn wait(mut woken: UnixStream, cancel: &Cancellation) {
+    let mut signal = [0];
+    if woken.read_exact(&mut signal).is_err() {
+        return;
+    }
+    cancel.cancel();
+    // Either the time runs out or a second signal comes: both mean to end now.
+    let _ = woken.set_read_timeout(Some(PATIENCE));
+    let _ = woken.read(&mut signal);
+    SPOKEN.store(true, Ordering::Release);
+    sv2_core::remove_unfinished_outputs();
+    restore_terminal();
+    let _ = writeln!(io::stderr(), "sv2: interrupted; nothing unfinished was left behind");
+    low_level::exit(Exit::Interrupted.code().into());
+}
+
+/// The signals that are ignored, as a mask whose lowest bit is signal 1.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}

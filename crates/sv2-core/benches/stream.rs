@@ -1,0 +1,2 @@
+//! stream
+fn main() {}

@@ -1,0 +1,55 @@
+//! Every conformance vector, made deterministically from the reference implementation.
+//!
+//! A vector is a stream, or a table of small changes to one, with the outcome that
+//! `docs/format.md` demands in each mode. Outcomes of bad streams are written here by hand and
+//! compared with those of the reference, so that neither can drift alone.
+//! `cargo xtask vectors` writes them to `docs/conformance`; nothing here reads or writes a file.
+
+mod age_files;
+mod base;
+mod changed;
+mod commitment;
+mod encode;
+mod headers;
+pub mod json;
+mod large;
+mod layouts;
+mod lengths;
+mod metadata;
+pub mod model;
+mod positive;
+pub mod requests;
+mod segments;
+mod slots;
+mod tables;
+mod tails;
+pub mod text;
+
+pub use base::{painted_salt, stream_salt};
+pub use model::{
+    Body, FlipRow, LayoutRow, Mode, Origin, PatchRow, Reading, StreamCase, Table, Vector, Verdict,
+};
+
+/// A function that makes the vectors of one subject.
+pub type Family = fn() -> Vec<Vector>;
+
+/// The subjects with their vectors, in the order in which they are written.
+pub const FAMILIES: [(&str, Family); 12] = [
+    ("positive", positive::vectors),
+    ("parameters", positive::parameters),
+    ("large", large::vectors),
+    ("headers", headers::vectors),
+    ("slots", slots::vectors),
+    ("metadata", metadata::vectors),
+    ("commitment", commitment::vectors),
+    ("segments", segments::vectors),
+    ("tails", tails::vectors),
+    ("lengths", lengths::vectors),
+    ("tables", tables::vectors),
+    ("layouts", layouts::vectors),
+];
+
+/// All vectors, in the order in which they are written; their names differ.
+pub fn all() -> Vec<Vector> {
+    FAMILIES.iter().flat_map(|(_, family)| family()).collect()
+}

@@ -1,0 +1,272 @@
+//! What a vector says: a stream, how to read it, and how each reading must end.
+
+use std::fmt;
+
+use crate::reference::scrub::Damage;
+use crate::reference::{FailureKind, Failure, Params, Summary, Trace, Unit};
+
+/// One vector.
+#[derive(Clone, Debug)]
+pub struct Vector {
+    /// Its name, which is also that of its file.
+    pub name: String,
+    /// The part of the format that must answer, for scores.
+    pub layer: &'static str,
+    /// What is the matter with the stream, as one sentence.
+    pub scenario: String,
+    /// The stream, the table of changes, or the lengths.
+    pub body: Body,
+}
+
+/// The three forms of a vector.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// One stream.
+    Stream(Box<StreamCase>),
+    /// Many small changes of one stream.
+    Table(Box<Table>),
+    /// Lengths and offsets without a stream.
+    Layout(Vec<LayoutRow>),
+}
+
+/// One stream and all readings of it.
+#[derive(Clone, Debug)]
+pub struct StreamCase {
+    /// The stream key that the reader is given.
+    pub key: [u8; 32],
+    /// The context that the reader is given.
+    pub context: Vec<u8>,
+    /// The bytes of the stream.
+    pub stream: Vec<u8>,
+    /// The plaintext of the sealed version.
+    pub plaintext: Vec<u8>,
+    /// How a writer makes the stream, where one does.
+    pub origin: Option<Origin>,
+    /// The reader's own maximum of S.
+    pub max_segment: Option<u64>,
+    /// Further facts, such as an identity that opens a slot.
+    pub notes: Vec<(&'static str, String)>,
+    /// The readings.
+    pub readings: Vec<Reading>,
+}
+
+/// What a writer was given, besides key and plaintext, and the values on its way.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The parameters.
+    pub params: Params,
+    /// The salt of segment i is `painted_salt(salt_seed, i)`.
+    pub salt_seed: u8,
+    /// The intermediate values.
+    pub trace: Trace,
+}
+
+/// A way to read a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Whole decrypt from a pipe.
+    Pipe,
+    /// Whole decrypt of a seekable source.
+    Seekable,
+    /// A range of a seekable source; `trailer_now` is what a second look at the trailer finds.
+    Range {
+        /// The first plaintext byte.
+        offset: u64,
+        /// The number of bytes asked for.
+        len: u64,
+        /// The trailer at a second look, where it differs.
+        trailer_now: Option<Vec<u8>>,
+    },
+    /// The metadata of a seekable source.
+    Metadata,
+    /// A scrub without the key.
+    Scrub,
+}
+
+impl Mode {
+    /// The name of the mode in files and scores.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Mode::Pipe => "pipe",
+            Mode::Seekable => "seekable",
+            Mode::Range { .. } => "range",
+            Mode::Metadata => "metadata",
+            Mode::Scrub => "scrub",
+        }
+    }
+}
+
+/// One reading and how it ends.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// How the stream is read.
+    pub mode: Mode,
+    /// How it ends.
+    pub verdict: Verdict,
+    /// All plaintext that can be released before the end, in order.
+    pub released: Vec<u8>,
+}
+
+/// How a reading ends. `Display` gives the form that is used in files, such as
+/// `AuthenticationFailed frame 2 0`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A whole decrypt or a range read without a failure.
+    Sound(Summary),
+    /// The JSON text of the metadata without its padding, or none.
+    Metadata(Option<String>),
+    /// Units that a scrub has to list among others; none where the stream is sound.
+    Damage(Vec<Named>),
+    /// A failure, with the offset where its unit begins.
+    Failed(FailureKind, Named, Option<u64>),
+}
+
+/// A unit and its indices as the line protocol names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Named {
+    /// The unit, where the error names one.
+    pub unit: Option<&'static str>,
+    /// The segment.
+    pub segment: Option<u64>,
+    /// The frame.
+    pub frame: Option<u32>,
+}
+
+impl Named {
+    /// No unit at all.
+    pub const NOTHING: Named = Named { unit: None, segment: None, frame: None };
+
+    /// A unit of a scrub.
+    pub fn damaged(damage: &Damage) -> Named {
+        let unit = match damage.unit {
+            Unit::HeaderCopy => "header copy",
+            Unit::Footer => "footer",
+            unit => reader_name(unit).unwrap_or("header"),
+        };
+        Named { unit: Some(unit), segment: damage.segment, frame: damage.frame }
+    }
+}
+
+impl Verdict {
+    /// The verdict of a reference reader.
+    pub fn of(result: &Result<Summary, Failure>) -> Verdict {
+        match result {
+            Ok(summary) => Verdict::Sound(*summary),
+            Err(failure) => Verdict::failed(failure),
+        }
+    }
+
+    /// A failure, with the unit where section 9.1 names one for this error.
+    pub fn failed(failure: &Failure) -> Verdict {
+        use FailureKind::{
+            AuthenticationFailed, ChecksumMismatch, DigestMismatch, Malformed, Unsupported,
+        };
+        let named = match failure.kind {
+            Unsupported | Malformed | AuthenticationFailed | ChecksumMismatch => Named {
+                unit: reader_name(failure.unit),
+                segment: failure.segment,
+                frame: failure.frame,
+            },
+            DigestMismatch => Named { segment: failure.segment, ..Named::NOTHING },
+            _ => Named::NOTHING,
+        };
+        Verdict::Failed(failure.kind, named, failure.offset)
+    }
+
+    /// Whether the reading succeeds.
+    pub fn is_sound(&self) -> bool {
+        !matches!(self, Verdict::Failed(..))
+    }
+}
+
+/// The name of a unit in an error.
+fn reader_name(unit: Unit) -> Option<&'static str> {
+    match unit {
+        Unit::Stream => None,
+        Unit::Header | Unit::HeaderCopy => Some("header"),
+        Unit::SegmentHeader | Unit::Segment | Unit::Footer => Some("segment"),
+        Unit::Frame => Some("frame"),
+        Unit::Index => Some("index"),
+        Unit::Seal => Some("seal"),
+        Unit::Trailer => Some("trailer"),
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        parts.extend(self.unit.map(str::to_owned));
+        parts.extend(self.segment.map(|segment| segment.to_string()));
+        parts.extend(self.frame.map(|frame| frame.to_string()));
+        f.write_str(&parts.join(" "))
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Sound(_) | Verdict::Metadata(_) => f.write_str("success"),
+            Verdict::Damage(units) if units.is_empty() => f.write_str("success"),
+            Verdict::Damage(units) => {
+                let units: Vec<String> = units.iter().map(Named::to_string).collect();
+                write!(f, "damage in {}", units.join(", "))
+            }
+            Verdict::Failed(kind, named, _) => {
+                let text = format!("{kind:?} {named}");
+                f.write_str(text.trim_end())
+            }
+        }
+    }
+}
+
+/// One stream and the outcomes of many changed forms of it.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// The stream that is changed, which is itself sound.
+    pub base: StreamCase,
+    /// Bytes whose flips have one outcome.
+    pub flips: Vec<FlipRow>,
+    /// Lengths `start .. end` to which the stream is cut, with the outcome of pipe and seekable.
+    pub cuts: Vec<(u64, u64, Verdict, Verdict)>,
+    /// Replaced bytes.
+    pub patches: Vec<PatchRow>,
+}
+
+/// What happens when a bit of any byte of a range is flipped.
+#[derive(Clone, Debug)]
+pub struct FlipRow {
+    /// The first byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+    /// The bits that this holds for, each flipped alone: `ff` for all eight.
+    pub bits: u8,
+    /// A whole decrypt from a pipe.
+    pub pipe: Verdict,
+    /// A whole decrypt of a seekable source.
+    pub seekable: Verdict,
+    /// The unit that a scrub lists.
+    pub scrub: Named,
+}
+
+/// Some bytes replaced by others.
+#[derive(Clone, Debug)]
+pub struct PatchRow {
+    /// What was done, in a few words.
+    pub name: String,
+    /// Offsets and the bytes that stand there.
+    pub patches: Vec<(u64, Vec<u8>)>,
+    /// A whole decrypt from a pipe.
+    pub pipe: Verdict,
+    /// A whole decrypt of a seekable source.
+    pub seekable: Verdict,
+}
+
+/// Lengths and places of one geometry.
+#[derive(Clone, Debug)]
+pub struct LayoutRow {
+    /// The members of a layout request, see `docs/conformance/README.md`.
+    pub request: Vec<(&'static str, u64)>,
+    /// The members of the answer, or the name of the error.
+    pub answer: Result<serde_json::Map<String, serde_json::Value>, &'static str>,
+}
