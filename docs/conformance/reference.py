@@ -4,7 +4,7 @@
 
 It aims at being easy to check against the text, not at speed or at the erasure of secrets.
 It takes salts as arguments, which F-511 allows only to a hook for tests and vectors: do not encrypt real data with it.
-Run `reference.py` for the line protocol of README.md, or `reference.py --self-test`.
+Run `reference.py` for the line protocol of README.md, which is in runner.py together with scrub, or `reference.py --self-test`.
 """
 import base64, contextlib, hashlib, hmac, io, json, os, re, struct, sys
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ except ImportError:
 
 MAGIC, SEGMENT, TRAILER = b"\x89SV2\r\n\x1a\n", b"SV2S", b"SV2TAIL\n"
 PAGE, MAX_HEADER, MAX_SEGMENTS = 1024, 65536, 1 << 32
+NAMES_UNIT = {"Unsupported", "Malformed", "AuthenticationFailed", "ChecksumMismatch"}
 REPLACED = {"Malformed", "Unsupported", "Limit", "NoKeyFits", "WrongKeyOrContext", "AuthenticationFailed", "StaleHeader"}
 
 
@@ -27,7 +28,8 @@ class StreamError(Exception):
     """An error of section 9: a name, and the place and cause as keywords."""
     def __init__(self, name, **fields):
         super().__init__(name, fields)
-        self.name, self.fields = name, {k: v for k, v in fields.items() if v is not None}
+        self.name = name
+        self.fields = {k: v for k, v in fields.items() if v is not None and (k != "unit" or name in NAMES_UNIT)}
 
 
 def u(data, at, size):
@@ -131,51 +133,11 @@ class Geometry:
     def total(g, P):
         return g.page_table(P) + 32 * ceil(g.segments(P), PAGE) + 128
 
-    def plain(g, N):
-        """P from the length of a stream (F-212)."""
-        wf = g.F + 32
-        ws = g.K * wf + 104 + 2 * g.D
-        P, r = 0, N - 2 * g.H - 128
-        if r:
-            for unit, own, span in ((PAGE * ws + 32, 32, PAGE * g.S), (ws, 104 + 2 * g.D, g.S), (wf, 32, g.F)):
-                q = (r - 1) // unit
-                r -= q * unit + own
-                P += q * span
-                if r < 1:
-                    raise StreamError("ImpossibleLength", value=N)
-        if P + r < 0 or P + r > g.max_plain or g.total(P + r) != N:
-            raise StreamError("ImpossibleLength", value=N)
-        return P + r
-
     def segment_at(g, i):
         return g.H + i * g.W(g.S)
 
     def frame_at(g, i, j):
         return g.segment_at(i) + 64 + j * (g.F + 32)
-
-    def locate(g, x):
-        i, j, z = x // g.S, x % g.S // g.F, x % g.F
-        return {"segment": i, "frame": j, "byte": z, "wire_offset": g.frame_at(i, j) + 8 + z}
-
-    def locate_wire(g, w, P):
-        n, T = g.segments(P), g.tail(P)
-        if w < g.H:
-            return {"part": "header", "byte": w}
-        if w >= T:
-            parts = (("header copy", T), ("index", g.index(P)), ("page table", g.page_table(P)), ("trailer", g.total(P) - 128))
-            name, start = [part for part in parts if part[1] <= w][-1]
-            return {"part": name, "byte": w - start}
-        i, y = (w - g.H) // g.W(g.S), (w - g.H) % g.W(g.S)
-        p = min(g.S, P - i * g.S)
-        e = 64 + p + 32 * ceil(p, g.F)
-        if y < 64 or y >= e:
-            return {"part": "segment header" if y < 64 else "footer", "segment": i, "byte": y if y < 64 else y - e}
-        j, q = (y - 64) // (g.F + 32), (y - 64) % (g.F + 32)
-        l = min(g.F, p - j * g.F)
-        for name, start, stop in (("frame header", 0, 8), ("plaintext", 8, 8 + l), ("tag", 8 + l, 24 + l), ("frame crc", 24 + l, 32 + l)):
-            if start <= q < stop:
-                return {"part": name, "segment": i, "frame": j, "byte": q - start,
-                        **({"offset": i * g.S + j * g.F + q - 8} if name == "plaintext" else {})}
 
 
 # Keys, section 4
@@ -264,11 +226,11 @@ def judge_header_len(H, unit, at):
         raise StreamError("Limit", unit=unit, what="header_len", value=H, offset=at)
 
 
-def judge_header(h, key=None, context=b"", at=0, max_segment=1 << 30):
+def judge_header(h, key=None, context=b"", at=0, max_segment=1 << 30, unit="header"):
     """F-335 in its order; without a key it stops where the key would be needed."""
     def refuse(when, name, what, value=None):
         if when:
-            raise StreamError(name, unit="header", what=what, value=value, offset=at)
+            raise StreamError(name, unit=unit, what=what, value=value, offset=at)
     suite, digest, frame_log2, frames_log2, flags, H = h[10], h[11], h[12], h[13], u(h, 14, 2), u(h, 80, 4)
     refuse(h[:8] != MAGIC, "Malformed", "magic")
     refuse(u(h, 8, 2) != 1, "Unsupported", "version")
@@ -279,7 +241,7 @@ def judge_header(h, key=None, context=b"", at=0, max_segment=1 << 30):
     refuse(frames_log2 > 14, "Limit", "frames_log2", frames_log2)
     refuse(1 << frame_log2 + frames_log2 > min(max_segment, 1 << 30), "Limit", "segment size", 1 << frame_log2 + frames_log2)
     refuse(flags & ~1, "Unsupported", "flags")
-    judge_header_len(H, "header", at)
+    judge_header_len(H, unit, at)
     refuse(any(h[84:88]), "Malformed", "zero bytes 84 to 88")
     pos, end, slots, metadata = 96, H - 40, [], None
     while end - pos >= 6 and (kind := u(h, pos, 2)):
@@ -306,7 +268,7 @@ def judge_header(h, key=None, context=b"", at=0, max_segment=1 << 30):
             if any(args[0] == b"scrypt" for args in stanzas):
                 scrypts += 1
                 refuse(len(stanzas) > 1 or scrypts > 1, "Malformed", "scrypt stanza")
-    header = SimpleNamespace(raw=h, at=at, geo=Geometry(frame_log2, frames_log2, digest, H), suite=suite, metadata=metadata,
+    header = SimpleNamespace(raw=h, at=at, unit=unit, geo=Geometry(frame_log2, frames_log2, digest, H), suite=suite, metadata=metadata,
                              commitment=h[48:80], revision=u(h, 88, 8), keys=None)
     if key is not None:
         header.keys = schedule(key, h[:48], context)
@@ -335,9 +297,9 @@ def judge_seal(t, at, header):
             raise StreamError("Malformed", what="header_len or digest unlike the header's", **trailer)
         if not hmac.compare_digest(mac(header.keys.seal, t[:88]), t[88:120]):
             raise StreamError("AuthenticationFailed", unit="seal", offset=at)
-    with explained((header.raw, {"unit": "header", "offset": header.at})):
+    with explained((header.raw, {"unit": header.unit, "offset": header.at})):
         if header.revision < u(t, 72, 8):
-            raise StreamError("StaleHeader", unit="header", what=f"{header.revision} below {u(t, 72, 8)}", offset=header.at)
+            raise StreamError("StaleHeader", what=f"{header.revision} below {u(t, 72, 8)}", offset=header.at)
 
 
 def judge_lengths(t, at, geo, right):
@@ -371,27 +333,39 @@ def open_frame(cipher, base, j, l, frame, place, *before):
 
 # Pipe reader, section 8.3
 
+def _exactly(source, size):
+    parts, left = [], size
+    while left and (more := source.read(left)):
+        parts.append(more)
+        left -= len(more)
+    if left:
+        raise StreamError("Unsealed")
+    return b"".join(parts)
+
+
+def pipe_header(take, key, context, max_segment=1 << 30):
+    try:
+        magic = take(8)
+    except StreamError:
+        magic = None
+    if magic != MAGIC:
+        raise StreamError("NotAStream")
+    h = magic + take(88)
+    possible = header_len_possible(u(h, 80, 4))
+    h += take(u(h, 80, 4) - 96) if possible else b""
+    with explained((h if possible else None, {"unit": "header", "offset": 0})):
+        return judge_header(h, key, context, 0, max_segment)
+
+
 def _pipe(key, context, source, out, info, max_segment):
     pos = 0
 
     def take(size):
         nonlocal pos
-        data = b""
-        while len(data) < size and (more := source.read(size - len(data))):
-            data += more
-        if len(data) < size:
-            raise StreamError("Unsealed" if pos else "NotAStream")
         pos += size
-        return data
+        return _exactly(source, size)
 
-    h = take(8)
-    if h != MAGIC:
-        raise StreamError("NotAStream")
-    h += take(88)
-    possible = header_len_possible(u(h, 80, 4))
-    h += take(u(h, 80, 4) - 96) if possible else b""
-    with explained((h if possible else None, {"unit": "header", "offset": 0})):
-        header = judge_header(h, key, context, 0, max_segment)
+    header = pipe_header(take, key, context, max_segment)
     g, n, P = header.geo, 0, 0
     read, listed, page, pages, table = (hashlib.sha256() for _ in range(5))
     while True:
@@ -416,9 +390,10 @@ def _pipe(key, context, source, out, info, max_segment):
         cipher, digest, plain = aead(header.suite, secret), hasher(g.digest), []
         if digest:
             digest.update(head[:56])
+        body = take(p + 32 * ceil(p, g.F))                              # F-814: all frames are there before one is judged
         for j in range(ceil(p, g.F)):
-            l, where = min(g.F, p - j * g.F), {"unit": "frame", "segment": n, "frame": j, "offset": pos}
-            frame = take(l + 32)
+            l, start = min(g.F, p - j * g.F), j * (g.F + 32)
+            frame, where = body[start:start + l + 32], {"unit": "frame", "segment": n, "frame": j, "offset": at + 64 + start}
             plain.append(open_frame(cipher, base, j, l, frame, where, (head, place)))
             if digest:
                 digest.update(frame[:24 + l])
@@ -435,7 +410,6 @@ def _pipe(key, context, source, out, info, max_segment):
         if i % PAGE == PAGE - 1 or i == n - 1:
             pages.update(page.digest())
             page = hashlib.sha256()
-    page_table = pos
     for _ in range(ceil(n, PAGE)):
         table.update(take(32))
     at, t = pos, take(128)
@@ -444,7 +418,7 @@ def _pipe(key, context, source, out, info, max_segment):
     judge_seal(t, at, header)
     judge_lengths(t, at, g, lambda *lengths: lengths == (n, P))
     if table.digest() != t[40:72]:
-        raise index_wrong(page_table, "page table")
+        raise index_wrong(index, "page table")
     if pages.digest() != t[40:72]:
         raise index_wrong(index, "pages")
     if read.digest() != listed.digest():
@@ -461,7 +435,7 @@ def describe(header, t):
 # Seekable reader, sections 8.2 and 8.5
 
 def open_seekable(key, context, data, max_segment=1 << 30):
-    """All that is checked before the pages: the trailer, the header and the page table."""
+    """What is checked before the page table: the trailer, the header and the lengths."""
     N, front = len(data), data[:8] == MAGIC
     at = N - 128
     if at < 0 or data[at:at + 8] != TRAILER:
@@ -474,14 +448,15 @@ def open_seekable(key, context, data, max_segment=1 << 30):
 
     def candidate(start):
         raw, own = data[start:start + H], u(data, start + 80, 4)
-        where = {"unit": "header", "offset": start}
+        unit = "header copy" if start else "header"
+        where = {"unit": unit, "offset": start}
         if data[start:start + 8] == MAGIC:
             fits = header_len_possible(own) and start + own <= N and (start == 0 or own == H)
             if not fits:
                 raise StreamError("ChecksumMismatch", what="header_len", **where)
             raw = data[start:start + own]
         with explained((raw, where)):
-            header = judge_header(raw, key, context, start, max_segment)
+            header = judge_header(raw, key, context, start, max_segment, unit)
         judge_seal(t, at, header)
         return header
 
@@ -499,10 +474,14 @@ def open_seekable(key, context, data, max_segment=1 << 30):
     header = max(usable, key=lambda c: c.revision)                      # max takes the first of equals: the front
     g = header.geo
     n, P = judge_lengths(t, at, g, lambda n, P: g.total(P) == N)
-    table = data[g.page_table(P):at]
-    if sha256(table) != t[40:72]:
-        raise index_wrong(g.page_table(P), "page table")
-    return SimpleNamespace(data=data, header=header, geo=g, t=t, n=n, P=P, table=table, pages={})
+    return SimpleNamespace(data=data, header=header, geo=g, t=t, n=n, P=P, table=data[g.page_table(P):at], pages={})
+
+
+def open_with_table(*args):
+    o = open_seekable(*args)
+    if sha256(o.table) != o.t[40:72]:
+        raise index_wrong(o.geo.page_table(o.P), "page table")
+    return o
 
 
 def index_entry(o, i):
@@ -516,50 +495,50 @@ def index_entry(o, i):
     return o.pages[q][i % PAGE * g.E:][:g.E]
 
 
-def _read_segment(o, i, lo, hi, out, hold):
-    """Bytes lo to hi of segment i; hold them back until all is found right, or release frame by frame."""
-    g, entry = o.geo, index_entry(o, i)
-    p = min(g.S, o.P - i * g.S)
-    head = segment_header(i, p, entry[:24], o.header.commitment)
+def _read_frames(o, i, lo, hi, digest=None):
+    """Bytes lo to hi of segment i, frame by frame; digest takes in what F-601 says of the frames."""
+    g, p = o.geo, min(o.geo.S, o.P - i * o.geo.S)
+    head = segment_header(i, p, index_entry(o, i)[:24], o.header.commitment)
     secret, base = segment_keys(o.header.keys, head)
-    cipher, digest = aead(o.header.suite, secret), hasher(g.digest) if (lo, hi) == (0, p) else None
-    held = bytearray() if hold or digest else out
+    cipher = aead(o.header.suite, secret)
     if digest:
         digest.update(head[:56])
     for j in range(lo // g.F, ceil(hi, g.F)):
         l, at = min(g.F, p - j * g.F), g.frame_at(i, j)
         frame = o.data[at:at + l + 32]
         plain = open_frame(cipher, base, j, l, frame, {"unit": "frame", "segment": i, "frame": j, "offset": at})
-        held += plain[max(0, lo - j * g.F):hi - j * g.F]
         if digest:
             digest.update(frame[:24 + l])
-    if digest and digest.digest() != entry[24:56]:
-        raise StreamError("DigestMismatch", segment=i)
-    if held is not out:
-        out += held
+        yield plain[max(0, lo - j * g.F):hi - j * g.F]
 
 
 def _seekable(key, context, data, out, info, max_segment):
-    o = open_seekable(key, context, data, max_segment)
+    o = open_with_table(key, context, data, max_segment)
     for i in range(0, o.n, PAGE):
         index_entry(o, i)
     for i in range(o.n):
-        _read_segment(o, i, 0, min(o.geo.S, o.P - i * o.geo.S), out, True)
+        digest = hasher(o.geo.digest)
+        plain = b"".join(_read_frames(o, i, 0, min(o.geo.S, o.P - i * o.geo.S), digest))
+        if digest and digest.digest() != index_entry(o, i)[24:56]:
+            raise StreamError("DigestMismatch", segment=i)
+        out += plain
     info.update(describe(o.header, o.t))
 
 
 def _range(key, context, data, out, info, max_segment, offset, length, trailer_now):
-    o = open_seekable(key, context, data, max_segment)
+    o = open_with_table(key, context, data, max_segment)
     pos, end = offset, min(o.P, offset + length)
     try:
         while pos < end:
             i = pos // o.geo.S
             stop = min(end, (i + 1) * o.geo.S)
-            _read_segment(o, i, pos - i * o.geo.S, stop - i * o.geo.S, out, False)
+            for plain in _read_frames(o, i, pos - i * o.geo.S, stop - i * o.geo.S):
+                out += plain
             pos = stop
-    except StreamError as e:                                            # F-824
-        stale = trailer_now is not None and trailer_now[:72] != o.t[:72] and e.name != "DigestMismatch"
-        raise StreamError("StaleIndex") if stale else e
+    except StreamError:                                                 # F-824
+        if trailer_now is not None and trailer_now[:72] != o.t[:72]:
+            raise StreamError("StaleIndex") from None
+        raise
     info.update(describe(o.header, o.t))
 
 
@@ -608,8 +587,14 @@ def _metadata_object(text):
 
 
 def read_metadata(key, context, data):
-    """The metadata of a sealed stream as JSON text, or None where there is none."""
-    header = open_seekable(key, context, bytes(data)).header
+    """The metadata of a stream as JSON text, or None where there is none."""
+    try:
+        header = open_seekable(key, context, bytes(data)).header
+    except StreamError as e:
+        if e.name != "Unsealed":
+            raise
+        source = io.BytesIO(data)                                       # F-340: there is no trailer
+        header = pipe_header(lambda size: _exactly(source, size), key, context)
     if header.metadata is None:
         return None
     both = expand(header.keys.prk, b"meta", header.metadata[:24], 44)
@@ -675,199 +660,7 @@ def encrypt(key, plaintext, *, suite=1, digest=0, frame_log2=16, frames_log2=6, 
     return bytes(out) + h + index + table + t + crc(t)
 
 
-# Scrub, section 8.7, without a key
-
-def scrub(data):
-    """The damaged units; raises NotAStream where neither end looks like a stream, Unsupported where a sound end is unknown."""
-    damage, N, data = [], len(data), bytes(data)
-
-    def note(wrong, unit, what, offset, **where):
-        if wrong:
-            damage.append({"unit": unit, "what": what, "offset": offset, **where})
-
-    def header_at(start, unit, H=None):
-        raw = data[start:start + (u(data, start + 80, 4) if H is None else H)]
-        try:
-            if N < start + 96 or not header_len_possible(len(raw)) or not crc_holds(raw):
-                raise StreamError("crc")
-            if u(raw, 80, 4) != len(raw):
-                raise StreamError("Malformed", what="header_len")
-            return judge_header(raw)
-        except StreamError as e:
-            if e.name == "Unsupported":                                 # a sound header that this program cannot read
-                raise
-            note(True, unit, e.fields.get("what", e.name), start)
-            return None
-
-    at = N - 128
-    t = data[max(at, 0):]
-    if data[:8] != MAGIC and t[:8] != TRAILER:
-        raise StreamError("NotAStream")
-    front, sound = header_at(0, "header"), True
-    try:
-        if len(t) < 128 or not crc_holds(t):
-            raise StreamError("crc")
-        judge_trailer_alone(t, at)
-    except StreamError as e:
-        if e.name == "Unsupported":
-            raise
-        sound = False
-        trailer_damage = [{"unit": "trailer", "what": e.fields.get("what", e.name), "offset": max(at, 0)}]
-    header = front
-    if sound:
-        trailer_damage, n, H, E = [], u(t, 24, 8), u(t, 12, 4), 64 if t[10] else 32
-        copy_at = at - 32 * ceil(n, PAGE) - n * E - H
-        if front is None and copy_at >= 0:
-            header = header_at(copy_at, "header copy", H)
-    if header is None:
-        return damage + trailer_damage
-    g = header.geo
-    P = u(t, 32, 8) if sound else None
-    if sound and (P > g.max_plain or u(t, 24, 8) != g.segments(P) or (H, t[10]) != (g.H, g.digest)):
-        trailer_damage.append({"unit": "trailer", "what": "fields", "offset": at})
-        P = None
-    if P is None or g.total(P) != N:
-        note(P is not None, "length", "unlike the trailer's", N)
-        try:
-            P = g.plain(N)
-        except StreamError:
-            note(True, "length", "impossible", N)
-            return damage + trailer_damage
-    n, index, table = g.segments(P), g.index(P), g.page_table(P)
-    for i in range(n):
-        start, p = g.segment_at(i), min(g.S, P - i * g.S)
-        head, digest = data[start:start + 64], hasher(g.digest)
-        expected = segment_header(i, p, head[24:48], header.commitment)
-        note(not crc_holds(head), "segment", "crc", start, segment=i)
-        note(head[:56] != expected[:56], "segment", "fields", start, segment=i)
-        if digest:
-            digest.update(head[:56])
-        for j in range(ceil(p, g.F)):
-            l, where = min(g.F, p - j * g.F), g.frame_at(i, j)
-            frame = data[where:where + l + 32]
-            note(not crc_holds(frame), "frame", "crc", where, segment=i, frame=j)
-            note(frame[:8] != frame_header(j, l), "frame", "fields", where, segment=i, frame=j)
-            if digest:
-                digest.update(frame[:24 + l])
-        stop = start + g.W(p)
-        foot, entry = data[stop - 8 - g.D:stop], data[index + i * g.E:][:g.E]
-        note(not crc_holds(data[start:stop]), "footer", "crc", stop - 8 - g.D, segment=i)
-        note(digest and digest.digest() != foot[:32], "footer", "digest", stop - 8 - g.D, segment=i)
-        note(entry != head[24:48] + foot, "index", "entry", index + i * g.E, segment=i)
-    copy = data[g.tail(P):index]
-    if header.at == 0:
-        header_at(g.tail(P), "header copy", g.H)
-    note(copy != data[:g.H], "header copy", "unlike the front", g.tail(P))
-    for q in range(ceil(n, PAGE)):
-        first, last = index + q * PAGE * g.E, index + min(n, (q + 1) * PAGE) * g.E
-        note(sha256(data[first:last]) != data[table + 32 * q:table + 32 * q + 32], "page", "hash", first)
-    note(sha256(data[table:at]) != t[40:72], "page table", "index_root", table)
-    return damage + trailer_damage
-
-
-# Intermediates for vectors
-
-def trace(key, context, data):
-    o = open_seekable(key, context, bytes(data))
-    g, k, h = o.geo, o.header.keys, o.header.raw
-    segments = []
-    for i in range(o.n):
-        entry, p, start = index_entry(o, i), min(g.S, o.P - i * g.S), g.segment_at(i)
-        head = segment_header(i, p, entry[:24], o.header.commitment)
-        secret, base = segment_keys(k, head)
-        segments.append({"header": head.hex(), "key": secret.hex(), "base_nonce": base.hex(), "digest": entry[24:24 + g.D].hex(),
-                         "crc": entry[-8:].hex(), "frame_crcs": [
-                             o.data[g.frame_at(i, j) + l + 24:][:8].hex()
-                             for j in range(ceil(p, g.F)) for l in [min(g.F, p - j * g.F)]]})
-    fields = {"core": h[:48], "context_hash": sha256(context), "root": k.root, "commitment": k.commitment, "prk": k.prk,
-              "K_header": k.header, "K_seal": k.seal, "K_journal": k.journal, "K_segments": k.segments,
-              "header_mac": h[-40:-8], "header_crc": h[-8:], "page_table": o.table, "index_root": o.t[40:72],
-              "seal": o.t[88:120], "trailer": o.t, "fingerprint": fingerprint(h, o.t), "stream_sha256": sha256(o.data),
-              "stream_crc": crc(o.data)}
-    return {**{name: value.hex() for name, value in fields.items()}, "stream_len": len(o.data), "segments": segments}
-
-
-# The line protocol of README.md
-
-def answer(q):
-    op = q["op"]
-    if op == "version":
-        return {"ok": True, "implementation": "reference.py", "format": 1, "suites": [1, 2],
-                "digests": [0, 1, 2] if blake3 else [0, 1], "roles": ["pipe", "random", "writer", "scrubber"]}
-    if op == "layout":
-        g, reply = Geometry(q["frame_log2"], q["frames_log2"], q["digest"], q["header_len"]), {"ok": True}
-        P = g.plain(q["stream_len"]) if "stream_len" in q else q["plaintext_len"]
-        if not 0 <= P <= g.max_plain:
-            raise StreamError("Limit", what="plaintext", value=P)
-        n = g.segments(P)
-        reply.update(plaintext_len=P, segments=n, frames=ceil(P, g.F), pages=ceil(n, PAGE), tail=g.tail(P), index=g.index(P),
-                     page_table=g.page_table(P), trailer=g.total(P) - 128, stream_len=g.total(P))
-        if "at" in q:
-            reply["place"] = g.locate(q["at"])
-        if "wire_at" in q:
-            reply["wire_place"] = g.locate_wire(q["wire_at"], P)
-        return reply
-
-    def source(name):
-        if name + "_file" in q:
-            with open(q[name + "_file"], "rb") as f:
-                return f.read()
-        return base64.b64decode(q[name], validate=True)
-
-    def put(name, data):
-        if "out" in q:
-            with open(q["out"], "wb") as f:
-                f.write(data)
-        return {name: base64.b64encode(data).decode()} if q.get("bytes") else {}
-
-    unhex = lambda name: bytes.fromhex(q[name]) if name in q else None
-    key, context = unhex("key"), unhex("context") or b""
-    if op != "scrub" and (key is None or len(key) != 32):
-        raise ValueError("key")
-    if op == "encrypt":
-        names = ("suite", "digest", "frame_log2", "frames_log2", "header_len", "revision", "generation", "slotted")
-        options = {name: q[name] for name in names if name in q}
-        if "dangerous_salts" in q:
-            options["salts"] = lambda i: bytes.fromhex(q["dangerous_salts"][i])
-        stream = encrypt(key, source("plaintext"), context=context, stream_salt=unhex("dangerous_stream_salt"),
-                         metadata_salt=unhex("dangerous_metadata_salt"), metadata=q["metadata"].encode() if "metadata" in q else None,
-                         sections=[(kind, bytes.fromhex(body)) for kind, body in q.get("sections", [])], **options)
-        return {"ok": True, "stream_len": len(stream), "stream_sha256": sha256(stream).hex(), **put("stream", stream)}
-    data = source("stream")
-    if op == "scrub":
-        return {"ok": True, "damage": scrub(data)}
-    if op == "trace":
-        return {"ok": True, "trace": trace(key, context, data)}
-    if op == "metadata":
-        return {"ok": True, "metadata": read_metadata(key, context, data)}
-    info = {}
-    options = {"info": info, **({"max_segment": q["max_segment"]} if "max_segment" in q else {})}
-    if op == "range":
-        late = base64.b64decode(q["trailer_now"]) if "trailer_now" in q else None
-        released, error = read_range(key, context, data, q["offset"], q["length"], late, **options)
-    elif op == "decrypt":
-        released, error = {"pipe": decrypt_pipe, "seekable": decrypt_seekable}[q["mode"]](key, context, data, **options)
-    else:
-        raise ValueError("op")
-    reply = {"ok": error is None, "released_len": len(released), "released_sha256": sha256(released).hex(), **put("released", released)}
-    return {**reply, **({"error": error.name, **error.fields} if error else info)}
-
-
-def serve():
-    for line in sys.stdin:
-        q = {}
-        try:
-            q = json.loads(line)
-            reply = answer(q)
-        except StreamError as e:
-            reply = {"ok": False, "error": e.name, **e.fields}
-        except Exception as e:                                          # a fault of the request or of this program
-            reply = {"ok": False, "error": "BadRequest", "what": f"{type(e).__name__}: {e}"}
-        print(json.dumps({"id": q.get("id") if isinstance(q, dict) else None, **reply}), flush=True)
-
-
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--self-test"]:
-        import selftest
-        sys.exit(selftest.main(sys.modules["__main__"]))
-    serve()
+    sys.modules["reference"] = sys.modules["__main__"]                  # one StreamError for both files
+    import runner
+    sys.exit(runner.main(sys.argv[1:]))

@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Self-checks of reference.py, run by `reference.py --self-test`."""
+"""Self-checks of reference.py and runner.py, run by `reference.py --self-test`."""
 import json, pathlib, random, re, subprocess, sys
+import reference as r
+import runner
 
 KEY = bytes(range(32))
 BIG = 10 ** 6
 UNITS = {"segment header": "segment", "frame header": "frame", "plaintext": "frame", "tag": "frame", "frame crc": "frame"}
 
 
-def main(r):
+def main():
     for check in (fixed, lengths, round_trips, pages, slots, metadata, flips, placed, fuzz, protocol):
-        print(f"{check.__name__}: {check(r)}", flush=True)
+        print(f"{check.__name__}: {check()}", flush=True)
     return 0
 
 
-def sample(r, size, **kw):
+def sample(size, **kw):
     rng = random.Random(repr((size, sorted(kw.items()))))
     plain = rng.randbytes(size)
     pool = rng.randbytes(24 * 1100)
@@ -22,11 +24,11 @@ def sample(r, size, **kw):
     return plain, r.encrypt(KEY, plain, **{**options, **kw})
 
 
-def both(r, stream, context=b"tenant/object"):
+def both(stream, context=b"tenant/object"):
     return {"pipe": r.decrypt_pipe(KEY, context, stream), "seekable": r.decrypt_seekable(KEY, context, stream)}
 
 
-def fixed(r):
+def fixed():
     """Appendix B, name by name where format.md is at hand, else by the hash of the stream."""
     assert r.crc(b"123456789").hex() == "ae8b14860a799888" and r.crc(b"12345678", b"9") == r.crc(b"123456789")
     stream = r.encrypt(KEY, b"hello, stream_v2", suite=1, digest=0, frame_log2=8, frames_log2=0, header_len=256,
@@ -38,7 +40,7 @@ def fixed(r):
         return "stream by its hash (no format.md)"
     block = text.read_text().split("<!-- example:begin -->")[1].split("<!-- example:end -->")[0]
     named = {name: re.sub(r"\s", "", value) for name, value in re.findall(r"^(\S.*?) \(\d+\) =\n((?:  [0-9a-f]+\n)+)", block, re.M)}
-    tr = r.trace(KEY, b"", stream)
+    tr = runner.trace(KEY, b"", stream)
     seg = tr["segments"][0]
     mine = {**tr, "stream_key": KEY.hex(), "plaintext": b"hello, stream_v2".hex(), "stream_salt": stream[16:48].hex(),
             "salt of segment 0": stream[280:304].hex(), "SHA-256(context)": tr["context_hash"], "header CRC": tr["header_crc"],
@@ -52,7 +54,7 @@ def fixed(r):
     return f"{len(named)} values of appendix B, and the stream"
 
 
-def lengths(r):
+def lengths():
     """The tables of section 2.5, and both directions for every small length."""
     g, count = r.Geometry(16, 6, 0, 1024), 0
     text = pathlib.Path(__file__).resolve().parent.parent / "format.md"
@@ -61,15 +63,15 @@ def lengths(r):
             cells = row.strip("| ").split(" | ")
             if len(cells) == 8 and cells[1].isdigit():
                 P, n, frames, pages, tail, trailer, N = map(int, cells[1:])
-                assert (g.segments(P), r.ceil(P, g.F), r.ceil(n, 1024), g.tail(P), g.total(P) - 128, g.total(P), g.plain(N)) == (
+                assert (g.segments(P), r.ceil(P, g.F), r.ceil(n, 1024), g.tail(P), g.total(P) - 128, g.total(P), runner.plaintext_len(g, N)) == (
                     n, frames, pages, tail, trailer, N, P)
             elif len(cells) == 5 and cells[0].isdigit():
                 x, i, j, z, w = map(int, cells)
-                assert g.locate(x) == {"segment": i, "frame": j, "byte": z, "wire_offset": w}
+                assert runner.locate(g, x) == {"segment": i, "frame": j, "byte": z, "wire_offset": w}
             elif len(cells) == 4 and cells[1].isdigit():
                 first, last, many = map(int, cells[1:])
-                assert last - first + 1 == many and impossible(r, g, first) and impossible(r, g, last)
-                assert not impossible(r, g, last + 1) and (first == 0 or not impossible(r, g, first - 1))
+                assert last - first + 1 == many and impossible(g, first) and impossible(g, last)
+                assert not impossible(g, last + 1) and (first == 0 or not impossible(g, first - 1))
             else:
                 continue
             count += 1
@@ -77,33 +79,33 @@ def lengths(r):
         g, seen = r.Geometry(fl, kl, digest, 256), {}
         for P in range(0, 5000, 7):
             seen[g.total(P)] = P
-            assert g.plain(g.total(P)) == P
+            assert runner.plaintext_len(g, g.total(P)) == P
             for x in {0, P // 2, P - 1} if P else ():
-                place = g.locate_wire(g.locate(x)["wire_offset"], P)
+                place = runner.locate_wire(g, runner.locate(g, x)["wire_offset"], P)
                 assert place["part"] == "plaintext" and place["offset"] == x
-        assert all(impossible(r, g, N) or g.total(g.plain(N)) == N for N in range(0, 6000))
+        assert all(impossible(g, N) or g.total(runner.plaintext_len(g, N)) == N for N in range(0, 6000))
     return f"{count} rows of section 2.5"
 
 
-def impossible(r, g, N):
+def impossible(g, N):
     try:
-        g.plain(N)
+        runner.plaintext_len(g, N)
     except r.StreamError:
         return True
     return False
 
 
-def round_trips(r):
+def round_trips():
     count = 0
     for fl, kl in ((8, 0), (8, 1), (8, 2), (9, 1)):
         F, S = 1 << fl, 1 << fl + kl
         for size in sorted({0, 1, F - 1, F, F + 1, S - 1, S, S + 1, 2 * S, 3 * S + 1}):
             for suite in (1, 2):
                 for digest in (0, 1, 2) if r.blake3 else (0, 1):
-                    plain, stream = sample(r, size, frame_log2=fl, frames_log2=kl, suite=suite, digest=digest, slotted=kl == 1)
-                    assert all(got == (plain, None) for got in both(r, stream).values())
-                    assert len(stream) == r.Geometry(fl, kl, digest, 256).total(size) and r.scrub(stream) == []
-                    assert all(e.name == "WrongKeyOrContext" for _, e in both(r, stream, b"other").values())
+                    plain, stream = sample(size, frame_log2=fl, frames_log2=kl, suite=suite, digest=digest, slotted=kl == 1)
+                    assert all(got == (plain, None) for got in both(stream).values())
+                    assert len(stream) == r.Geometry(fl, kl, digest, 256).total(size) and runner.scrub(stream) == []
+                    assert all(e.name == "WrongKeyOrContext" for _, e in both(stream, b"other").values())
                     for a, n in ((0, BIG), (size // 2, 1), (F - 1, 2), (S - 1, S + 2), (size, 9), (size + 5, 1), (0, 0)):
                         assert r.read_range(KEY, b"tenant/object", stream, a, n) == (plain[a:a + n], None)
                     count += 1
@@ -111,10 +113,10 @@ def round_trips(r):
     return f"{count} streams"
 
 
-def pages(r):
+def pages():
     """More than one page: 1025 segments."""
-    plain, stream = sample(r, 1024 * 256 + 1, frames_log2=0)
-    assert all(got == (plain, None) for got in both(r, stream).values()) and r.scrub(stream) == []
+    plain, stream = sample(1024 * 256 + 1, frames_log2=0)
+    assert all(got == (plain, None) for got in both(stream).values()) and runner.scrub(stream) == []
     g = r.Geometry(8, 0, 0, 256)
     bad = bytearray(stream)
     bad[g.index(len(plain)) + 40] ^= 1
@@ -123,11 +125,11 @@ def pages(r):
     assert released == b"" and (error.name, error.fields["unit"]) == ("AuthenticationFailed", "index")
     released, error = r.read_range(KEY, b"tenant/object", bad, 0, 9, bytes(128))
     assert error.name == "StaleIndex"
-    assert {(d["unit"], d.get("segment")) for d in r.scrub(bad)} == {("index", 1), ("page", None)}
+    assert {(d["unit"], d.get("segment")) for d in runner.scrub(bad)} == {("index", 1), ("page", None)}
     return "1025 segments"
 
 
-def reheader(r, stream, edit):
+def reheader(stream, edit):
     """Change the front header with the stream's key, so that only the structure is at fault; copy it to the tail."""
     h = bytearray(stream[:256])
     edit(h)
@@ -143,7 +145,7 @@ def age(*stanzas):
     return b"age-encryption.org/v1\n" + b"".join(map(line, stanzas)) + b"--- " + b"A" * 43 + b"\n" + bytes(64)
 
 
-def slots(r):
+def slots():
     one, scrypt = age(b"X25519 " + b"A" * 43), age(b"scrypt AAAAAAAAAAAAAAAAAAAAAA 18")
     slot = lambda file, kind=1: (1, r.b(kind, 2) + file)
 
@@ -165,17 +167,17 @@ def slots(r):
     return f"{len(good)} accepted, {len(bad) + 6} refused"
 
 
-def metadata(r):
+def metadata():
     for suite in (1, 2):
         for text in (b"{}", b'{"name":"a","slots":["x"],"user":{"k":"v"},"later":[1e9,null]}' + b" " * 70):
-            _, stream = sample(r, 9, suite=suite, metadata=text, metadata_salt=bytes(24), header_len=1024)
+            _, stream = sample(9, suite=suite, metadata=text, metadata_salt=bytes(24), header_len=1024)
             assert r.read_metadata(KEY, b"tenant/object", stream) == text.decode().rstrip(" ")
     bad = [b"[]", b"{", b'{"a":1,"a":1}', b'{"user":{"a":"1","a":"2"}}', b'{"size":1}', b'{"name":".."}', b'{"name":"a/b"}', b'{"name":""}',
            b'{"slots":[1]}', b'{"user":{"a":1}}', b'{"x":NaN}', b'\xff', b"[" * 100000, b'{"name":"\\u0000"}']
     assert all(r._metadata_object(text) is None for text in bad)
-    _, stream = sample(r, 9)                                            # a section that does not open fails only its own call
-    stream = reheader(r, stream, lambda h: h.__setitem__(slice(96, 142), r.b(2, 2) + r.b(40, 4) + bytes(40)))
-    assert all(error is None for _, error in both(r, stream).values())
+    _, stream = sample(9)                                            # a section that does not open fails only its own call
+    stream = reheader(stream, lambda h: h.__setitem__(slice(96, 142), r.b(2, 2) + r.b(40, 4) + bytes(40)))
+    assert all(error is None for _, error in both(stream).values())
     try:
         r.read_metadata(KEY, b"tenant/object", stream)
     except r.StreamError as e:
@@ -184,10 +186,10 @@ def metadata(r):
     raise AssertionError("bad metadata opened")
 
 
-def parts(r, stream, size, g):
+def parts(stream, size, g):
     """The table of 8.8: for every byte its row, and the modes that need it."""
     for w in range(len(stream)):
-        place = g.locate_wire(w, size)
+        place = runner.locate_wire(g, w, size)
         part, at = place["part"], place["byte"]
         if part == "header":
             yield w, {"pipe"} if at < g.H - 8 else set()
@@ -201,43 +203,43 @@ def parts(r, stream, size, g):
             yield w, set() if part == "trailer" and at >= 120 else {"pipe", "seekable"}
 
 
-def tiny(r):
-    yield (*sample(r, 700), r.Geometry(8, 1, 0, 256))
-    yield (*sample(r, 300, frames_log2=0, digest=1, suite=2, header_len=320, slotted=True,
+def tiny():
+    yield (*sample(700), r.Geometry(8, 1, 0, 256))
+    yield (*sample(300, frames_log2=0, digest=1, suite=2, header_len=320, slotted=True,
                    sections=[(0x8001, b"?"), (1, b"\0\2?")], metadata=b"{}", metadata_salt=bytes(24)), r.Geometry(8, 0, 1, 320))
 
 
-def flips(r):
+def flips():
     count = 0
-    for plain, stream, g in tiny(r):
-        needed = dict(parts(r, stream, len(plain), g))
+    for plain, stream, g in tiny():
+        needed = dict(parts(stream, len(plain), g))
         for w, modes in needed.items():
             for mask in (1, 128, 255):
                 bad = stream[:w] + bytes([stream[w] ^ mask]) + stream[w + 1:]
-                for mode, (released, error) in both(r, bad).items():
+                for mode, (released, error) in both(bad).items():
                     assert (error is not None) == (mode in modes), (w, mask, mode, error)
                     assert plain.startswith(released) if error else released == plain
                 count += 1
-            part = g.locate_wire(w, len(plain))["part"]
-            assert any(d["unit"] == UNITS.get(part, part) for d in r.scrub(bad)), w
+            part = runner.locate_wire(g, w, len(plain))["part"]
+            assert any(d["unit"] == UNITS.get(part, part) for d in runner.scrub(bad)), w
         for cut in range(len(stream)):
-            got = both(r, stream[:cut])
+            got = both(stream[:cut])
             assert got["pipe"][1].name == ("NotAStream" if cut < 8 else "Unsealed"), cut
             assert got["seekable"][1].name == ("NotAStream" if cut < 8 else "Unsealed"), cut
             count += 1
         for cut in range(1, len(stream)):                               # from the front, and one byte from within
             for bad in (stream[cut:], stream[:cut] + stream[cut + 1:], stream[:cut] + b"\0" + stream[cut:]):
-                assert all(error for _, error in both(r, bad).values()), cut
-        got = both(r, stream + b"\0")
+                assert all(error for _, error in both(bad).values()), cut
+        got = both(stream + b"\0")
         assert got["pipe"][1].name == "TrailingData" and got["pipe"][0] == plain and got["seekable"][1].name == "Unsealed"
-        got = both(r, stream + stream)
+        got = both(stream + stream)
         assert got["pipe"][1].name == "TrailingData" and got["seekable"][1].name == "Malformed"
     return f"{count} flips and truncations"
 
 
-def placed(r):
+def placed():
     """Errors with their place: an edit, which CRCs are repaired, and what each mode reports."""
-    plain, stream = sample(r, 700)
+    plain, stream = sample(700)
     g, N = r.Geometry(8, 1, 0, 256), len(stream)
     tail, index, table, trailer = g.tail(700), g.index(700), g.page_table(700), N - 128
     s0, s1, f1 = 256, g.segment_at(1), g.frame_at(0, 1)
@@ -267,19 +269,19 @@ def placed(r):
         for unit in repair.split():
             start, size = units[unit]
             bad[start + size - 8:start + size] = r.crc(bytes(bad[start:start + size - 8]))
-        for mode, (released, error) in both(r, bytes(bad)).items():
+        for mode, (released, error) in both(bytes(bad)).items():
             got = ("ok",) if not error else (error.name, *[error.fields[x] for x in ("unit", "segment", "frame") if x in error.fields])
             assert got == (pipe if mode == "pipe" else seekable), (at, repair, mode, got)
     rewritten = stream[trailer:trailer + 72] + r.b(1, 8) + bytes(8)      # sealed revision 1, both headers at 0
     rewritten += r.mac(r.schedule(KEY, stream[:48], b"tenant/object").seal, rewritten)
-    stale = both(r, stream[:trailer] + rewritten + r.crc(rewritten))
+    stale = both(stream[:trailer] + rewritten + r.crc(rewritten))
     assert all(error.name == "StaleHeader" for _, error in stale.values()) and stale["pipe"][0] == plain
-    newer = reheader(r, stream, lambda h: h.__setitem__(95, 1))          # a header rewrite that stopped half-way
-    assert all(got == (plain, None) for got in both(r, newer).values())
-    assert [d["unit"] for d in r.scrub(newer)] == ["header copy"]
-    _, other = sample(r, 700, salts=lambda i: bytes([i] * 24), stream_salt=stream[16:48])
+    newer = reheader(stream, lambda h: h.__setitem__(95, 1))          # a header rewrite that stopped half-way
+    assert all(got == (plain, None) for got in both(newer).values())
+    assert [d["unit"] for d in runner.scrub(newer)] == ["header copy"]
+    _, other = sample(700, salts=lambda i: bytes([i] * 24), stream_salt=stream[16:48])
     swapped = stream[:s0] + other[s0:s1] + stream[s1:]                   # an authentic earlier attempt at segment 0
-    _, fresh = sample(r, 700, stream_salt=stream[16:48])
+    _, fresh = sample(700, stream_salt=stream[16:48])
     old = fresh[:s0] + other[s0:s1] + fresh[s1:]
     r0, error = r.decrypt_pipe(KEY, b"tenant/object", old)
     assert error.name == "AuthenticationFailed" and error.fields["unit"] == "index" and len(r0) == 700
@@ -287,9 +289,9 @@ def placed(r):
     return f"{len(cases)} edits in both modes, and 4 of whole units"
 
 
-def fuzz(r, rounds=4000):
-    rng, names, pool = random.Random(7), {}, [stream for _, stream, _ in tiny(r)]
-    pool.append(sample(r, 0)[1])
+def fuzz(rounds=4000):
+    rng, names, pool = random.Random(7), {}, [stream for _, stream, _ in tiny()]
+    pool.append(sample(0)[1])
     for _ in range(rounds):
         bad = bytearray(rng.choice(pool))
         for _ in range(rng.choice((1, 1, 2, 5))):
@@ -310,7 +312,7 @@ def fuzz(r, rounds=4000):
         if rng.random() < .3 and len(bad) > 400:                        # let the structure behind commitment and MAC be reached
             edit = [(rng.choice((10, 11, 12, 13, 15, 80, 82, 83, 95, 96, 97, 101, 102, 103, rng.randrange(216))), rng.randrange(256))
                     for _ in range(2)]
-            bad = reheader(r, bad, lambda h: [h.__setitem__(*e) for e in edit])
+            bad = reheader(bad, lambda h: [h.__setitem__(*e) for e in edit])
         if rng.random() < .4 and len(bad) > 400:
             t = bad[-128:-8]
             if rng.random() < .5:
@@ -318,8 +320,8 @@ def fuzz(r, rounds=4000):
                 t = r.TRAILER + t[8:88].ljust(80, b"\0")
             t = t[:88] + r.mac(r.schedule(KEY, bad[:48], b"tenant/object").seal, t[:88])
             bad = bad[:-128] + t + r.crc(t)
-        results = list(both(r, bad).values()) + [r.read_range(KEY, b"tenant/object", bad, 100, 300)]
-        for call in (r.scrub, lambda s: r.read_metadata(KEY, b"tenant/object", s), lambda s: r.trace(KEY, b"tenant/object", s)):
+        results = list(both(bad).values()) + [r.read_range(KEY, b"tenant/object", bad, 100, 300)]
+        for call in (runner.scrub, lambda s: r.read_metadata(KEY, b"tenant/object", s), lambda s: runner.trace(KEY, b"tenant/object", s)):
             try:
                 call(bad)
             except r.StreamError as e:
@@ -330,7 +332,7 @@ def fuzz(r, rounds=4000):
     return f"{rounds} mutations, {names}"
 
 
-def protocol(r):
+def protocol():
     ask = [{"id": 1, "op": "version"}, {"id": 2, "op": "encrypt", "key": KEY.hex(), "plaintext": "aGVsbG8sIHN0cmVhbV92Mg==", "suite": 1, "digest": 0,
            "frame_log2": 8, "frames_log2": 0, "header_len": 256, "dangerous_stream_salt": bytes(range(0x40, 0x60)).hex(),
            "dangerous_salts": [bytes(range(0x80, 0x98)).hex()], "bytes": True}, {"id": 3, "op": "layout", "frame_log2": 16, "frames_log2": 6,

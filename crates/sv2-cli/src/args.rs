@@ -81,13 +81,19 @@ pub(crate) fn parse(manners: &Manners) -> Result<Cli, ExitCode> {
                 let _ = write!(io::stderr(), "{}", error.render());
                 Exit::Usage.into()
             }
-            _ => {
-                let text = error.render().to_string();
-                let text = text.strip_prefix("error: ").unwrap_or(&text);
-                manners.fail(&Failure::usage(text.trim_end()))
-            }
+            _ => manners.fail(&Failure::usage(sentence(&error.render().to_string()))),
         }
     })
+}
+
+/// What the parser says in several lines, as one.
+fn sentence(text: &str) -> String {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let lines: Vec<&str> = lines
+        .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
+        .collect();
+    format!("{}; see 'sv2 --help'", lines.join(" "))
 }
 
 fn after_long_help() -> String {
@@ -106,5 +112,15 @@ mod tests {
     #[test]
     fn the_grammar_contradicts_itself_nowhere() {
         grammar().debug_assert();
+    }
+
+    #[test]
+    fn mistakes_are_told_in_one_line() {
+        let told = |words: &[&str]| {
+            sentence(&grammar().try_get_matches_from(words).unwrap_err().render().to_string())
+        };
+        assert_eq!(told(&["sv2", "frob"]), "unrecognized subcommand 'frob'; see 'sv2 --help'");
+        let both = told(&["sv2", "encrypt", "-K", "k", "-p"]);
+        assert!(!both.contains('\n') && both.contains("cannot be used with"), "{both}");
     }
 }

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod decrypt;
 pub(crate) mod encrypt;
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Fingerprint(fingerprint::FingerprintArgs),
     /// Make an identity or a raw key
     Keygen(keygen::KeygenArgs),
+    /// Measure this machine in memory, and say what to set
+    Bench(bench::BenchArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
     /// Write the man pages to a folder
@@ -48,6 +51,7 @@ pub(crate) fn run(command: Command, manners: &Manners) -> Result<(), Failure> {
         Command::Inspect(args) => inspect::run(&args, manners),
         Command::Fingerprint(args) => fingerprint::run(&args, manners),
         Command::Keygen(args) => keygen::run(&args, manners),
+        Command::Bench(args) => bench::run(&args, manners),
         Command::Completions(args) => completions::run(&args, manners),
         Command::Man(args) => man::run(&args),
     }

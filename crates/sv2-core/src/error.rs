@@ -300,7 +300,8 @@ impl StreamError {
         let unit = Unit::Segment { segment };
         match error {
             SegmentWorkerError::Header {
-                source: FrameError::Limit { what, value, max, .. }, ..
+                source: FrameError::Limit { what, value, max, .. },
+                ..
             } => Self::Limit { what, value: *value, max: *max },
             SegmentWorkerError::Header { source, .. } => {
                 let what = match source {

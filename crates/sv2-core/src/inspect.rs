@@ -23,7 +23,7 @@ pub struct Inspection {
     pub trailer: Option<Trailer>,
     /// Whether the trailer's checksum holds.
     pub trailer_intact: Option<bool>,
-    /// Whether the input is exactly as long as the trailer says.
+    /// Whether the trailer's counts agree with each other and with the input's length.
     pub len_matches: Option<bool>,
     /// Lengths and offsets of the stream.
     pub layout: StreamLayout,
@@ -69,9 +69,10 @@ pub(crate) fn inspect_input(source: &PositionedInput<'_>) -> Result<Inspection, 
         digest: header.digest,
         header_len: header.header_len,
     };
-    let len_matches = trailer
-        .as_ref()
-        .map(|(trailer, ..)| layout.stream_len(trailer.plaintext_len) == Some(source.len()));
+    let len_matches = trailer.as_ref().map(|(trailer, ..)| {
+        trailer.check_counts(header.geometry).is_ok()
+            && layout.stream_len(trailer.plaintext_len) == Some(source.len())
+    });
     let trailer_intact = trailer.as_ref().map(|(_, bytes, _)| checksum::holds(bytes));
     let fingerprint = trailer.as_ref().map(|(_, bytes, _)| claimed_fingerprint(&header, bytes));
     Ok(Inspection {

@@ -1,9 +1,7 @@
 //! Where the key of a stream comes from.
 
 use sv2_crypto::{RootKeys, StreamKey};
-use sv2_headers::{
-    DigestAlg, Geometry, HEADER_CORE_LEN, Section, StreamHeader, Suite, VERSION,
-};
+use sv2_headers::{DigestAlg, Geometry, HEADER_CORE_LEN, Section, StreamHeader, Suite, VERSION};
 
 use crate::StreamError;
 

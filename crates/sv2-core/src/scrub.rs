@@ -124,5 +124,6 @@ fn bare(unit: Unit, fault: Fault, offset: u64, len: u64) -> Damage {
 fn index_place(stream: &Inspection) -> Option<(u64, IndexShape, DigestAlg)> {
     let trailer = stream.trailer.as_ref().filter(|_| stream.len_matches == Some(true))?;
     let offset = stream.layout.index_offset(trailer.plaintext_len);
-    Some((offset, IndexShape::new(trailer.segments, trailer.digest), trailer.digest))
+    let digest = stream.layout.digest;
+    Some((offset, IndexShape::new(trailer.segments, digest), digest))
 }

@@ -7,13 +7,12 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use sv2_pipeline::{
-    Cancellation, Fed, PipelineOptions, run_inline, run_ordered, run_positional,
-};
+use sv2_pipeline::{Cancellation, Fed, PipelineOptions, run_inline, run_ordered, run_positional};
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    let is_smoke = args.iter().any(|arg| arg == "--test") || !args.iter().any(|arg| arg == "--bench");
+    let is_smoke =
+        args.iter().any(|arg| arg == "--test") || !args.iter().any(|arg| arg == "--bench");
     // So many that the start of the threads does not show.
     let items = if is_smoke { 10 } else { 20_000 };
     let mut criterion = Criterion::default()

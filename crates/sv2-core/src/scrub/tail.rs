@@ -73,6 +73,7 @@ pub(crate) fn check_header(
     match copy_offset {
         Some(offset) if stream.copy_intact == Some(true) => {
             let differs = stream.front_intact
+                && offset + header_len <= source.len()
                 && source.read_vec(0, header_len)? != source.read_vec(offset, header_len)?;
             if differs {
                 let fault = Fault::Disagrees("header and header copy");

@@ -203,8 +203,7 @@ fn two_encryptions_of_one_plaintext_share_no_salt() {
     let params = Params::tiny(1, 0, 0);
     let mut options = encrypt_options(&params);
     options.random = sv2_core::RandomSource::System;
-    let (one, two) =
-        (through_memory(&paint(600), &options), through_memory(&paint(600), &options));
+    let (one, two) = (through_memory(&paint(600), &options), through_memory(&paint(600), &options));
     let segment = |index: usize| 256 + index * (256 + 72 + 32) + 24;
     let salts: Vec<&[u8]> = [&one, &two]
         .into_iter()

@@ -33,8 +33,10 @@ fn bodies_of_stanzas_end_in_a_short_line() {
     for lines in [&[""][..], &["AA"], &[&full, ""], &[&full, "AAA"], &[&full, &full, ""]] {
         assert_eq!(body(lines), Some(AgeSlot::Recipients), "{lines:?}");
     }
-    let over = "A".repeat(65);
-    for lines in [&[&full[..]][..], &[&over], &["AA", "AA"], &["", ""], &[&full, &full]] {
+    let over = "A".repeat(68);
+    let refused =
+        [&[&full[..]][..], &[&over], &[&over, ""], &["AA", "AA"], &["", ""], &[&full, &full]];
+    for lines in refused {
         assert_eq!(body(lines), None, "{lines:?}");
     }
 }

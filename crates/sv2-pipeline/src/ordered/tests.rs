@@ -195,14 +195,16 @@ fn a_promise_is_moot_only_behind_a_stop() {
 
 #[test]
 fn a_source_that_sees_the_token_says_so_to_a_sink_that_waits() {
-    let ring = Ring::<(), ()>::new(number(2));
-    let cancel = Cancellation::new();
-    cancel.cancel();
-    let (_free, free) = bounded::<()>(2);
-    let (tasks, _waiting) = bounded::<Task<'_, (), (), ()>>(2);
-    let report = feed(&ring, number(2), &cancel, free, tasks, || (), |_, ()| Ok(Fed::Job(())));
-    assert_eq!(report.buffers_made, 0);
-    assert!(matches!(ring.wait(0), Outcome::Stopped(Stop::Cancelled)));
+    watched(|| {
+        let ring = Ring::<(), ()>::new(number(2));
+        let cancel = Cancellation::new();
+        cancel.cancel();
+        let (_free, free) = bounded::<()>(2);
+        let (tasks, _waiting) = bounded::<Task<'_, (), (), ()>>(2);
+        let report = feed(&ring, number(2), &cancel, free, tasks, || (), |_, ()| Ok(Fed::Job(())));
+        assert_eq!(report.buffers_made, 0);
+        assert!(matches!(ring.wait(0), Outcome::Stopped(Stop::Cancelled)));
+    });
 }
 
 #[test]

@@ -126,23 +126,25 @@ fn after_a_failure_other_positional_workers_take_no_later_item() {
 
 #[test]
 fn the_inline_driver_begins_no_work_after_the_source_cancelled() {
-    let cancel = Cancellation::new();
-    let mut worked = Vec::new();
-    let result = run_inline::<_, _, _, ()>(
-        &cancel,
-        (),
-        |item, ()| {
-            if item == 2 {
-                cancel.cancel();
-            }
-            Ok(Fed::Job(()))
-        },
-        |item, ()| {
-            worked.push(item);
-            Ok(())
-        },
-        |_, ()| Ok(()),
-    );
-    assert!(matches!(result, Err(PipelineError::Cancelled { segment: 2 })), "{result:?}");
-    assert_eq!(worked, [0, 1]);
+    watched(|| {
+        let cancel = Cancellation::new();
+        let mut worked = Vec::new();
+        let result = run_inline::<_, _, _, ()>(
+            &cancel,
+            (),
+            |item, ()| {
+                if item == 2 {
+                    cancel.cancel();
+                }
+                Ok(Fed::Job(()))
+            },
+            |item, ()| {
+                worked.push(item);
+                Ok(())
+            },
+            |_, ()| Ok(()),
+        );
+        assert!(matches!(result, Err(PipelineError::Cancelled { segment: 2 })), "{result:?}");
+        assert_eq!(worked, [0, 1]);
+    });
 }

@@ -42,6 +42,9 @@ pub struct StreamCase {
     pub plaintext: Vec<u8>,
     /// How a writer makes the stream, where one does.
     pub origin: Option<Origin>,
+    /// How the stream came from that of `origin` by moving regions, where it is too long to be
+    /// written out: each step exchanges two ranges of bytes.
+    pub swaps: Vec<[(u64, u64); 2]>,
     /// The reader's own maximum of S.
     pub max_segment: Option<u64>,
     /// Further facts, such as an identity that opens a slot.
@@ -55,8 +58,8 @@ pub struct StreamCase {
 pub struct Origin {
     /// The parameters.
     pub params: Params,
-    /// The salt of segment i is `painted_salt(salt_seed, i)`.
-    pub salt_seed: u8,
+    /// The salts of the segments, in order.
+    pub salts: Vec<[u8; 24]>,
     /// The intermediate values.
     pub trace: Trace,
 }

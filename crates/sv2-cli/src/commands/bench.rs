@@ -1,0 +1,222 @@
+//! `sv2 bench`: what this machine does in memory, and the settings that follow from it.
+
+mod chart;
+mod measure;
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+use sv2_core::{Backend, Suite, fastest_backend};
+
+use self::measure::{Figure, Figures};
+use crate::commands::watch_signals;
+use crate::console::{Channel, Manners, print};
+use crate::failure::{Failure, already_exists};
+use crate::size::readable;
+
+const EXAMPLES: &str = "\
+Examples:
+  sv2 bench                       a table with bars, and what to set
+  sv2 bench --svg bench.svg       the same as a picture
+  sv2 bench --json | jq .recommended
+
+It takes less than ten seconds and touches no file but the picture. Everything happens in memory, so
+disks and pipes are not measured: they set a limit of their own.";
+
+/// Settings within this share of the fastest count as equally fast.
+const AS_FAST: f64 = 0.95;
+
+/// The arguments of `sv2 bench`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct BenchArgs {
+    /// Draw the figures into this file as well
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Overwrite the picture if it exists
+    #[arg(short, long, requires = "svg")]
+    force: bool,
+}
+
+/// Runs `sv2 bench`.
+pub(crate) fn run(args: &BenchArgs, manners: &Manners) -> Result<(), Failure> {
+    let cancel = watch_signals()?;
+    // Whether the picture can be written is told before the seconds are spent.
+    let picture = args.svg.as_deref().map(|path| open_picture(path, args.force)).transpose()?;
+    let figures = measure::all(&cancel)?;
+    let advice = Advice::from(&figures);
+    if let (Some(mut picture), Some(path)) = (picture, args.svg.as_deref()) {
+        let text = chart::svg(&figures, &advice.sentence());
+        picture
+            .write_all(text.as_bytes())
+            .map_err(|error| Failure::file("write to", path, &error))?;
+    }
+    if manners.json {
+        return manners.report(&to_json(&figures, &advice), Channel::Stdout);
+    }
+    print(&format!("{}\n{}\n", chart::text(&figures), advice.sentence()))
+}
+
+fn open_picture(path: &Path, force: bool) -> Result<File, Failure> {
+    let mut options = File::options();
+    options.write(true);
+    if force {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
+    options.open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Failure::usage(already_exists(&path.display().to_string()))
+        }
+        _ => Failure::file("create", path, &error),
+    })
+}
+
+/// The settings to use, where they are not what the program takes by itself.
+struct Advice {
+    processors: usize,
+    own_backend: Backend,
+    suite: Suite,
+    backend: Backend,
+    threads: usize,
+}
+
+impl Advice {
+    /// Of all settings that are about as fast as the fastest, the one with the program's own suite
+    /// and backend and with the fewest threads.
+    fn from(figures: &Figures) -> Self {
+        let own_backend = fastest_backend(Suite::Aes256Gcm);
+        let fastest = figures.all.iter().map(Figure::mean).fold(0.0, f64::max);
+        let rank = |figure: &&Figure| {
+            let is_own_suite = figure.suite == Suite::Aes256Gcm;
+            (!is_own_suite, figure.backend != own_backend, figure.threads)
+        };
+        let fast = figures.all.iter().filter(|figure| figure.mean() >= fastest * AS_FAST);
+        let (suite, backend, threads) = match fast.min_by_key(rank) {
+            Some(figure) => (figure.suite, figure.backend, figure.threads),
+            None => (Suite::Aes256Gcm, own_backend, figures.processors),
+        };
+        Self { processors: figures.processors, own_backend, suite, backend, threads }
+    }
+
+    /// The options to give; none where the program's own choice is as fast.
+    fn options(&self) -> Vec<String> {
+        let mut options = Vec::new();
+        if self.suite != Suite::Aes256Gcm {
+            options.push(format!("--suite {}", self.suite.name()));
+        }
+        if self.backend != self.own_backend {
+            options.push(format!("--backend {}", self.backend.name()));
+        }
+        if self.threads != self.processors {
+            options.push(format!("-T {}", self.threads));
+        }
+        options
+    }
+
+    fn sentence(&self) -> String {
+        let options = self.options();
+        if options.is_empty() {
+            return format!(
+                "Recommended: no option; {} on {} threads is what sv2 takes by itself.",
+                self.backend.name(),
+                self.threads
+            );
+        }
+        format!("Recommended: {}", options.join(" "))
+    }
+}
+
+fn to_json(figures: &Figures, advice: &Advice) -> Value {
+    let rows: Vec<Value> = figures
+        .all
+        .iter()
+        .map(|figure| {
+            json!({
+                "suite": figure.suite.name(),
+                "backend": figure.backend.name(),
+                "driver": figure.driver.name(),
+                "threads": figure.threads,
+                "encrypt_bytes_per_second": figure.encrypt.round(),
+                "decrypt_bytes_per_second": figure.decrypt.round(),
+            })
+        })
+        .collect();
+    json!({
+        "command": "bench",
+        "processors": figures.processors,
+        "bytes": figures.bytes,
+        "figures": rows,
+        "recommended": {
+            "suite": advice.suite.name(),
+            "backend": advice.backend.name(),
+            "threads": advice.threads,
+            "options": advice.options().join(" "),
+        },
+    })
+}
+
+/// What was measured, in one line.
+fn title(figures: &Figures) -> String {
+    let plural = if figures.processors == 1 { "" } else { "s" };
+    format!(
+        "{} processor{plural}, {} in memory, GB/s of plaintext, best of several runs",
+        figures.processors,
+        readable(figures.bytes)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use sv2_core::Driver;
+
+    use super::*;
+
+    fn figure(suite: Suite, backend: Backend, threads: usize, rate: f64) -> Figure {
+        let driver = Driver::Positional;
+        Figure { suite, backend, driver, threads, encrypt: rate, decrypt: rate }
+    }
+
+    fn advice(all: Vec<Figure>) -> Vec<String> {
+        Advice::from(&Figures { processors: 4, bytes: 1, all }).options()
+    }
+
+    #[test]
+    fn the_own_choice_needs_no_option_where_nothing_is_clearly_faster() {
+        let own = fastest_backend(Suite::Aes256Gcm);
+        let other = if own == Backend::Ring { Backend::AwsLc } else { Backend::Ring };
+        let all = vec![
+            figure(Suite::Aes256Gcm, own, 2, 5.0e9),
+            figure(Suite::Aes256Gcm, own, 4, 9.7e9),
+            figure(Suite::Aes256Gcm, other, 4, 10.0e9),
+        ];
+        assert_eq!(advice(all), [String::new(); 0]);
+    }
+
+    #[test]
+    fn fewer_threads_are_recommended_where_more_bring_nothing() {
+        let own = fastest_backend(Suite::Aes256Gcm);
+        let all = vec![
+            figure(Suite::Aes256Gcm, own, 4, 10.0e9),
+            figure(Suite::Aes256Gcm, own, 2, 9.9e9),
+            figure(Suite::Aes256Gcm, own, 1, 5.0e9),
+        ];
+        assert_eq!(advice(all), ["-T 2"]);
+    }
+
+    #[test]
+    fn another_cipher_is_recommended_where_it_is_clearly_faster() {
+        let own = fastest_backend(Suite::Aes256Gcm);
+        let other = if own == Backend::Ring { Backend::AwsLc } else { Backend::Ring };
+        let all = vec![
+            figure(Suite::Aes256Gcm, own, 4, 1.0e9),
+            figure(Suite::ChaCha20Poly1305, other, 4, 2.0e9),
+        ];
+        let backend = format!("--backend {}", other.name());
+        assert_eq!(advice(all), ["--suite chacha20-poly1305".to_owned(), backend]);
+    }
+}

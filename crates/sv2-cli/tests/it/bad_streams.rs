@@ -1,0 +1,130 @@
+//! Streams that are damaged, altered, cut, foreign: each has its words and its exit code, and
+//! nothing of it is left behind.
+
+use crate::sandbox::{Sandbox, painted};
+
+const HEADER_LEN: usize = 1024;
+
+/// A sandbox with a stream `a.sv2` of eight segments of four frames under a raw key.
+fn with_stream() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.raw_key();
+    sandbox.write("plain", &painted(8000));
+    seal(&sandbox, "a.sv2");
+    sandbox
+}
+
+fn seal(sandbox: &Sandbox, name: &str) {
+    let sizes = ["--frame-size", "256", "--segment-size", "1K", "-K", "key"];
+    sandbox.good(&[&["encrypt", "plain", "-o", name], &sizes[..]].concat());
+}
+
+/// Decrypts what `alter` made of the stream: as a file and from a pipe.
+fn refused(sandbox: &Sandbox, code: i32, words: &[&str], alter: impl FnOnce(&mut Vec<u8>)) {
+    let mut stream = sandbox.read("a.sv2");
+    alter(&mut stream);
+    sandbox.write("bad.sv2", &stream);
+    let before = sandbox.names();
+    let decrypt = ["decrypt", "-K", "key", "-o", "out"];
+    sandbox.bad(&[&decrypt[..], &["bad.sv2"]].concat(), code, &[&["bad.sv2: "], words].concat());
+    sandbox.fed(&decrypt, &stream).expect_failure(code, &[&["standard input: "], words].concat());
+    assert_eq!(sandbox.names(), before, "nothing is left behind");
+}
+
+/// Where a frame of a segment begins.
+fn frame(segment: usize, frame: usize) -> usize {
+    let frame_len = 256 + 32;
+    let segment_len = 64 + 4 * frame_len + 8;
+    HEADER_LEN + segment * segment_len + 64 + frame * frame_len
+}
+
+#[test]
+fn a_damaged_byte_is_a_checksum_mismatch() {
+    let words = ["checksum mismatch", "frame 1 of segment 3", "at byte", "fetch the file again"];
+    let offset = frame(3, 1);
+    refused(&with_stream(), 5, &[&words[..], &[&offset.to_string()]].concat(), |stream| {
+        stream[offset + 100] ^= 1;
+    });
+}
+
+#[test]
+fn a_frame_of_another_stream_is_an_authentication_failure() {
+    let sandbox = with_stream();
+    seal(&sandbox, "b.sv2");
+    let other = sandbox.read("b.sv2");
+    let words = ["authentication failure", "frame 0 of segment 2", "was altered", "do not use it"];
+    refused(&sandbox, 3, &words, |stream| {
+        let place = frame(2, 0)..frame(2, 1);
+        stream[place.clone()].copy_from_slice(&other[place]);
+    });
+}
+
+#[test]
+fn a_damaged_header_is_found_before_the_key_is_blamed() {
+    let sandbox = with_stream();
+    let mut stream = sandbox.read("a.sv2");
+    stream[20] ^= 1;
+    let decrypt = ["decrypt", "-K", "key", "-o", "out"];
+    let ended = sandbox.fed(&decrypt, &stream);
+    ended.expect_failure(5, &["checksum mismatch", "header"]);
+    // A file has a copy of it.
+    sandbox.write("bad.sv2", &stream);
+    sandbox.good(&[&decrypt[..], &["bad.sv2"]].concat());
+    assert_eq!(sandbox.read("out"), sandbox.read("plain"));
+}
+
+#[test]
+fn a_cut_stream_is_unsealed() {
+    for cut in [1, 100, 2000] {
+        let words = ["without a trailer", "truncated", "--unsealed"];
+        refused(&with_stream(), 3, &words, |stream| stream.truncate(stream.len() - cut));
+    }
+}
+
+#[test]
+fn bytes_after_the_end_are_refused() {
+    let sandbox = with_stream();
+    let mut stream = sandbox.read("a.sv2");
+    stream.push(0);
+    let ended = sandbox.fed(&["decrypt", "-K", "key", "-o", "out"], &stream);
+    ended.expect_failure(3, &["bytes after the end"]);
+    assert!(!sandbox.names().contains(&"out".to_owned()));
+}
+
+#[test]
+fn what_is_no_stream_is_told() {
+    for other in [&b""[..], b"SQLite format 3\0", &[0; 4096]] {
+        refused(&with_stream(), 6, &["not a stream_v2 stream"], |stream| *stream = other.to_vec());
+    }
+}
+
+#[test]
+fn an_unsealed_stream_is_read_only_when_asked_and_told() {
+    let sandbox = with_stream();
+    let mut stream = sandbox.read("a.sv2");
+    stream.truncate(frame(5, 0));
+    sandbox.write("cut.sv2", &stream);
+    let decrypt = ["decrypt", "-K", "key", "--unsealed", "-o"];
+    let ended = sandbox.good(&[&decrypt[..], &["out", "cut.sv2"]].concat());
+    assert!(ended.stderr.contains("not sealed: 5 segments"), "{}", ended.stderr);
+    assert_eq!(sandbox.read("out"), &sandbox.read("plain")[..5 * 1024]);
+    let piped = sandbox.fed(&[&decrypt[..], &["-"]].concat(), &stream);
+    assert_eq!((piped.code, piped.stdout), (0, sandbox.read("out")), "{}", piped.stderr);
+    let rm = [&decrypt[..], &["no", "--rm", "cut.sv2"]].concat();
+    sandbox.bad(&rm, 2, &["cannot be used with"]);
+    // A whole stream gives no reason to speak.
+    assert_eq!(sandbox.good(&[&decrypt[..], &["whole", "a.sv2"]].concat()).stderr, "");
+}
+
+#[test]
+fn a_pinned_fingerprint_refuses_every_other_stream() {
+    let sandbox = with_stream();
+    seal(&sandbox, "b.sv2");
+    let printed = sandbox.good(&["fingerprint", "-K", "key", "a.sv2"]);
+    let fingerprint = printed.text().trim();
+    let decrypt = |stream| ["decrypt", "-K", "key", "-o", "out", "--expect", fingerprint, stream];
+    sandbox.bad(&decrypt("b.sv2"), 3, &["b.sv2: ", "another fingerprint"]);
+    assert!(!sandbox.names().contains(&"out".to_owned()));
+    sandbox.good(&decrypt("a.sv2"));
+    sandbox.bad(&["decrypt", "--expect", "12", "a.sv2"], 2, &["64 hexadecimal digits"]);
+}

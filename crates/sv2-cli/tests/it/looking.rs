@@ -1,0 +1,163 @@
+//! Looking at streams, and the reports for machines.
+
+use serde_json::{Value, json};
+
+use crate::sandbox::{Sandbox, painted};
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn with_stream() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.raw_key();
+    sandbox.write("a", &painted(2500));
+    let sizes = ["--frame-size", "256", "--segment-size", "1K", "--digest", "sha256"];
+    let metadata = ["--name", "--meta", "owner=me", "--meta", "empty="];
+    sandbox.good(&[&["encrypt", "a", "-K", "key"], &sizes[..], &metadata[..]].concat());
+    sandbox
+}
+
+#[test]
+fn inspect_says_what_the_stream_says_without_a_key() {
+    let sandbox = with_stream();
+    let seen = sandbox.good(&["inspect", "--json", "--segments", "a.sv2"]);
+    let seen = parsed(seen.text());
+    for (member, value) in [
+        ("suite", json!("AES-256-GCM")),
+        ("frame_size", json!(256)),
+        ("segment_size", json!(1024)),
+        ("sealed", json!(true)),
+        ("plaintext_bytes", json!(2500)),
+        ("length_matches", json!(true)),
+        ("stream_bytes", json!(sandbox.read("a.sv2").len())),
+        ("slots", json!([])),
+    ] {
+        if member == "suite" {
+            assert!(seen[member].as_str().unwrap().eq_ignore_ascii_case("aes-256-gcm"), "{seen}");
+        } else {
+            assert_eq!(seen[member], value, "{member}: {seen}");
+        }
+    }
+    assert_eq!(seen["metadata"], Value::Null, "metadata needs a key");
+    // 64 bytes of header, 32 more than its plaintext for each frame, digest and checksum.
+    let segment_len = 64 + 4 * (256 + 32) + 40;
+    let last_len = 64 + 452 + 2 * 32 + 40;
+    assert_eq!(
+        seen["segments"],
+        json!([
+            { "segment": 0, "offset": 1024, "bytes": segment_len,
+              "plaintext_offset": 0, "plaintext_bytes": 1024 },
+            { "segment": 1, "offset": 1024 + segment_len, "bytes": segment_len,
+              "plaintext_offset": 1024, "plaintext_bytes": 1024 },
+            { "segment": 2, "offset": 1024 + 2 * segment_len, "bytes": last_len,
+              "plaintext_offset": 2048, "plaintext_bytes": 452 },
+        ])
+    );
+    let text = sandbox.good(&["inspect", "--segments", "a.sv2"]);
+    assert!(text.text().contains("2500 bytes"), "{}", text.text());
+    assert_eq!(text.text().lines().last().unwrap().split_whitespace().last(), Some("452"));
+}
+
+#[test]
+fn inspect_with_the_key_shows_the_sealed_metadata() {
+    let sandbox = with_stream();
+    let seen = sandbox.good(&["inspect", "--json", "-K", "key", "a.sv2"]);
+    let metadata = &parsed(seen.text())["metadata"];
+    assert_eq!(*metadata, json!({ "name": "a", "user": { "owner": "me", "empty": "" } }));
+    sandbox.write("other", &[1; 32]);
+    sandbox.bad(&["inspect", "-K", "other", "a.sv2"], 4, &["a.sv2: the key"]);
+}
+
+#[test]
+fn inspect_tells_damage_and_a_missing_end() {
+    let sandbox = with_stream();
+    let mut stream = sandbox.read("a.sv2");
+    stream[30] ^= 1;
+    sandbox.write("bad", &stream);
+    let seen = parsed(sandbox.good(&["inspect", "--json", "bad"]).text());
+    assert_eq!(seen["header"]["intact"], json!(false));
+    assert_eq!(seen["header"]["copy_intact"], json!(true));
+    stream.truncate(3000);
+    sandbox.write("bad", &stream);
+    let seen = parsed(sandbox.good(&["inspect", "--json", "--segments", "bad"]).text());
+    assert_eq!(seen["sealed"], json!(false));
+    assert_eq!(seen["segments"].as_array().unwrap().len(), 1);
+    sandbox.bad(&["inspect", "a"], 6, &["a: ", "not a stream_v2 stream"]);
+    sandbox.fed(&["inspect"], &stream).expect_failure(2, &["standard input", "pipe"]);
+}
+
+#[test]
+fn metadata_that_no_reader_would_take_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.raw_key();
+    sandbox.write("a", b"");
+    for refused in ["--name=../a", "--name=a/b", "--name=..", "--meta=pair", "--meta==v"] {
+        let ended = sandbox.run(&["encrypt", "a", "-K", "key", refused]);
+        assert_eq!(ended.code, 2, "{refused}: {}", ended.stderr);
+    }
+    let twice = ["encrypt", "a", "-K", "key", "--meta", "k=1", "--meta", "k=2"];
+    sandbox.bad(&twice, 2, &["'k' twice"]);
+    sandbox.fed(&["encrypt", "-K", "key", "--name"], b"").expect_failure(2, &["--name=NAME"]);
+    assert_eq!(sandbox.names(), ["a", "key"]);
+}
+
+#[test]
+fn a_report_for_machines_keeps_out_of_the_data() {
+    let sandbox = with_stream();
+    let ended = sandbox.good(&["decrypt", "--json", "-K", "key", "a.sv2", "-o", "b", "-T", "3"]);
+    assert_eq!(ended.stderr, "");
+    let report = parsed(ended.text());
+    for (member, value) in [
+        ("command", json!("decrypt")),
+        ("bytes_out", json!(2500)),
+        ("segments", json!(3)),
+        ("frames", json!(10)),
+        ("threads", json!(3)),
+        ("sealed", json!(true)),
+        ("driver", json!("positional")),
+    ] {
+        assert_eq!(report[member], value, "{member}: {report}");
+    }
+    let fingerprint = sandbox.good(&["fingerprint", "--json", "-K", "key", "a.sv2"]);
+    assert_eq!(parsed(fingerprint.text())["fingerprint"], report["fingerprint"]);
+    let ended = sandbox.good(&["decrypt", "--json", "-K", "key", "a.sv2", "-o", "-"]);
+    assert_eq!(ended.stdout, sandbox.read("a"));
+    assert_eq!(parsed(&ended.stderr)["bytes_out"], json!(2500));
+    let ended = sandbox.run(&["decrypt", "--json", "-K", "key", "a", "-o", "c"]);
+    let report = parsed(&ended.stderr);
+    assert_eq!((ended.code, &report["exit_code"]), (6, &json!(6)));
+    assert!(report["error"].as_str().unwrap().contains("not a stream_v2 stream"));
+}
+
+#[test]
+fn verbose_says_how_it_was_done_and_backends_agree() {
+    let sandbox = with_stream();
+    for backend in ["ring", "aws-lc"] {
+        let arguments = ["decrypt", "-v", "-K", "key", "a.sv2", "-f", "-o", "b", "--backend"];
+        let ended = sandbox.good(&[&arguments[..], &[backend]].concat());
+        assert!(ended.stderr.contains(&format!("{backend} backend")), "{}", ended.stderr);
+        assert_eq!(sandbox.read("b"), sandbox.read("a"));
+    }
+}
+
+#[test]
+fn progress_for_machines_reaches_the_end() {
+    let sandbox = with_stream();
+    let ended = sandbox.good(&["decrypt", "-K", "key", "a.sv2", "-o", "b", "--progress", "json"]);
+    let last = parsed(ended.stderr.lines().last().unwrap());
+    assert_eq!(last["progress"]["done"], json!(2500), "{}", ended.stderr);
+}
+
+#[test]
+fn a_fingerprint_without_a_key_is_a_claim() {
+    let sandbox = with_stream();
+    let verified = sandbox.good(&["fingerprint", "-K", "key", "a.sv2"]);
+    assert!(verified.stderr.contains("binds the content"), "{}", verified.stderr);
+    let claimed = sandbox.good(&["fingerprint", "a.sv2"]);
+    assert_eq!(claimed.stdout, verified.stdout);
+    assert!(claimed.stderr.contains("nothing was verified"), "{}", claimed.stderr);
+    assert!(!verified.stderr.contains("nothing was verified"));
+    sandbox.write("other", &[1; 32]);
+    sandbox.bad(&["fingerprint", "-K", "other", "a.sv2"], 4, &["the key"]);
+}

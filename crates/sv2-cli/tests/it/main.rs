@@ -1,0 +1,10 @@
+//! The program as its users meet it: run as a process, in a home folder of its own.
+
+mod bad_streams;
+mod ends;
+mod interrupts;
+mod keys;
+mod looking;
+mod sandbox;
+mod terminal;
+mod texts;

@@ -1,0 +1,192 @@
+//! What happens on a terminal: guards, questions, the bar.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Child, Command, Stdio};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+
+use crate::sandbox::{Ended, Sandbox, painted};
+
+/// A terminal: our end and the program's.
+struct Terminal {
+    ours: File,
+    theirs: File,
+}
+
+impl Terminal {
+    fn open() -> Self {
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
+        let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY;
+        let theirs: OwnedFd = rustix::fs::open(name, flags, rustix::fs::Mode::empty()).unwrap();
+        Self { ours: ours.into(), theirs: theirs.into() }
+    }
+
+    fn end(&self) -> Stdio {
+        Stdio::from(self.theirs.as_fd().try_clone_to_owned().unwrap())
+    }
+
+    /// Everything that was shown, once no program has the terminal open.
+    fn shown(self) -> String {
+        drop(self.theirs);
+        let mut shown = Vec::new();
+        let mut ours = self.ours;
+        let mut chunk = [0; 1024];
+        // The last close is an error on Linux, not an end.
+        while let Ok(count @ 1..) = ours.read(&mut chunk) {
+            shown.extend_from_slice(&chunk[..count]);
+        }
+        String::from_utf8_lossy(&shown).into_owned()
+    }
+
+    /// Reads until `text` was shown.
+    fn await_text(&mut self, text: &str) {
+        let mut shown = Vec::new();
+        let mut byte = [0];
+        while !shown.ends_with(text.as_bytes()) {
+            let count = self.ours.read(&mut byte).unwrap();
+            assert_eq!(count, 1, "{}", String::from_utf8_lossy(&shown));
+            shown.push(byte[0]);
+        }
+    }
+
+    /// Waits until the echo is off, as it is while a secret is asked for, and types.
+    fn type_secret(&mut self, question: &str, answer: &str) {
+        self.await_text(question);
+        while tcgetattr(&self.ours).unwrap().local_modes.contains(LocalModes::ECHO) {
+            std::thread::yield_now();
+        }
+        writeln!(self.ours, "{answer}").unwrap();
+    }
+
+    /// Runs a command with this as its controlling terminal and `input` as standard input.
+    fn controlling(&self, sandbox: &Sandbox, input: &str, arguments: &[&str]) -> Child {
+        let mut command = sandbox.command("setsid");
+        let script = format!("exec \"$@\" < {input}");
+        command.args(["-c", "-w", "sh", "-c", &script, "sh", env!("CARGO_BIN_EXE_sv2")]);
+        command.args(arguments).stdin(self.end());
+        command.spawn().unwrap()
+    }
+}
+
+fn on_terminal(command: &mut Command) -> (i32, String, String) {
+    let terminal = Terminal::open();
+    let ended = Ended::of(command.stdout(terminal.end()).output().unwrap());
+    command.stdout(Stdio::null());
+    (ended.code, terminal.shown(), ended.stderr)
+}
+
+#[test]
+fn ciphertext_stays_off_the_terminal_unless_forced() {
+    let sandbox = Sandbox::new();
+    sandbox.raw_key();
+    sandbox.write("in", b"plaintext");
+    let input = || File::open(sandbox.path("in")).unwrap();
+    let (code, shown, told) = on_terminal(sandbox.sv2(&["encrypt", "-K", "key"]).stdin(input()));
+    assert_eq!((code, shown.as_str()), (2, ""));
+    assert!(told.contains("terminal") && told.contains("-o -"), "{told}");
+    let (code, shown, _) =
+        on_terminal(sandbox.sv2(&["encrypt", "-K", "key", "-o", "-"]).stdin(input()));
+    assert_eq!(code, 0);
+    assert!(shown.contains("SV2TAIL"));
+}
+
+#[test]
+fn plaintext_goes_to_the_terminal_if_it_is_text() {
+    let sandbox = Sandbox::new();
+    sandbox.raw_key();
+    for (plaintext, code) in [(&b"gr\xc3\xbc\xc3\x9fe\n"[..], 0), (b"\x1b]0;title\x07", 2)] {
+        sandbox.write("in", plaintext);
+        sandbox.good(&["encrypt", "-f", "-K", "key", "in"]);
+        let stream = || File::open(sandbox.path("in.sv2")).unwrap();
+        let (ended, shown, told) =
+            on_terminal(sandbox.sv2(&["decrypt", "-K", "key"]).stdin(stream()));
+        assert_eq!(ended, code, "{told}");
+        assert_eq!(shown.is_empty(), code != 0, "{shown}");
+        let force = ["decrypt", "-K", "key", "-o", "-"];
+        assert_eq!(on_terminal(sandbox.sv2(&force).stdin(stream())).0, 0);
+    }
+}
+
+#[test]
+fn a_stream_is_not_typed() {
+    let sandbox = Sandbox::new();
+    sandbox.raw_key();
+    let terminal = Terminal::open();
+    let mut command = sandbox.sv2(&["decrypt", "-K", "key"]);
+    let ended = Ended::of(command.stdin(terminal.end()).output().unwrap());
+    ended.expect_failure(2, &["from the terminal"]);
+}
+
+#[test]
+fn a_passphrase_is_asked_on_the_terminal_while_data_comes_from_standard_input() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in", b"plaintext");
+    let mut terminal = Terminal::open();
+    let child = terminal.controlling(&sandbox, "in", &["encrypt", "-p", "-o", "out.sv2"]);
+    terminal.type_secret("new stream: ", "correct horse");
+    terminal.type_secret("again: ", "correct horse");
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(!terminal.shown().contains("horse"), "secrets are not echoed");
+
+    // Neither a key option nor a default identity: the stream says that it has a passphrase.
+    let mut terminal = Terminal::open();
+    let child = terminal.controlling(&sandbox, "out.sv2", &["decrypt"]);
+    terminal.type_secret("Passphrase: ", "correct horse");
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!(ended.stdout, b"plaintext");
+}
+
+#[test]
+fn passphrases_that_differ_are_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in", b"plaintext");
+    let mut terminal = Terminal::open();
+    let child = terminal.controlling(&sandbox, "in", &["encrypt", "-p", "-o", "out.sv2"]);
+    terminal.type_secret("new stream: ", "one");
+    terminal.type_secret("again: ", "another");
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    ended.expect_failure(2, &["differ"]);
+    assert_eq!(sandbox.names(), ["in"]);
+}
+
+#[test]
+fn an_end_in_the_middle_of_a_question_gives_the_echo_back() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in", b"plaintext");
+    let mut terminal = Terminal::open();
+    let child = terminal.controlling(&sandbox, "in", &["encrypt", "-p", "-o", "out.sv2"]);
+    terminal.await_text("new stream: ");
+    while tcgetattr(&terminal.ours).unwrap().local_modes.contains(LocalModes::ECHO) {
+        std::thread::yield_now();
+    }
+    // Nothing forks here, so the program has the number of what was started.
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    assert_eq!(ended.code, 130, "{}", ended.stderr);
+    assert!(tcgetattr(&terminal.ours).unwrap().local_modes.contains(LocalModes::ECHO));
+}
+
+#[test]
+fn the_bar_is_shown_when_asked_for_and_short_work_shows_none() {
+    let sandbox = Sandbox::new();
+    sandbox.raw_key();
+    sandbox.write("in", &painted(50_000));
+    let encrypt = ["encrypt", "-f", "-K", "key", "--segment-size", "4K", "in"];
+    for (mode, bar) in [("auto", false), ("always", true), ("never", false)] {
+        let terminal = Terminal::open();
+        let mut command = sandbox.sv2(&[&encrypt[..], &["--progress", mode]].concat());
+        let ended = Ended::of(command.stderr(terminal.end()).output().unwrap());
+        assert_eq!(ended.code, 0);
+        drop(command);
+        assert_eq!(terminal.shown().contains("KiB"), bar, "{mode}");
+    }
+}

@@ -1,0 +1,75 @@
+//! Help, man pages, completions, and mistakes on the command line.
+
+use std::fs;
+
+use snapbox::{assert_data_eq, file};
+
+use crate::sandbox::Sandbox;
+
+const COMMANDS: [&str; 7] =
+    ["encrypt", "decrypt", "inspect", "fingerprint", "keygen", "completions", "man"];
+
+#[test]
+fn the_help_is_as_it_was_reviewed() {
+    let sandbox = Sandbox::new();
+    let mut text = sandbox.good(&["--help"]).text().to_owned();
+    for command in COMMANDS {
+        text.push_str(&format!("\n==== sv2 {command} --help ====\n\n"));
+        text.push_str(sandbox.good(&[command, "--help"]).text());
+    }
+    assert_data_eq!(text, file!["snapshots/help.txt"]);
+}
+
+#[test]
+fn the_man_pages_cover_every_command_and_the_exit_codes() {
+    let sandbox = Sandbox::new();
+    sandbox.good(&["man", "pages"]);
+    for command in COMMANDS {
+        let page = fs::read_to_string(sandbox.path(&format!("pages/sv2-{command}.1"))).unwrap();
+        assert!(page.contains(".SH EXAMPLES") || page.contains(".SH \"EXAMPLES\""), "{command}");
+    }
+    let page = fs::read_to_string(sandbox.path("pages/sv2.1")).unwrap();
+    assert!(page.contains(".SH \"EXIT STATUS\""), "{page}");
+    for (code, word) in [(3, "tampered"), (5, "damaged"), (130, "interrupted")] {
+        assert!(page.contains(&format!("\n  {code:<4} ")) && page.contains(word), "{code}");
+    }
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = sandbox.good(&["completions", shell]);
+        assert!(script.text().contains("fingerprint"), "{shell}");
+    }
+}
+
+#[test]
+fn mistakes_on_the_command_line_are_usage_errors() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a", b"");
+    for (arguments, word) in [
+        (&["frob"][..], "frob"),
+        (&["encrypt", "--frob"], "--frob"),
+        (&["encrypt", "a", "b"], "'b'"),
+        (&["encrypt", "-T", "many", "a"], "many"),
+        (&["encrypt", "--frame-size", "3K", "a"], "power of two from 256 to 1M"),
+        (&["encrypt", "--segment-size", "2G", "a"], "power of two from 64K to 1G"),
+        (&["encrypt", "--frame-size", "big", "a"], "big"),
+        (&["encrypt", "--suite", "rot13", "a"], "rot13"),
+        (&["encrypt", "-q", "-v", "a"], "--verbose"),
+    ] {
+        sandbox.bad(arguments, 2, &[word]);
+    }
+    assert_eq!(sandbox.run(&[]).code, 2);
+    assert_eq!(sandbox.names(), ["a"]);
+}
+
+#[test]
+fn colour_is_used_when_asked_for_alone() {
+    let sandbox = Sandbox::new();
+    for (when, coloured) in [("always", true), ("never", false), ("auto", false)] {
+        let ended = sandbox.run(&["decrypt", "missing.sv2", "--color", when]);
+        assert_eq!(ended.stderr.contains('\x1b'), coloured, "{when}");
+    }
+}

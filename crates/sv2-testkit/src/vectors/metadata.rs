@@ -1,0 +1,107 @@
+//! Sealed metadata: sound, of the wrong form, and not what was sealed.
+
+use super::base::{expect, painted_salt, sound, tiny};
+use super::changed::{HEADER_LEN, both_headers};
+use super::model::{Mode, Named, Reading, StreamCase, Vector, Verdict};
+use crate::reference::{FailureKind, Params};
+
+const FULL: &str = r#"{"name":"report.txt","size":"600","mtime":"2024-02-29T23:59:60Z","mode":"0644","media_type":"text/plain","slots":["alice","bob"],"user":{"a":"1","b":""}}"#;
+
+/// Metadata that is read, metadata that is refused, and metadata that does not open.
+pub(super) fn vectors() -> Vec<Vector> {
+    let mut vectors = good();
+    vectors.extend(refused());
+    vectors.push(altered());
+    vectors
+}
+
+fn with(json: &str) -> StreamCase {
+    let header_len = (96 + 40 + 6 + 40 + json.len() + 63).next_multiple_of(64) as u32;
+    let metadata = Some((json.as_bytes().to_vec(), painted_salt(2, 0)));
+    sound(&Params { metadata, header_len, ..tiny() }, 600)
+}
+
+fn good() -> Vec<Vector> {
+    let padded_to_64 = format!(r#"{{"user":{{"x":"{}"}}}}"#, "y".repeat(64 - 18));
+    let long = format!(r#"{{"user":{{"x":"{}"}}}}"#, "z".repeat(3000));
+    let cases = [
+        ("full", FULL),
+        ("empty-object", "{}"),
+        ("unknown-members", r#"{"name":"a","x":[1,{"y":null}],"z":true}"#),
+        ("utf8-name", r#"{"name":"\u00fcber \ud83d\ude00"}"#),
+        ("exactly-one-step", &padded_to_64),
+        ("long", &long),
+        ("name-with-dots", r#"{"name":"..."}"#),
+    ];
+    let mut vectors: Vec<Vector> = cases
+        .into_iter()
+        .map(|(name, json)| {
+            let mut case = with(json);
+            case.read_sound().read(Mode::Metadata);
+            case.named(format!("metadata-{name}"), "metadata", "Sound metadata.")
+        })
+        .collect();
+    let mut none = sound(&tiny(), 600);
+    none.read(Mode::Metadata);
+    vectors.push(none.named("metadata-none", "metadata", "A stream without metadata."));
+    vectors
+}
+
+/// Metadata that opens and is refused: only the call that asks for it fails (F-332, F-333).
+fn refused() -> Vec<Vector> {
+    let cases = [
+        ("array", "[]"),
+        ("string", r#""name""#),
+        ("nothing", ""),
+        ("cut", r#"{"name":"a""#),
+        ("text-after", "{} {}"),
+        ("member-twice", r#"{"name":"a","name":"a"}"#),
+        ("inner-member-twice", r#"{"user":{"a":"1","a":"1"}}"#),
+        ("name-a-number", r#"{"name":1}"#),
+        ("size-a-number", r#"{"size":600}"#),
+        ("mode-null", r#"{"mode":null}"#),
+        ("slots-a-string", r#"{"slots":"alice"}"#),
+        ("slots-of-numbers", r#"{"slots":[1]}"#),
+        ("user-an-array", r#"{"user":[]}"#),
+        ("user-of-numbers", r#"{"user":{"a":1}}"#),
+        ("name-empty", r#"{"name":""}"#),
+        ("name-dot", r#"{"name":"."}"#),
+        ("name-dot-dot", r#"{"name":".."}"#),
+        ("name-with-slash", r#"{"name":"../a"}"#),
+        ("name-with-backslash", r#"{"name":"a\\b"}"#),
+        ("name-with-nul", r#"{"name":"a\u0000b"}"#),
+    ];
+    cases
+        .into_iter()
+        .map(|(name, json)| {
+            let mut case = StreamCase { origin: None, ..with(json) };
+            case.read(Mode::Pipe).read(Mode::Seekable);
+            for reading in &case.readings {
+                expect(name, &reading.verdict, "success");
+            }
+            // The reference does not parse metadata, so this verdict is that of the format alone.
+            let unit = Named { unit: Some("metadata"), ..Named::NOTHING };
+            let verdict = Verdict::Failed(FailureKind::Malformed, unit, None);
+            case.readings.push(Reading { mode: Mode::Metadata, verdict, released: Vec::new() });
+            let scenario = "Metadata that opens but breaks a rule fails the call that asks for it.";
+            case.named(format!("metadata-refused-{name}"), "metadata", scenario)
+        })
+        .collect()
+}
+
+/// A holder of the key wrote other bytes over the sealed ones.
+fn altered() -> Vector {
+    let metadata = Some((b"{}".to_vec(), painted_salt(2, 0)));
+    let header_len = HEADER_LEN as u32;
+    let base = sound(&Params { metadata, header_len, ..tiny() }, 600);
+    let stream = both_headers(&base, |header| header[96 + 6 + 24] ^= 1);
+    let mut case = base.with_stream(stream);
+    case.read(Mode::Pipe).read(Mode::Seekable);
+    for reading in &case.readings {
+        expect("altered metadata", &reading.verdict, "success");
+    }
+    let unit = Named { unit: Some("metadata"), ..Named::NOTHING };
+    let verdict = Verdict::Failed(FailureKind::AuthenticationFailed, unit, None);
+    case.readings.push(Reading { mode: Mode::Metadata, verdict, released: Vec::new() });
+    case.named("metadata-altered", "metadata", "Metadata that does not open.")
+}

@@ -1,0 +1,110 @@
+//! Every flip of every bit and every cut of one small stream.
+
+use super::base::{sound, tiny};
+use super::model::{Body, FlipRow, Mode, Named, StreamCase, Table, Vector, Verdict};
+use crate::mutate::{Region, flip, regions};
+
+/// The length of the plaintext: a full segment of two frames, and a short one.
+const LEN: usize = 530;
+
+/// The table of flips and cuts.
+pub(super) fn vectors() -> Vec<Vector> {
+    let mut base = sound(&tiny(), LEN);
+    base.read(Mode::Pipe).read(Mode::Seekable);
+    let table = Table { flips: flips(&base), cuts: cuts(&base), patches: Vec::new(), base };
+    vec![Vector {
+        name: "flips-and-cuts".to_owned(),
+        layer: "flip",
+        scenario: "Each single flipped bit of a small stream, and each of its proper prefixes."
+            .to_owned(),
+        body: Body::Table(Box::new(table)),
+    }]
+}
+
+fn whole(case: &StreamCase, stream: Vec<u8>) -> (Verdict, Verdict) {
+    let mut changed = case.with_stream(stream);
+    changed.read(Mode::Pipe).read(Mode::Seekable);
+    let seekable = changed.readings.pop().map(|reading| reading.verdict);
+    let pipe = changed.readings.pop().map(|reading| reading.verdict);
+    let (Some(pipe), Some(seekable)) = (pipe, seekable) else { unreachable!("two readings") };
+    (pipe, seekable)
+}
+
+/// What decides a row: outcomes without offsets, and the unit that a scrub must list.
+type Outcome = (Verdict, Verdict, Named);
+
+fn flips(base: &StreamCase) -> Vec<FlipRow> {
+    let mut rows: Vec<FlipRow> = Vec::new();
+    for region in regions(&base.stream) {
+        let scrub = unit_of(&region);
+        for at in region.range() {
+            let outcomes: Vec<Outcome> = (0..8)
+                .map(|bit| {
+                    let (pipe, seekable) = whole(base, flip(&base.stream, at, 1 << bit));
+                    (bare(pipe), bare(seekable), scrub)
+                })
+                .collect();
+            for (bits, (pipe, seekable, scrub)) in grouped(&outcomes) {
+                let (start, end) = (at as u64, at as u64 + 1);
+                let same = |row: &&mut FlipRow| {
+                    row.end == start
+                        && row.bits == bits
+                        && (&row.pipe, &row.seekable, &row.scrub) == (&pipe, &seekable, &scrub)
+                };
+                match rows.iter_mut().rev().take(8).find(same) {
+                    Some(row) => row.end = end,
+                    None => rows.push(FlipRow { start, end, bits, pipe, seekable, scrub }),
+                }
+            }
+        }
+    }
+    rows
+}
+
+/// The eight bits of a byte by their outcome.
+fn grouped(outcomes: &[Outcome]) -> Vec<(u8, Outcome)> {
+    let mut groups: Vec<(u8, Outcome)> = Vec::new();
+    for (bit, outcome) in outcomes.iter().enumerate() {
+        match groups.iter_mut().find(|(_, known)| known == outcome) {
+            Some((bits, _)) => *bits |= 1 << bit,
+            None => groups.push((1 << bit, outcome.clone())),
+        }
+    }
+    groups
+}
+
+/// A verdict without what does not matter here.
+fn bare(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Failed(kind, named, _) => Verdict::Failed(kind, named, None),
+        other => other,
+    }
+}
+
+/// The unit under which a scrub lists damage of this field.
+fn unit_of(region: &Region) -> Named {
+    let unit = match region.name.split('.').next() {
+        Some("copy") => "header copy",
+        Some("page_table") => "page table",
+        Some("header") => "header",
+        Some("segment") => "segment",
+        Some("frame") => "frame",
+        Some("footer") => "footer",
+        Some("index") => "index",
+        _ => "trailer",
+    };
+    Named { unit: Some(unit), segment: region.segment, frame: region.frame }
+}
+
+fn cuts(base: &StreamCase) -> Vec<(u64, u64, Verdict, Verdict)> {
+    let mut rows: Vec<(u64, u64, Verdict, Verdict)> = Vec::new();
+    for len in 0..base.stream.len() {
+        let (pipe, seekable) = whole(base, base.stream[..len].to_vec());
+        let (pipe, seekable) = (bare(pipe), bare(seekable));
+        match rows.last_mut() {
+            Some((_, end, p, s)) if (&*p, &*s) == (&pipe, &seekable) => *end = len as u64 + 1,
+            _ => rows.push((len as u64, len as u64 + 1, pipe, seekable)),
+        }
+    }
+    rows
+}
