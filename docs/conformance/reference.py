@@ -410,6 +410,7 @@ def _pipe(key, context, source, out, info, max_segment):
         if i % PAGE == PAGE - 1 or i == n - 1:
             pages.update(page.digest())
             page = hashlib.sha256()
+    page_table = pos
     for _ in range(ceil(n, PAGE)):
         table.update(take(32))
     at, t = pos, take(128)
@@ -418,7 +419,7 @@ def _pipe(key, context, source, out, info, max_segment):
     judge_seal(t, at, header)
     judge_lengths(t, at, g, lambda *lengths: lengths == (n, P))
     if table.digest() != t[40:72]:
-        raise index_wrong(index, "page table")
+        raise index_wrong(page_table, "page table")
     if pages.digest() != t[40:72]:
         raise index_wrong(index, "pages")
     if read.digest() != listed.digest():

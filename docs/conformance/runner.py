@@ -113,9 +113,8 @@ def scrub(data):
         note("trailer", N, "missing")
     else:
         P = u(t, 32, 8)
-        fits = P <= g.max_plain and g.total(P) == N
-        agrees = fits and u(t, 24, 8) == g.segments(P) and (H, t[10]) == (g.H, g.digest)
-        if not crc_holds(t) or not agrees:
+        fits = P <= g.max_plain and n == g.segments(P) and g.total(P) == N
+        if not crc_holds(t) or not fits or (H, t[10]) != (g.H, g.digest):
             note("trailer", at, "fields" if crc_holds(t) else "crc")
     indexed = t is not None and fits
     if not indexed:                                                     # as many full segments as fit

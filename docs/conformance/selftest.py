@@ -6,11 +6,11 @@ import runner
 
 KEY = bytes(range(32))
 BIG = 10 ** 6
-UNITS = {"segment header": "segment", "frame header": "frame", "plaintext": "frame", "tag": "frame", "frame crc": "frame"}
+UNITS = {"segment header": "segment", "frame header": "frame", "plaintext": "frame", "tag": "frame", "frame crc": "frame", "page table": "index"}
 
 
 def main():
-    for check in (fixed, lengths, round_trips, pages, slots, metadata, flips, placed, fuzz, protocol):
+    for check in (fixed, lengths, round_trips, pages, slots, metadata, flips, placed, clauses, fuzz, protocol):
         print(f"{check.__name__}: {check()}", flush=True)
     return 0
 
@@ -125,7 +125,7 @@ def pages():
     assert released == b"" and (error.name, error.fields["unit"]) == ("AuthenticationFailed", "index")
     released, error = r.read_range(KEY, b"tenant/object", bad, 0, 9, bytes(128))
     assert error.name == "StaleIndex"
-    assert {(d["unit"], d.get("segment")) for d in runner.scrub(bad)} == {("index", 1), ("page", None)}
+    assert {(d["unit"], d.get("segment")) for d in runner.scrub(bad)} == {("index", None), ("segment", 1)}
     return "1025 segments"
 
 
@@ -260,7 +260,7 @@ def placed():
         (trailer + 9, "", ("ChecksumMismatch", "trailer"), ("ChecksumMismatch", "trailer")),
         (trailer + 11, "trailer", ("Malformed", "trailer"), ("Malformed", "trailer")),
         (trailer + 23, "trailer", ("AuthenticationFailed", "seal"), ("AuthenticationFailed", "seal")),
-        (0, "", ("NotAStream",), ok), (9, "header", ("Unsupported", "header"), ok), (12, "header", ("WrongKeyOrContext", "header"), ok),
+        (0, "", ("NotAStream",), ok), (9, "header", ("Unsupported", "header"), ok), (12, "header", ("WrongKeyOrContext",), ok),
         (96, "header", ("Unsupported", "header"), ok), (215, "header", ("Malformed", "header"), ok), (230, "header", ("AuthenticationFailed", "header"), ok),
         (83, "header", ("ChecksumMismatch", "header"), ok), (255, "", ok, ok)]
     for at, repair, pipe, seekable in cases:
@@ -287,6 +287,71 @@ def placed():
     assert error.name == "AuthenticationFailed" and error.fields["unit"] == "index" and len(r0) == 700
     assert r.decrypt_seekable(KEY, b"tenant/object", swapped)[1].fields["unit"] == "frame"
     return f"{len(cases)} edits in both modes, and 4 of whole units"
+
+
+def put(stream, at, new):
+    return stream[:at] + new + stream[at + len(new):]
+
+
+def flip(stream, *places):
+    bad = bytearray(stream)
+    for at in places:
+        bad[at] ^= 1
+    return bytes(bad)
+
+
+def reseal(stream, t):
+    t = t[:88] + r.mac(r.schedule(KEY, stream[:48], b"tenant/object").seal, t[:88])
+    return stream[:-128] + t + r.crc(t)
+
+
+def clauses():
+    """Clauses that no single flip reaches."""
+    def failed(pair):
+        return pair[1].name, pair[1].fields.get("unit"), pair[1].fields.get("offset")
+    plain, stream = sample(700)
+    g, N = r.Geometry(8, 1, 0, 256), len(stream)
+    f0, f1, foot, tail = g.frame_at(0, 0), g.frame_at(0, 1), g.segment_at(1) - 8, g.tail(700)
+    bad = flip(stream, f0 + 8)
+    assert failed(both(bad[:f1 + 287])["pipe"])[0] == "Unsealed"         # the last byte of the last frame is missing (F-814)
+    assert failed(both(bad[:f1 + 288])["pipe"]) == ("ChecksumMismatch", "frame", f0)
+    assert failed(both(flip(bad, f0 + 287, f1 + 9))["pipe"])[2] == f0
+    assert failed(both(flip(stream, g.segment_at(1) + 30))["pipe"]) == ("ChecksumMismatch", "segment", g.segment_at(1))
+    assert failed(both(stream[:80])["pipe"])[0] == "Unsealed"            # an impossible header_len is not judged below 96 bytes
+    assert failed(both(flip(stream, 83)[:95])["pipe"])[0] == "Unsealed" and failed(both(flip(stream, 83)[:96])["pipe"])[1] == "header"
+    assert failed(both(flip(stream, 0, tail + 60))["seekable"]) == ("ChecksumMismatch", "header copy", tail)
+    assert failed(both(flip(stream, 0, tail))["seekable"]) == ("ChecksumMismatch", "header copy", tail)
+    assert failed(both(flip(stream, N - 40))["pipe"]) == ("ChecksumMismatch", "trailer", N - 128)
+
+    plain, hashed = sample(700, digest=1)                               # only a holder of the key can bring DigestMismatch about
+    d = r.Geometry(8, 1, 1, 256)
+    at, table = d.index(700) + 24, d.page_table(700)
+    forged = put(flip(hashed, at), table, r.sha256(flip(hashed, at)[d.index(700):table]))
+    forged = reseal(forged, forged[-128:-88] + r.sha256(forged[table:-128]) + forged[-56:])
+    released, error = both(forged)["seekable"]
+    assert (error.name, error.fields, released) == ("DigestMismatch", {"segment": 0}, b"")
+    assert failed(both(forged)["pipe"])[:2] == ("AuthenticationFailed", "index")
+    assert r.read_range(KEY, b"tenant/object", forged, 0, BIG) == (plain, None)
+
+    _, named = sample(9, metadata=b"{}", metadata_salt=bytes(24), header_len=512)
+    assert all(r.read_metadata(KEY, b"tenant/object", named[:cut]) == "{}" for cut in (512, 600, len(named) - 1, len(named)))
+    edge = r.encrypt(KEY, b"", metadata=b"{" + b" " * 62 + b"}")         # a multiple of 64 gets no padding
+    assert r.u(edge, 98, 4) == 24 + 64 + 16
+
+    units = lambda s: [(d["unit"], d.get("segment"), d.get("frame")) for d in runner.scrub(s)]
+    for bad, copies in ((flip(stream, N - 128), 0), (stream[:-1], 0), (flip(stream, N - 97), 1)):        # no trailer, no trailer, n
+        found = units(bad)
+        assert not any(unit[1] == 0 for unit in found) and found.count(("trailer", None, None)) == 1
+        assert found.count(("header copy", None, None)) == copies and ("index", None, None) not in found
+        assert ("frame", 0, 0) in units(flip(bad, f0))
+    assert units(flip(stream, f0 + 9, f1 + 9, foot)) == [("frame", 0, 0), ("frame", 0, 1), ("footer", 0, None)]
+    assert units(flip(stream, 0)) == [("header", None, None)] and units(flip(stream, 60, tail + 60))[0] == ("header", None, None)
+    for bad, name in ((b"", "NotAStream"), (stream[:50], "Unsealed"), (stream[:255], "Unsealed"), (flip(stream[:300], 9), "Unsupported")):
+        try:
+            raise AssertionError(runner.scrub(bad))
+        except r.StreamError as e:
+            assert e.name == name, e
+    return "all hold"
 
 
 def fuzz(rounds=4000):
@@ -350,5 +415,5 @@ def protocol():
         {"op": "scrub"}, {"op": "trace"}, {"op": "metadata"}, {"op": "decrypt", "mode": "pipe", "context": "00"}))])
     assert all(a["ok"] for a in rest[:6]) and rest[3]["damage"] == [] and rest[2]["released"] == "c3RyZWFtX3Yy"
     assert rest[6] == {"id": 6, "ok": False, "released_len": 0, "released_sha256": r.sha256(b"").hex(), "error": "WrongKeyOrContext",
-                       "unit": "header", "offset": 0}
+                       "offset": 0}
     return f"{len(ask) + len(rest)} requests"

@@ -56,7 +56,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         let body = geometry::measure(&bed, &machine, request.runs, request.is_quick)?;
         document.put("geometry", &body)?;
     } else {
-        let mut bed = Bed::new(sv2, request.folder.as_deref(), request.size, cases::COPIES)?;
+        let bed = Bed::new(sv2, request.folder.as_deref(), request.size, cases::COPIES)?;
         for line in bed.rivals.lines() {
             println!("{line}");
         }
@@ -181,7 +181,8 @@ mod tests {
 
     #[test]
     fn senseless_arguments_are_refused() {
-        for line in ["x", "--size", "--size 0", "--size 1T", "--runs 0", "--runs many", "--folder"] {
+        for line in ["x", "--size", "--size 0", "--size 1T", "--runs 0", "--runs many", "--folder"]
+        {
             assert_eq!(parsed(line), None, "{line}");
         }
     }

@@ -6,6 +6,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
+mod bench;
+mod blast;
 mod ci;
 mod clippy;
 mod deny;
@@ -62,6 +64,8 @@ const COMMANDS: &[Command] = &[
         none(args, test::check_replay)
     }),
     command("fuzz", "run fuzz targets --minutes N [TARGET], or --list, or --check", fuzz::run),
+    command("bench", "sv2 against cat, cp, age, rage, openssl [--quick] [--geometry]", bench::run),
+    command("blast", "what a touched file rebuilds, and the time to tests [--check]", blast::run),
     command("tools", "install the pinned tools that are missing", |args| {
         none(args, tools::install_all)
     }),

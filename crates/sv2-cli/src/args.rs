@@ -50,10 +50,8 @@ Files:
     long_about = LONG_ABOUT,
     after_help = "'sv2 --help' has examples and exit codes, 'sv2 help COMMAND' more on a command.",
     after_long_help = after_long_help(),
-    disable_help_subcommand = false,
     subcommand_required = true,
     arg_required_else_help = true,
-    propagate_version = true,
     max_term_width = 100
 )]
 pub(crate) struct Cli {

@@ -1,10 +1,9 @@
 //! What is said to the user, and how: quietly, at length, for machines, in colour.
 
-use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::{ArgAction, Args, ColorChoice, ValueEnum};
+use clap::{Args, ColorChoice, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -12,26 +11,23 @@ use crate::failure::Failure;
 /// When something that only suits a terminal is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum When {
-    /// On a terminal.
+    // On a terminal.
     #[default]
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 
 /// When progress is shown, and as what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProgressMode {
-    /// A bar on a terminal, for work of over half a second
+    // A bar on a terminal, for work of over half a second.
     #[default]
     Auto,
-    /// A bar
+    // A bar on a terminal, at once.
     Always,
-    /// Nothing
     Never,
-    /// Lines of JSON on standard error
+    // Lines on standard error, for programs.
     Json,
 }
 
@@ -43,15 +39,16 @@ pub(crate) struct MannersArgs {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
     /// Say what was done: driver, backend, threads, times and rates
-    #[arg(short, long, global = true, action = ArgAction::Count)]
-    verbose: u8,
+    #[arg(short, long, global = true)]
+    verbose: bool,
     /// Report as JSON: on standard output, or on standard error where that carries the data
     #[arg(long, global = true)]
     json: bool,
-    /// When to show progress on standard error
+    /// When to show progress on standard error; auto is a bar on a terminal once the work has taken
+    /// half a second, json is lines for programs
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
     progress: ProgressMode,
-    /// When to use colour
+    /// When to use colour; auto is on a terminal unless NO_COLOR is set
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
     color: When,
 }
@@ -91,7 +88,7 @@ impl Manners {
                 color = when;
             }
         }
-        let json = std::env::args_os().any(|argument| argument == OsString::from("--json"));
+        let json = std::env::args_os().any(|argument| argument == "--json");
         Self { quiet: false, verbose: false, json, progress: ProgressMode::Auto, color }
     }
 
@@ -99,7 +96,7 @@ impl Manners {
     pub(crate) fn with(self, args: &MannersArgs) -> Self {
         Self {
             quiet: args.quiet,
-            verbose: args.verbose > 0,
+            verbose: args.verbose,
             json: args.json,
             progress: args.progress,
             color: args.color,

@@ -10,7 +10,7 @@ use clap::Args;
 use sv2_core::{Existing, InputSource, OutputSink};
 
 use crate::console::Channel;
-use crate::failure::{Failure, NotText, already_exists};
+use crate::failure::{Failure, NotText, STDOUT, already_exists};
 
 /// The suffix of streams.
 const SUFFIX: &str = ".sv2";
@@ -236,7 +236,7 @@ fn stdout(input: &Input, direction: Direction, explicit: bool) -> Result<Output,
             "standard output is the input itself; choose another output with -o",
         ));
     }
-    let name = "standard output".to_owned();
+    let name = STDOUT.to_owned();
     let place = match (file.is_terminal() && !explicit, direction) {
         (true, Direction::Encrypt) => {
             return Err(Failure::usage(format!(

@@ -35,7 +35,7 @@ pub(crate) const TABLE: [(u8, &str); 10] = [
     (5, "the stream is damaged: a checksum does not match"),
     (6, "not a stream, or an unsupported version"),
     (7, "what was to be resumed does not match"),
-    (130, "interrupted; nothing unfinished was left behind"),
+    (130, "interrupted; no unfinished file was left behind"),
     (141, "the reader of the output went away"),
 ];
 

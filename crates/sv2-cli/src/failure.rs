@@ -5,10 +5,13 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use sv2_core::{StreamError, Unit};
+use sv2_core::StreamError;
 use sv2_keys::{KeyFileError, KeysError, PassphraseError};
 
 use crate::exit::Exit;
+
+/// The name of standard output in sentences.
+pub(crate) const STDOUT: &str = "standard output";
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -23,6 +26,17 @@ pub(crate) struct Failure {
 pub(crate) struct Names<'a> {
     pub(crate) input: &'a str,
     pub(crate) output: &'a str,
+}
+
+impl Names<'_> {
+    /// What a failed command leaves of its output.
+    fn remains(&self) -> &'static str {
+        if self.output == STDOUT {
+            "what went to standard output is incomplete"
+        } else {
+            "no unfinished file was left behind"
+        }
+    }
 }
 
 /// A refusal to put bytes on a terminal that are no text.
@@ -43,6 +57,11 @@ impl Failure {
         Self { exit: Exit::Usage, sentence: sentence.into() }
     }
 
+    /// A question that was answered with the interrupt key; nothing was written yet.
+    pub(crate) fn interrupted() -> Self {
+        Self { exit: Exit::Interrupted, sentence: "interrupted; nothing was written".into() }
+    }
+
     /// A file or folder that failed.
     pub(crate) fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
         let sentence = format!("cannot {doing} '{}': {}", path.display(), plain(error));
@@ -54,7 +73,7 @@ impl Failure {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self { exit: Exit::BrokenPipe, sentence: String::new() };
         }
-        let sentence = format!("cannot write to standard output: {}", plain(error));
+        let sentence = format!("cannot write to {STDOUT}: {}", plain(error));
         Self { exit: Exit::Io, sentence }
     }
 
@@ -89,20 +108,17 @@ impl Failure {
             StreamError::Write { offset, source } => Self {
                 exit,
                 sentence: format!(
-                    "{}: writing failed at byte {offset}: {}; nothing unfinished was kept, free \
-                     space or choose another place and run the command again",
+                    "{}: writing failed at byte {offset}: {}; {}, so free space or choose another \
+                     place and run the command again",
                     names.output,
-                    plain(source)
+                    plain(source),
+                    names.remains()
                 ),
             },
             StreamError::OutputExists => Self::usage(already_exists(names.output)),
-            StreamError::Cancelled { .. } => Self {
-                exit,
-                sentence: format!(
-                    "interrupted; nothing unfinished was left behind, and '{}' is as it was",
-                    names.input
-                ),
-            },
+            StreamError::Cancelled { .. } => {
+                Self { exit, sentence: format!("interrupted; {}", names.remains()) }
+            }
             StreamError::NoKeyFits { source: Some(source) } => {
                 match source.downcast_ref::<KeysError>() {
                     Some(error) => {
@@ -156,10 +172,6 @@ fn advice(error: &StreamError) -> &'static str {
     match error {
         StreamError::NotAStream => "check that it was made by 'sv2 encrypt'",
         StreamError::Unsupported { .. } => "a newer version of sv2 may read it",
-        StreamError::ChecksumMismatch { unit: Unit::Header | Unit::HeaderCopy, .. } => {
-            "the bytes were damaged after they were written, so fetch the file again or restore \
-             it from a copy"
-        }
         StreamError::ChecksumMismatch { .. } => {
             "the bytes were damaged after they were written, so fetch the file again or restore \
              it from a copy"

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
     let manners = manners.with(&cli.manners);
     match commands::run(cli.command, &manners) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(_) if passphrase::was_interrupted() => manners.fail(&failure::Failure::interrupted()),
         Err(failure) => manners.fail(&failure),
     }
 }

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
@@ -78,8 +79,8 @@ impl Questions {
                 Failure::usage("the passphrase that was given was used for an identity file")
             });
         }
-        let first = ask("Passphrase for the new stream: ").map_err(|error| no_terminal(&error))?;
-        let again = ask("The same passphrase again: ").map_err(|error| no_terminal(&error))?;
+        let first = ask("Passphrase for the new stream: ").map_err(|_| no_terminal())?;
+        let again = ask("The same passphrase again: ").map_err(|_| no_terminal())?;
         if first != again {
             return Err(Failure::usage("the two passphrases differ; run the command again"));
         }
@@ -128,15 +129,19 @@ impl Prompt for Questions {
     }
 }
 
-fn no_terminal(error: &io::Error) -> Failure {
-    if error.kind() == io::ErrorKind::Interrupted {
-        let sentence = "interrupted; nothing was written".to_owned();
-        return Failure { exit: crate::exit::Exit::Interrupted, sentence };
-    }
+fn no_terminal() -> Failure {
     Failure::usage(
         "a passphrase is needed and there is no terminal to ask on; use --passphrase-file or \
          --passphrase-fd",
     )
+}
+
+/// Set when a question was answered with the interrupt key.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the user interrupted a question, whatever came of it.
+pub(crate) fn was_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Acquire)
 }
 
 /// The terminal as it was before its echo was turned off.
@@ -148,6 +153,10 @@ fn ask(question: &str) -> io::Result<Zeroizing<String>> {
     let before = tcgetattr(&terminal)?;
     *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = Some((terminal, before));
     let answer = rpassword::prompt_password(question).map(Zeroizing::new);
+    // While a secret is asked for, the terminal sends the key itself and no signal.
+    if matches!(&answer, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
+        INTERRUPTED.store(true, Ordering::Release);
+    }
     *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = None;
     answer
 }

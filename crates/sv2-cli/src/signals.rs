@@ -53,7 +53,7 @@ fn wait(mut woken: UnixStream, cancel: &Cancellation) {
     SPOKEN.store(true, Ordering::Release);
     sv2_core::remove_unfinished_outputs();
     restore_terminal();
-    let _ = writeln!(io::stderr(), "sv2: interrupted; nothing unfinished was left behind");
+    let _ = writeln!(io::stderr(), "sv2: interrupted; no unfinished file was left behind");
     low_level::exit(Exit::Interrupted.code().into());
 }
 

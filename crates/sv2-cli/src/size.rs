@@ -51,7 +51,7 @@ fn check(option: &str, size: u64, least: u64, most: u64) -> Result<(), Failure> 
 /// A size as the command line takes it.
 pub(crate) fn short(size: u64) -> String {
     for (shift, unit) in [(30, "G"), (20, "M"), (10, "K")] {
-        if size >= 1 << shift && size % (1 << shift) == 0 {
+        if size >= 1 << shift && size.is_multiple_of(1 << shift) {
             return format!("{}{unit}", size >> shift);
         }
     }

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use sv2_core::{
-    Backend, DecryptOptions, DecryptReader, EncryptOptions, EncryptWriter, InputSource, OutputSink,
-    RunOptions, StreamKey, decrypt_stream_v2, encrypt_stream_v2,
+    Backend, DecryptOptions, DecryptReader, EncryptOptions, EncryptWriter, InputSource, KeySource,
+    OutputSink, RunOptions, StreamKey, decrypt_stream_v2, encrypt_stream_v2,
 };
 
 const FLOE: fast_floe::Parameters = fast_floe::Parameters::SEGMENT_1_MIB;
@@ -200,7 +200,8 @@ impl Bench {
             }
             Job::ReaderToNull => {
                 let mut reader =
-                    DecryptReader::new(&self.stream[..], &self.key, decrypt).expect("a stream");
+                    DecryptReader::new(&self.stream[..], &KeySource::Key(&self.key), &decrypt)
+                        .expect("a stream");
                 io::copy(&mut reader, &mut io::sink()).expect("a whole stream");
                 return;
             }

@@ -182,6 +182,29 @@ pub enum StreamError {
         /// Where it was first seen.
         offset: u64,
     },
+    /// The key slots and other sections do not fit into the header, whose length cannot change
+    /// while the rest of the stream stays.
+    #[error("the sections need {needed} bytes, the header has room for {available}")]
+    HeaderFull {
+        /// Bytes of all sections, with 6 for the head of each.
+        needed: u64,
+        /// Bytes that the header has for them.
+        available: u64,
+    },
+    /// Another call or program is changing the stream.
+    #[error("the stream is being changed by another program")]
+    Busy,
+    /// The file beside the stream that makes a change safe could not be written, read or removed.
+    #[error("the file beside the stream that makes its change safe could not be used")]
+    Sidecar(#[source] io::Error),
+    /// A change of the stream was begun and is neither finished nor taken back.
+    #[error("a change of the stream is unfinished: {what}")]
+    UnfinishedChange {
+        /// Why, or what happens next.
+        what: &'static str,
+        /// What stopped it.
+        source: Option<Box<StreamError>>,
+    },
     /// The caller's token was set.
     #[error("cancelled before segment {segment}")]
     Cancelled {
@@ -252,10 +275,13 @@ impl StreamError {
             Self::Read { .. }
             | Self::Write { .. }
             | Self::InputChanged { .. }
+            | Self::Busy
+            | Self::Sidecar(_)
+            | Self::UnfinishedChange { .. }
             | Self::WorkerLost { .. }
             | Self::Spawn(_)
             | Self::Crypto(_) => ErrorKind::Io,
-            Self::OutputExists | Self::Usage(_) => ErrorKind::Usage,
+            Self::OutputExists | Self::HeaderFull { .. } | Self::Usage(_) => ErrorKind::Usage,
             Self::Cancelled { .. } => ErrorKind::Cancelled,
         }
     }

@@ -54,6 +54,14 @@ impl<'a> KeyRing<'a> {
         }
     }
 
+    /// The stream key, once a header was opened with it.
+    pub(crate) fn key(&self) -> Option<&StreamKey> {
+        match self.source {
+            KeySource::Key(key) => Some(key),
+            KeySource::Slots(_) => self.found.as_ref(),
+        }
+    }
+
     /// The keys that the header commits to.
     pub(crate) fn root_keys(
         &mut self,

@@ -5,6 +5,9 @@
 //! The format is `docs/format.md`; the rules of failure are in `docs/architecture.md`.
 //! Nothing is printed here, and nothing is released before it was authenticated.
 
+#![doc = include_str!("../README.md")]
+
+mod change;
 mod damage;
 mod decrypt;
 mod encrypt;
@@ -23,6 +26,11 @@ mod scrub;
 mod tail;
 mod writer;
 
+pub use change::{
+    ChangeFile, ChangeOptions, ChangeStorage, HeaderChange, HeaderContent, MetadataChange,
+    Recovery, RewrapReport, append, append_on, recover, recover_on, rewrap, rewrap_on,
+    unfinished_change,
+};
 pub use damage::{Damage, DamageMap, Fault};
 pub use decrypt::{decrypt_stream_v2, decrypt_stream_with};
 pub use encrypt::encrypt_stream_v2;

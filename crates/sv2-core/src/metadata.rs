@@ -60,7 +60,7 @@ pub(crate) fn seal_metadata(
 }
 
 /// Opens the metadata of a header that was judged.
-fn open_metadata(keyed: &KeyedHeader) -> Result<Option<Vec<u8>>, StreamError> {
+pub(crate) fn open_metadata(keyed: &KeyedHeader) -> Result<Option<Vec<u8>>, StreamError> {
     let sections = &keyed.header.sections;
     let Some(section) = sections.iter().find(|section| section.kind == SECTION_METADATA) else {
         return Ok(None);

@@ -10,3 +10,4 @@ pub mod faulty;
 pub mod mutate;
 pub mod paint;
 pub mod reference;
+pub mod vectors;

@@ -26,8 +26,10 @@ mod tails;
 pub mod text;
 
 pub use base::{painted_salt, stream_salt};
+pub use encode::base64;
 pub use model::{
-    Body, FlipRow, LayoutRow, Mode, Origin, PatchRow, Reading, StreamCase, Table, Vector, Verdict,
+    Body, CutRow, Ends, FlipRow, LayoutRow, Mode, Named, Origin, PatchRow, Reading, StreamCase,
+    Table, Vector, Verdict,
 };
 
 /// A function that makes the vectors of one subject.

@@ -1,7 +1,7 @@
 //! The files of a run and the programs at hand.
 
 use super::machine::readable;
-use super::measure::{Line, Sink, Stage, run_once};
+use super::measure::{Line, Stage, run_once};
 use crate::report::{Failure, Outcome};
 use crate::shell;
 use std::fs::{self, File};
@@ -76,12 +76,11 @@ impl Bed {
     }
 
     /// Encrypts the plaintext once with every program, for the runs that decrypt.
-    pub(super) fn prepare_streams(&mut self) -> Outcome<()> {
-        let (plain, key) = (self.name("plain"), self.name("identity.txt"));
+    pub(super) fn prepare_streams(&self) -> Outcome<()> {
+        let plain = self.name("plain");
         let to = |stage: Stage, name: &str| Line::new("", vec![stage]).into(self.path(name));
         let mut lines = vec![to(self.sv2("encrypt", &["-o", "-", &plain]), "plain.sv2")];
         if let (Some(recipient), Some(age)) = (&self.recipient, self.rivals.age_like()) {
-            println!("identity for {age} in {key}");
             lines.push(to(Stage::new(age, &["-r", recipient, &plain]), "plain.age"));
         }
         if self.rivals.has("openssl") {
@@ -136,7 +135,9 @@ pub(super) fn openssl(args: &[&str]) -> Stage {
 
 /// The line of an identity file that names its recipient.
 fn recipient_in(text: &str) -> Option<String> {
-    text.lines().find_map(|line| line.strip_prefix("# public key: ")).map(|key| key.trim().to_owned())
+    text.lines()
+        .find_map(|line| line.strip_prefix("# public key: "))
+        .map(|key| key.trim().to_owned())
 }
 
 /// A program that sv2 is measured against.
@@ -216,8 +217,12 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_named_with_the_way_to_install_it() {
-        let rivals = Rivals(vec![("age", None, "apt-get install age"), ("cat", Some("cat 9".into()), "")]);
-        assert_eq!(rivals.lines(), ["age      is missing; `apt-get install age`", "cat      cat 9"]);
+        let rivals =
+            Rivals(vec![("age", None, "apt-get install age"), ("cat", Some("cat 9".into()), "")]);
+        assert_eq!(
+            rivals.lines(),
+            ["age      is missing; `apt-get install age`", "cat      cat 9"]
+        );
         assert!(rivals.has("cat") && !rivals.has("age") && !rivals.has("rage"));
         assert_eq!(rivals.age_like(), None);
     }

@@ -6,8 +6,14 @@ use super::measure::{Group, Line, Stage};
 /// Files of the plaintext's size that are there at once: plaintext, three streams, an output.
 pub(super) const COPIES: u64 = 5;
 /// The names of the tables.
-pub(super) const NAMES: [&str; 6] =
-    ["null-encrypt", "null-decrypt", "file-encrypt", "file-decrypt", "pipe-encrypt", "pipe-decrypt"];
+pub(super) const NAMES: [&str; 6] = [
+    "null-encrypt",
+    "null-decrypt",
+    "file-encrypt",
+    "file-decrypt",
+    "pipe-encrypt",
+    "pipe-decrypt",
+];
 /// The row of sv2 as a user runs it.
 pub(super) const DEFAULTS: &str = "sv2";
 
@@ -37,7 +43,8 @@ impl Way {
 
 /// All tables.
 pub(super) fn groups(bed: &Bed) -> Vec<Group> {
-    let [null_encrypt, null_decrypt, file_encrypt, file_decrypt, pipe_encrypt, pipe_decrypt] = NAMES;
+    let [null_encrypt, null_decrypt, file_encrypt, file_decrypt, pipe_encrypt, pipe_decrypt] =
+        NAMES;
     vec![
         Group { name: null_encrypt, lines: null(bed, Way::Encrypt) },
         Group { name: null_decrypt, lines: null(bed, Way::Decrypt) },

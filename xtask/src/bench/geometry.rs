@@ -52,7 +52,12 @@ impl Column {
 }
 
 /// Measures every geometry on every path, in turns, and gives the table.
-pub(super) fn measure(bed: &Bed, machine: &Machine, runs: usize, is_quick: bool) -> Outcome<String> {
+pub(super) fn measure(
+    bed: &Bed,
+    machine: &Machine,
+    runs: usize,
+    is_quick: bool,
+) -> Outcome<String> {
     let mut geometries = Vec::new();
     for segment in SEGMENTS {
         for frame in FRAMES {
@@ -79,10 +84,8 @@ pub(super) fn measure(bed: &Bed, machine: &Machine, runs: usize, is_quick: bool)
         }
     }
     let times = times_in_turns(&lines, runs)?;
-    let rates: Vec<f64> = times
-        .into_iter()
-        .map(|times| Row { name: String::new(), times }.rate(bed.size))
-        .collect();
+    let rates: Vec<f64> =
+        times.into_iter().map(|times| Row { name: String::new(), times }.rate(bed.size)).collect();
     let note = machine.note(bed, runs);
     Ok(format!("{note}\n\n{}", render(&geometries, &columns, &rates)))
 }

@@ -5,9 +5,19 @@ use std::fs;
 
 /// Features that decide on the speed of ciphers, hashes and checksums.
 const FEATURES: [&str; 12] = [
-    "aes", "pclmulqdq", "avx2", "sha_ni", "vaes", "vpclmulqdq", "avx512f", "avx512bw", "avx512vl",
+    "aes",
+    "pclmulqdq",
+    "avx2",
+    "sha_ni",
+    "vaes",
+    "vpclmulqdq",
+    "avx512f",
+    "avx512bw",
+    "avx512vl",
     // The same on ARM.
-    "pmull", "sha2", "sha3",
+    "pmull",
+    "sha2",
+    "sha3",
 ];
 
 /// The machine.
@@ -92,10 +102,9 @@ mod tests {
 
     #[test]
     fn sizes_are_told_in_the_largest_unit_that_fits() {
-        assert_eq!([readable(3 << 30), readable(1 << 20), readable(1025)], [
-            "3 GiB",
-            "1 MiB",
-            "1025 bytes"
-        ]);
+        assert_eq!(
+            [readable(3 << 30), readable(1 << 20), readable(1025)],
+            ["3 GiB", "1 MiB", "1025 bytes"]
+        );
     }
 }

@@ -10,7 +10,7 @@ use crate::commands::watch_signals;
 use crate::console::{Channel, Manners, print};
 use crate::ends::Input;
 use crate::exit::Exit;
-use crate::failure::{Failure, Names};
+use crate::failure::{Failure, Names, STDOUT};
 use crate::keys::IdentityArgs;
 use crate::report::hex;
 
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &FingerprintArgs, manners: &Manners) -> Result<(), Failu
     watch_signals()?;
     let input = Input::open(Some(&args.input))?;
     let name = input.name.clone();
-    let failed = |error| Failure::stream(&error, Names { input: &name, output: "standard output" });
+    let failed = |error| Failure::stream(&error, Names { input: &name, output: STDOUT });
     let seen = inspect(input.again()?).map_err(failed)?;
     let Some(claimed) = seen.fingerprint else {
         let sentence = format!("{name}: the stream is not sealed, so it has no fingerprint yet");

@@ -11,7 +11,7 @@ use sv2_keys::{SlotContent, SlotInfo, StanzaKind, describe_slots};
 use crate::commands::watch_signals;
 use crate::console::{Channel, Manners, print};
 use crate::ends::Input;
-use crate::failure::{Failure, Names};
+use crate::failure::{Failure, Names, STDOUT};
 use crate::keys::IdentityArgs;
 use crate::report::hex;
 use crate::size::short;
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &InspectArgs, manners: &Manners) -> Result<(), Failure> 
     watch_signals()?;
     let input = Input::open(args.input.as_deref())?;
     let name = input.name.clone();
-    let failed = |error| Failure::stream(&error, Names { input: &name, output: "standard output" });
+    let failed = |error| Failure::stream(&error, Names { input: &name, output: STDOUT });
     let seen = inspect(input.again()?).map_err(failed)?;
     let metadata = if args.identities.is_empty() {
         None

@@ -7,14 +7,15 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::sandbox::{Sandbox, painted};
 
-/// An encrypt from a silent pipe that has written its first segments; the pipe stays open.
+/// An encrypt from a silent pipe that has written its one whole segment and waits for the rest of
+/// the next; the pipe stays open.
 fn blocked(sandbox: &Sandbox) -> (Child, ChildStdin, BufReader<std::process::ChildStderr>) {
     sandbox.raw_key();
     let sizes = ["--frame-size", "256", "--segment-size", "1K", "-T", "2"];
     let arguments = [&["encrypt", "-K", "key", "-o", "out", "--progress", "json"], &sizes[..]];
     let mut child = sandbox.sv2(&arguments.concat()).stdin(Stdio::piped()).spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();
-    pipe.write_all(&painted(20_000)).unwrap();
+    pipe.write_all(&painted(1500)).unwrap();
     let mut told = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     told.read_line(&mut line).unwrap();

@@ -120,18 +120,33 @@ fn generated_keys_are_all_that_standard_output_gets() {
 }
 
 #[test]
-fn a_passphrase_comes_from_a_file_or_a_descriptor() {
+fn a_new_stream_takes_its_passphrase_from_a_file() {
     let sandbox = Sandbox::new();
     sandbox.write("a", b"plaintext");
+    sandbox.write("secret", b"correct horse\n");
+    sandbox.good(&["encrypt", "a", "--passphrase-file", "secret"]);
+    assert!(!sandbox.path("home").exists(), "no default identity was needed");
+    let seen = sandbox.good(&["inspect", "a.sv2"]);
+    assert!(seen.text().contains("passphrase (scrypt, N = 2^18)"), "{}", seen.text());
+    assert_eq!(seen.text().matches("key slot").count(), 1, "{}", seen.text());
+}
+
+#[test]
+fn a_passphrase_comes_from_a_file_or_a_descriptor() {
+    let sandbox = Sandbox::new();
+    sandbox.cheap_passphrase_stream("a.sv2", b"plaintext", "correct horse");
     sandbox.write("right", b"correct horse\n");
     sandbox.write("wrong", b"battery staple\n");
-    sandbox.good(&["encrypt", "a", "--passphrase-file", "right"]);
-    assert!(!sandbox.path("home").exists(), "no default identity was needed");
     let decrypt = ["decrypt", "a.sv2", "-o", "b"];
     let wrong = [&decrypt[..], &["-p", "--passphrase-file", "wrong"]].concat();
     sandbox.bad(&wrong, 4, &["a.sv2: the passphrase is wrong"]);
-    sandbox.bad(&decrypt, 4, &["a passphrase is needed", "-p"]);
-    let fd = "exec 9<right; exec \"$0\" decrypt a.sv2 -o b -p --passphrase-fd 9";
+    let mut alone = sandbox.command("setsid");
+    alone.args(["-w", env!("CARGO_BIN_EXE_sv2")]).args(decrypt);
+    let ended = Ended::of(alone.output().unwrap());
+    ended.expect_failure(4, &["a passphrase is needed", "--passphrase-file"]);
+    assert_eq!(sandbox.names(), ["a.sv2", "right", "wrong"]);
+    sandbox.good(&[&decrypt[..], &["--passphrase-file", "right"]].concat());
+    let fd = "exec 9<right; exec \"$0\" decrypt a.sv2 -f -o b -p --passphrase-fd 9";
     let mut shell = sandbox.command("sh");
     let ended = Ended::of(shell.args(["-c", fd, env!("CARGO_BIN_EXE_sv2")]).output().unwrap());
     assert_eq!(ended.code, 0, "{}", ended.stderr);

@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use sv2_core::{EncryptOptions, Existing, InputSource, OutputSink, StreamKey, encrypt_stream_v2};
+use sv2_keys::{Passphrase, seal_passphrase_slot};
 use tempfile::TempDir;
 
 /// A folder that is home, working folder and nothing else's business.
@@ -96,6 +98,16 @@ impl Sandbox {
         let mut names: Vec<String> = names.filter(|name| name != "home").collect();
         names.sort();
         names
+    }
+
+    /// Writes a stream of `plaintext` under a passphrase that costs a reader next to nothing.
+    pub(crate) fn cheap_passphrase_stream(&self, name: &str, plaintext: &[u8], passphrase: &str) {
+        let key = StreamKey::generate().unwrap();
+        let passphrase = Passphrase::new(passphrase.to_owned()).unwrap();
+        let mut options = EncryptOptions::standard();
+        options.slots = vec![seal_passphrase_slot(&key, &passphrase, 1).unwrap()];
+        let output = OutputSink::Path { path: self.path(name), existing: Existing::Refuse };
+        encrypt_stream_v2(InputSource::Memory(plaintext), output, &key, &options).unwrap();
     }
 
     /// A raw key in the file `key`.

@@ -176,6 +176,20 @@ fn an_end_in_the_middle_of_a_question_gives_the_echo_back() {
 }
 
 #[test]
+fn the_interrupt_key_ends_a_question() {
+    let sandbox = Sandbox::new();
+    sandbox.cheap_passphrase_stream("in.sv2", b"plaintext", "correct horse");
+    for arguments in [&["encrypt", "-p", "-o", "out"][..], &["decrypt", "-o", "out"]] {
+        let mut terminal = Terminal::open();
+        let child = terminal.controlling(&sandbox, "in.sv2", arguments);
+        terminal.type_secret(": ", "\x03");
+        let ended = Ended::of(child.wait_with_output().unwrap());
+        ended.expect_failure(130, &["interrupted"]);
+        assert_eq!(sandbox.names(), ["in.sv2"]);
+    }
+}
+
+#[test]
 fn the_bar_is_shown_when_asked_for_and_short_work_shows_none() {
     let sandbox = Sandbox::new();
     sandbox.raw_key();
@@ -184,7 +198,8 @@ fn the_bar_is_shown_when_asked_for_and_short_work_shows_none() {
     for (mode, bar) in [("auto", false), ("always", true), ("never", false)] {
         let terminal = Terminal::open();
         let mut command = sandbox.sv2(&[&encrypt[..], &["--progress", mode]].concat());
-        let ended = Ended::of(command.stderr(terminal.end()).output().unwrap());
+        let ended =
+            Ended::of(command.env("TERM", "xterm").stderr(terminal.end()).output().unwrap());
         assert_eq!(ended.code, 0);
         drop(command);
         assert_eq!(terminal.shown().contains("KiB"), bar, "{mode}");

@@ -6,8 +6,8 @@ use snapbox::{assert_data_eq, file};
 
 use crate::sandbox::Sandbox;
 
-const COMMANDS: [&str; 7] =
-    ["encrypt", "decrypt", "inspect", "fingerprint", "keygen", "completions", "man"];
+const COMMANDS: [&str; 8] =
+    ["encrypt", "decrypt", "inspect", "fingerprint", "keygen", "bench", "completions", "man"];
 
 #[test]
 fn the_help_is_as_it_was_reviewed() {

@@ -88,7 +88,7 @@ impl DecryptJob {
     }
 
     /// Reads the frames of a segment into `wire` and opens them there.
-    fn open_segment(
+    pub(crate) fn open_segment(
         &self,
         source: &PositionedInput<'_>,
         stream: &SealedStream,

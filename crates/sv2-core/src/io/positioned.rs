@@ -161,15 +161,22 @@ impl PositionedInput<'_> {
 
     /// Whether the input still ends where it ended when it was opened.
     pub(crate) fn check_end(&self) -> Result<(), StreamError> {
-        if let Self::File { file, base, len } = self {
-            let mut more = [0; 1];
-            match FileExt::read_at(file, &mut more, base + len) {
-                Ok(0) => {}
-                Ok(_) => return Err(StreamError::InputChanged { offset: *len }),
-                Err(source) => return Err(StreamError::Read { offset: *len, source }),
+        let mut more = [0; 1];
+        loop {
+            let (read, offset) = match self {
+                Self::File { file, base, len } => {
+                    (FileExt::read_at(file, &mut more, base + len), *len)
+                }
+                Self::Custom { source, len } => (source.read_at(&mut more, *len), *len),
+                Self::Memory(_) => return Ok(()),
+            };
+            match read {
+                Ok(0) => return Ok(()),
+                Ok(_) => return Err(StreamError::InputChanged { offset }),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(StreamError::Read { offset, source }),
             }
         }
-        Ok(())
     }
 }
 

@@ -23,7 +23,11 @@ pub fn stanza_types(file: &[u8]) -> Option<Vec<&[u8]>> {
         {
             return None;
         }
-        types.push(arguments.next()?);
+        let stanza_type = arguments.next()?;
+        if stanza_type == b"scrypt" && !arguments.next_back().is_some_and(is_work_factor) {
+            return None;
+        }
+        types.push(stanza_type);
         let mut body = Vec::new();
         loop {
             let line = next_line(&mut rest)?;
@@ -45,6 +49,11 @@ fn next_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let line = &rest[..end];
     *rest = &rest[end + 1..];
     Some(line)
+}
+
+/// Whether `text` is one or two decimal digits without a leading zero.
+fn is_work_factor(text: &[u8]) -> bool {
+    matches!(text, [b'1'..=b'9'] | [b'1'..=b'9', b'0'..=b'9'])
 }
 
 /// Whether `text` is base64 without padding whose unused low bits are zero.

@@ -1,6 +1,6 @@
 //! What vectors are built from: key, salts, small streams, and the readings of a stream.
 
-use super::model::{Body, Mode, Named, Origin, Reading, StreamCase, Vector, Verdict};
+use super::model::{Body, Ends, Mode, Named, Origin, Reading, StreamCase, Vector, Verdict};
 use crate::paint::paint;
 use crate::reference::primitives::sha256;
 use crate::reference::{
@@ -128,6 +128,27 @@ impl StreamCase {
             expect("a sound stream", &reading.verdict, "success");
         }
         self
+    }
+
+    /// How both whole decrypts of this case with another stream end, offsets left out.
+    ///
+    /// # Panics
+    ///
+    /// Where a pipe reader would release anything but the first bytes of the plaintext.
+    pub(super) fn ends_with(&self, stream: Vec<u8>) -> Ends {
+        let mut changed = self.with_stream(stream);
+        changed.read(Mode::Pipe).read(Mode::Seekable);
+        let [pipe, seekable] = &changed.readings[..] else { unreachable!("two readings") };
+        assert!(self.plaintext.starts_with(&pipe.released), "only a prefix is released");
+        let bare = |verdict: &Verdict| match verdict.clone() {
+            Verdict::Failed(kind, named, _) => Verdict::Failed(kind, named, None),
+            other => other,
+        };
+        Ends {
+            pipe: bare(&pipe.verdict),
+            pipe_released: pipe.released.len() as u64,
+            seekable: bare(&seekable.verdict),
+        }
     }
 
     /// Finishes a vector.

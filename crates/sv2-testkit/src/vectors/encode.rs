@@ -15,8 +15,8 @@ pub(super) fn unhex(text: &str) -> Vec<u8> {
     text.as_bytes().chunks(2).map(|pair| 16 * digit(pair[0]) + digit(pair[1])).collect()
 }
 
-/// Base64 with padding.
-pub(super) fn base64(bytes: &[u8]) -> String {
+/// Base64 with padding, as contents stand in requests.
+pub fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

@@ -111,26 +111,66 @@ fn copies(base: &StreamCase) -> Vec<Vector> {
     let longer = flip(stream, copy + 82, 2);
     let cases: [(&str, Vec<u8>, [&str; 2], &str); 11] = [
         ("front-zeroed", front_gone, ["NotAStream", "success"], "The front header is zeros."),
-        ("front-flipped", flip(stream, 60, 1), ["ChecksumMismatch header", "success"],
-         "A bit of the commitment of the front header is flipped."),
-        ("copy-differs", flip(stream, copy + 60, 1), ["success", "success"],
-         "The header copy differs from a sound front."),
-        ("copy-magic-word", flip(stream, copy, 1), ["ChecksumMismatch segment 3", "success"],
-         "The first word of the header copy is wrong."),
-        ("copy-zeroed", copy_gone, ["ChecksumMismatch segment 3", "success"],
-         "The header copy is zeros."),
-        ("both-zeroed", both_gone, ["NotAStream", "ChecksumMismatch header"],
-         "Both headers are zeros: the error is that of the copy."),
-        ("both-flipped", both_flipped, ["ChecksumMismatch header", "ChecksumMismatch header"],
-         "Both headers are damaged: the error is that of the front."),
-        ("front-without-magic-copy-damaged", front_bare, ["NotAStream", "ChecksumMismatch header"],
-         "The front has no magic and the copy is damaged."),
-        ("front-of-a-sibling", foreign_front, ["AuthenticationFailed segment 0", "success"],
-         "The front header is that of another stream under the same key."),
-        ("copy-of-a-sibling", foreign_copy, ["success", "success"],
-         "The header copy is that of another stream under the same key."),
-        ("copy-of-another-length", longer, ["success", "success"],
-         "The header copy claims another header_len than the trailer."),
+        (
+            "front-flipped",
+            flip(stream, 60, 1),
+            ["ChecksumMismatch header", "success"],
+            "A bit of the commitment of the front header is flipped.",
+        ),
+        (
+            "copy-differs",
+            flip(stream, copy + 60, 1),
+            ["success", "success"],
+            "The header copy differs from a sound front.",
+        ),
+        (
+            "copy-magic-word",
+            flip(stream, copy, 1),
+            ["ChecksumMismatch segment 3", "success"],
+            "The first word of the header copy is wrong.",
+        ),
+        (
+            "copy-zeroed",
+            copy_gone,
+            ["ChecksumMismatch segment 3", "success"],
+            "The header copy is zeros.",
+        ),
+        (
+            "both-zeroed",
+            both_gone,
+            ["NotAStream", "ChecksumMismatch header"],
+            "Both headers are zeros: the error is that of the copy.",
+        ),
+        (
+            "both-flipped",
+            both_flipped,
+            ["ChecksumMismatch header", "ChecksumMismatch header"],
+            "Both headers are damaged: the error is that of the front.",
+        ),
+        (
+            "front-without-magic-copy-damaged",
+            front_bare,
+            ["NotAStream", "ChecksumMismatch header"],
+            "The front has no magic and the copy is damaged.",
+        ),
+        (
+            "front-of-a-sibling",
+            foreign_front,
+            ["AuthenticationFailed segment 0", "success"],
+            "The front header is that of another stream under the same key.",
+        ),
+        (
+            "copy-of-a-sibling",
+            foreign_copy,
+            ["success", "success"],
+            "The header copy is that of another stream under the same key.",
+        ),
+        (
+            "copy-of-another-length",
+            longer,
+            ["success", "success"],
+            "The header copy claims another header_len than the trailer.",
+        ),
     ];
     cases
         .into_iter()
@@ -158,22 +198,48 @@ fn revisions(base: &StreamCase) -> Vec<Vector> {
         crate::reference::forge::refresh_crc(&mut forged[start..start + HEADER_LEN]);
     }
     let cases: [(&str, Vec<u8>, [&str; 2], &str); 7] = [
-        ("old-in-both-places", stale, ["StaleHeader", "StaleHeader"],
-         "A header of an earlier revision was put back in both places."),
-        ("old-in-front", old_front, ["StaleHeader", "success"],
-         "A header of an earlier revision was put back at the front alone."),
-        ("old-in-the-copy", old_copy, ["success", "success"],
-         "A header of an earlier revision was put back as the copy alone."),
-        ("old-in-front-copy-damaged", damaged, ["StaleHeader", "StaleHeader"],
-         "An earlier header at the front, and a damaged copy."),
-        ("old-and-damaged-checksums", stale_and_rotten,
-         ["ChecksumMismatch header", "ChecksumMismatch header"],
-         "Earlier headers in both places, and their checksums wrong."),
-        ("new-in-the-copy", ahead, ["success", "success"],
-         "A header rewrite that stopped after the copy."),
-        ("mac-not-made-with-the-key", forged,
-         ["AuthenticationFailed header", "AuthenticationFailed header"],
-         "The revision was raised without the key, the checksums made right."),
+        (
+            "old-in-both-places",
+            stale,
+            ["StaleHeader", "StaleHeader"],
+            "A header of an earlier revision was put back in both places.",
+        ),
+        (
+            "old-in-front",
+            old_front,
+            ["StaleHeader", "success"],
+            "A header of an earlier revision was put back at the front alone.",
+        ),
+        (
+            "old-in-the-copy",
+            old_copy,
+            ["success", "success"],
+            "A header of an earlier revision was put back as the copy alone.",
+        ),
+        (
+            "old-in-front-copy-damaged",
+            damaged,
+            ["StaleHeader", "StaleHeader"],
+            "An earlier header at the front, and a damaged copy.",
+        ),
+        (
+            "old-and-damaged-checksums",
+            stale_and_rotten,
+            ["ChecksumMismatch header", "ChecksumMismatch header"],
+            "Earlier headers in both places, and their checksums wrong.",
+        ),
+        (
+            "new-in-the-copy",
+            ahead,
+            ["success", "success"],
+            "A header rewrite that stopped after the copy.",
+        ),
+        (
+            "mac-not-made-with-the-key",
+            forged,
+            ["AuthenticationFailed header", "AuthenticationFailed header"],
+            "The revision was raised without the key, the checksums made right.",
+        ),
     ];
     cases
         .into_iter()
@@ -189,10 +255,19 @@ fn limits(base: &StreamCase) -> Vec<Vector> {
     let mut wrong_key = limited.clone();
     wrong_key.key[0] ^= 1;
     vec![
-        bad(limited, "header-above-the-callers-limit", "header",
-            "Segments larger than the reader's own maximum.", ["Limit"; 2]),
-        bad(wrong_key, "header-above-the-callers-limit-wrong-key", "header",
+        bad(
+            limited,
+            "header-above-the-callers-limit",
+            "header",
+            "Segments larger than the reader's own maximum.",
+            ["Limit"; 2],
+        ),
+        bad(
+            wrong_key,
+            "header-above-the-callers-limit-wrong-key",
+            "header",
             "Segments larger than the reader's own maximum, which is judged before the key.",
-            ["Limit"; 2]),
+            ["Limit"; 2],
+        ),
     ]
 }

@@ -35,8 +35,7 @@ pub(super) fn vectors() -> Vec<Vector> {
 }
 
 fn rows(layout: &Layout) -> Vec<LayoutRow> {
-    let (f, s, most) =
-        (layout.frame_size(), layout.segment_size(), layout.max_plaintext_len());
+    let (f, s, most) = (layout.frame_size(), layout.segment_size(), layout.max_plaintext_len());
     let mut lens = vec![0, 1, f - 1, f, f + 1, s - 1, s, s + 1, 2 * s, 3 * s + 1];
     lens.extend([1024 * s - 1, 1024 * s, 1024 * s + 1, 65_537 * s + 5]);
     lens.extend([(1 << 32) - 1, 1 << 32, (1 << 32) + 1, 1 << 40, most - 1, most]);
@@ -168,8 +167,7 @@ fn wire_place(layout: &Layout, len: u64, at: u64) -> Value {
         _ if byte < 24 + l => ("tag", 8 + l),
         _ => ("frame crc", 24 + l),
     };
-    let mut place =
-        json!({"part": part, "byte": byte - start, "segment": segment, "frame": frame});
+    let mut place = json!({"part": part, "byte": byte - start, "segment": segment, "frame": frame});
     if part == "plaintext" {
         let offset = segment * layout.segment_size() + frame * layout.frame_size() + byte - 8;
         place["offset"] = json!(offset);

@@ -4,7 +4,7 @@ use super::base::{LEN, expect, sound, tiny};
 use super::changed::{
     HEADER_LEN, both_headers, copy_start, differences, fields, trailer, with_right_crc,
 };
-use super::model::{Body, Mode, PatchRow, StreamCase, Table, Vector};
+use super::model::{Body, PatchRow, StreamCase, Table, Vector};
 use crate::mutate::{find, frame_range, segment_range};
 
 /// The tables of lying lengths and of reserved bits.
@@ -37,13 +37,10 @@ impl<'a> Rows<'a> {
     fn push(&mut self, name: &str, stream: Vec<u8>, [pipe, seekable]: [&str; 2]) {
         let patches = differences(&self.base.stream, &stream);
         assert!(!patches.is_empty(), "{name} changes nothing");
-        let mut case = self.base.with_stream(stream);
-        case.read(Mode::Pipe).read(Mode::Seekable);
-        let verdict = |at: usize| case.readings[at].verdict.clone();
-        expect(name, &verdict(0), pipe);
-        expect(name, &verdict(1), seekable);
-        let name = name.to_owned();
-        self.rows.push(PatchRow { name, patches, pipe: verdict(0), seekable: verdict(1) });
+        let ends = self.base.ends_with(stream);
+        expect(name, &ends.pipe, pipe);
+        expect(name, &ends.seekable, seekable);
+        self.rows.push(PatchRow { name: name.to_owned(), patches, ends });
     }
 
     fn table(self, name: &str, layer: &'static str, scenario: &str) -> Vector {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::reference::scrub::Damage;
-use crate::reference::{FailureKind, Failure, Params, Summary, Trace, Unit};
+use crate::reference::{Failure, FailureKind, Params, Summary, Trace, Unit};
 
 /// One vector.
 #[derive(Clone, Debug)]
@@ -229,10 +229,32 @@ pub struct Table {
     pub base: StreamCase,
     /// Bytes whose flips have one outcome.
     pub flips: Vec<FlipRow>,
-    /// Lengths `start .. end` to which the stream is cut, with the outcome of pipe and seekable.
-    pub cuts: Vec<(u64, u64, Verdict, Verdict)>,
+    /// Cuts that have one outcome.
+    pub cuts: Vec<CutRow>,
     /// Replaced bytes.
     pub patches: Vec<PatchRow>,
+}
+
+/// How both whole decrypts of a changed stream end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// From a pipe.
+    pub pipe: Verdict,
+    /// The plaintext bytes that are released on the pipe, which are the first of the base's.
+    pub pipe_released: u64,
+    /// Of a seekable source.
+    pub seekable: Verdict,
+}
+
+/// What happens when the stream is cut to a length of a range.
+#[derive(Clone, Debug)]
+pub struct CutRow {
+    /// The shortest length.
+    pub start: u64,
+    /// One more than the longest length.
+    pub end: u64,
+    /// How the readings end.
+    pub ends: Ends,
 }
 
 /// What happens when a bit of any byte of a range is flipped.
@@ -244,10 +266,8 @@ pub struct FlipRow {
     pub end: u64,
     /// The bits that this holds for, each flipped alone: `ff` for all eight.
     pub bits: u8,
-    /// A whole decrypt from a pipe.
-    pub pipe: Verdict,
-    /// A whole decrypt of a seekable source.
-    pub seekable: Verdict,
+    /// How the readings end.
+    pub ends: Ends,
     /// The unit that a scrub lists.
     pub scrub: Named,
 }
@@ -259,10 +279,8 @@ pub struct PatchRow {
     pub name: String,
     /// Offsets and the bytes that stand there.
     pub patches: Vec<(u64, Vec<u8>)>,
-    /// A whole decrypt from a pipe.
-    pub pipe: Verdict,
-    /// A whole decrypt of a seekable source.
-    pub seekable: Verdict,
+    /// How the readings end.
+    pub ends: Ends,
 }
 
 /// Lengths and places of one geometry.

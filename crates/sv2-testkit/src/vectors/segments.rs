@@ -38,34 +38,78 @@ fn moved_segments(base: &StreamCase) -> Vec<Vector> {
     let third = stream[segment(2)].to_vec();
     let swapped = swap(stream, segment(0), segment(1));
     let trailing = "ChecksumMismatch trailer";
-    all(base, "segment", vec![
-        ("swapped", swapped, ["Malformed segment 0", "AuthenticationFailed frame 0 0"],
-         "Two full segments are exchanged."),
-        ("first-twice", duplicate(stream, segment(0)),
-         ["Malformed segment 1", "Malformed trailer"], "The first segment is there twice."),
-        ("last-twice", duplicate(stream, segment(2)),
-         ["Malformed segment 3", "Malformed trailer"], "The last, short segment is there twice."),
-        ("first-dropped", remove(stream, segment(0)),
-         ["Malformed segment 0", "Malformed trailer"], "The first segment is missing."),
-        ("middle-dropped", remove(stream, segment(1)),
-         ["Malformed segment 1", "Malformed trailer"], "A segment in the middle is missing."),
-        ("last-dropped", remove(stream, segment(2)), [trailing, "Malformed trailer"],
-         "The last segment is missing, so a pipe reader looks for the trailer too early."),
-        ("all-dropped", remove(stream, segment(0).start..tail), [trailing, "Malformed trailer"],
-         "All segments are missing."),
-        ("extra-after-a-short-one", insert(stream, tail, &renumbered(&third, 3)),
-         ["Malformed segment 3", "Malformed trailer"],
-         "A further segment, rightly numbered, follows the short last one."),
-        ("overwritten-by-another", overwrite(stream, segment(0).start, &stream[segment(1)]),
-         ["Malformed segment 0", "AuthenticationFailed frame 0 0"],
-         "The second segment stands in the place of the first as well."),
-        ("garbage-between", insert(stream, segment(1).start, &[0x55; 64]),
-         ["ChecksumMismatch segment 1", "Malformed trailer"],
-         "64 bytes that are nothing stand between two segments."),
-        ("footer-missing", remove(stream, segment(2).end - 40..segment(2).end),
-         ["ChecksumMismatch segment 3", "Malformed trailer"],
-         "The footer of the last segment is missing."),
-    ])
+    all(
+        base,
+        "segment",
+        vec![
+            (
+                "swapped",
+                swapped,
+                ["Malformed segment 0", "AuthenticationFailed frame 0 0"],
+                "Two full segments are exchanged.",
+            ),
+            (
+                "first-twice",
+                duplicate(stream, segment(0)),
+                ["Malformed segment 1", "Malformed trailer"],
+                "The first segment is there twice.",
+            ),
+            (
+                "last-twice",
+                duplicate(stream, segment(2)),
+                ["Malformed segment 3", "Malformed trailer"],
+                "The last, short segment is there twice.",
+            ),
+            (
+                "first-dropped",
+                remove(stream, segment(0)),
+                ["Malformed segment 0", "Malformed trailer"],
+                "The first segment is missing.",
+            ),
+            (
+                "middle-dropped",
+                remove(stream, segment(1)),
+                ["Malformed segment 1", "Malformed trailer"],
+                "A segment in the middle is missing.",
+            ),
+            (
+                "last-dropped",
+                remove(stream, segment(2)),
+                [trailing, "Malformed trailer"],
+                "The last segment is missing, so a pipe reader looks for the trailer too early.",
+            ),
+            (
+                "all-dropped",
+                remove(stream, segment(0).start..tail),
+                [trailing, "Malformed trailer"],
+                "All segments are missing.",
+            ),
+            (
+                "extra-after-a-short-one",
+                insert(stream, tail, &renumbered(&third, 3)),
+                ["Malformed segment 3", "Malformed trailer"],
+                "A further segment, rightly numbered, follows the short last one.",
+            ),
+            (
+                "overwritten-by-another",
+                overwrite(stream, segment(0).start, &stream[segment(1)]),
+                ["Malformed segment 0", "AuthenticationFailed frame 0 0"],
+                "The second segment stands in the place of the first as well.",
+            ),
+            (
+                "garbage-between",
+                insert(stream, segment(1).start, &[0x55; 64]),
+                ["ChecksumMismatch segment 1", "Malformed trailer"],
+                "64 bytes that are nothing stand between two segments.",
+            ),
+            (
+                "footer-missing",
+                remove(stream, segment(2).end - 40..segment(2).end),
+                ["ChecksumMismatch segment 3", "Malformed trailer"],
+                "The footer of the last segment is missing.",
+            ),
+        ],
+    )
 }
 
 /// A segment with another index in its header and the header's CRC right.
@@ -92,22 +136,54 @@ fn moved_frames(base: &StreamCase) -> Vec<Vector> {
     };
     let mut both_wrong = flip(&flip(stream, frame(1, 1).start + 20, 1), frame(0, 1).start + 3, 2);
     refresh_crc(&mut both_wrong[frame(0, 1)]);
-    all(base, "frame", vec![
-        ("swapped", frames_swapped, ["Malformed frame 0 0"; 2],
-         "Two frames of one segment are exchanged."),
-        ("repeated", copied, ["Malformed frame 0 1"; 2],
-         "The first frame stands in the place of the second as well."),
-        ("from-another-segment", across, ["AuthenticationFailed frame 1 0"; 2],
-         "A frame stands in the same place of another segment."),
-        ("bodies-swapped", bodies_swapped, ["AuthenticationFailed frame 0 0"; 2],
-         "Ciphertexts and tags of two frames are exchanged, their checksums made right."),
-        ("dropped", remove(stream, frame(1, 0)),
-         ["Malformed frame 1 0", "Malformed trailer"], "A frame is missing."),
-        ("extra", duplicate(stream, frame(1, 0)),
-         ["Malformed frame 1 1", "Malformed trailer"], "A frame is there twice."),
-        ("first-of-several-bad", both_wrong, ["Malformed frame 0 1"; 2],
-         "Two frames are bad in two ways, and the first in the stream is named."),
-    ])
+    all(
+        base,
+        "frame",
+        vec![
+            (
+                "swapped",
+                frames_swapped,
+                ["Malformed frame 0 0"; 2],
+                "Two frames of one segment are exchanged.",
+            ),
+            (
+                "repeated",
+                copied,
+                ["Malformed frame 0 1"; 2],
+                "The first frame stands in the place of the second as well.",
+            ),
+            (
+                "from-another-segment",
+                across,
+                ["AuthenticationFailed frame 1 0"; 2],
+                "A frame stands in the same place of another segment.",
+            ),
+            (
+                "bodies-swapped",
+                bodies_swapped,
+                ["AuthenticationFailed frame 0 0"; 2],
+                "Ciphertexts and tags of two frames are exchanged, their checksums made right.",
+            ),
+            (
+                "dropped",
+                remove(stream, frame(1, 0)),
+                ["Malformed frame 1 0", "Malformed trailer"],
+                "A frame is missing.",
+            ),
+            (
+                "extra",
+                duplicate(stream, frame(1, 0)),
+                ["Malformed frame 1 1", "Malformed trailer"],
+                "A frame is there twice.",
+            ),
+            (
+                "first-of-several-bad",
+                both_wrong,
+                ["Malformed frame 0 1"; 2],
+                "Two frames are bad in two ways, and the first in the stream is named.",
+            ),
+        ],
+    )
 }
 
 fn foreign(base: &StreamCase) -> Vec<Vector> {
@@ -121,43 +197,70 @@ fn foreign(base: &StreamCase) -> Vec<Vector> {
     tagged[48..56].copy_from_slice(&stream[48..56]);
     refresh_crc(&mut tagged[..64]);
     let header_of_older = overwrite(stream, middle.start, &older[middle.start..][..64]);
-    let one_frame = overwrite(
-        stream,
-        frame_range(&fields, 1, 0).start,
-        &older[frame_range(&fields, 1, 0)],
+    let one_frame =
+        overwrite(stream, frame_range(&fields, 1, 0).start, &older[frame_range(&fields, 1, 0)]);
+    let mut vectors = all(
+        base,
+        "segment",
+        vec![
+            (
+                "of-a-sibling",
+                overwrite(stream, first.start, &sibling[first.clone()]),
+                ["AuthenticationFailed segment 0", "AuthenticationFailed frame 0 0"],
+                "A segment of another stream under the same key, in its own place.",
+            ),
+            (
+                "of-a-sibling-retagged",
+                overwrite(stream, first.start, &tagged),
+                ["AuthenticationFailed frame 0 0", "AuthenticationFailed frame 0 0"],
+                "A segment of another stream under the same key, its stream_tag made that of this one.",
+            ),
+            (
+                "older-attempt",
+                overwrite(stream, middle.start, &older[middle.clone()]),
+                ["AuthenticationFailed index", "AuthenticationFailed frame 1 0"],
+                "An earlier, authentic attempt of a segment, which the seal does not cover.",
+            ),
+            (
+                "older-attempt-header-only",
+                header_of_older,
+                ["AuthenticationFailed frame 1 0", "success"],
+                "The header of an earlier attempt before the frames of the sealed one.",
+            ),
+            (
+                "older-attempt-one-frame",
+                one_frame,
+                ["AuthenticationFailed frame 1 0"; 2],
+                "One frame of an earlier attempt.",
+            ),
+        ],
     );
-    let mut vectors = all(base, "segment", vec![
-        ("of-a-sibling", overwrite(stream, first.start, &sibling[first.clone()]),
-         ["AuthenticationFailed segment 0", "AuthenticationFailed frame 0 0"],
-         "A segment of another stream under the same key, in its own place."),
-        ("of-a-sibling-retagged", overwrite(stream, first.start, &tagged),
-         ["AuthenticationFailed frame 0 0", "AuthenticationFailed frame 0 0"],
-         "A segment of another stream under the same key, its stream_tag made that of this one."),
-        ("older-attempt", overwrite(stream, middle.start, &older[middle.clone()]),
-         ["AuthenticationFailed index", "AuthenticationFailed frame 1 0"],
-         "An earlier, authentic attempt of a segment, which the seal does not cover."),
-        ("older-attempt-header-only", header_of_older,
-         ["AuthenticationFailed frame 1 0", "success"],
-         "The header of an earlier attempt before the frames of the sealed one."),
-        ("older-attempt-one-frame", one_frame, ["AuthenticationFailed frame 1 0"; 2],
-         "One frame of an earlier attempt."),
-    ]);
     let mut same_salts = |index| painted_salt(1, index);
     let other = encrypt(&base.key, &tiny(), &mut same_salts, &[0x55; LEN]);
     let rewritten = overwrite(stream, middle.start, &other[middle]);
-    vectors.extend(all(base, "digest", vec![
-        ("same-salt-other-content", rewritten.clone(),
-         ["AuthenticationFailed index", "DigestMismatch 1"],
-         "A holder of the key sealed other content under the salt of a sealed segment."),
-    ]));
+    vectors.extend(all(
+        base,
+        "digest",
+        vec![(
+            "same-salt-other-content",
+            rewritten.clone(),
+            ["AuthenticationFailed index", "DigestMismatch 1"],
+            "A holder of the key sealed other content under the salt of a sealed segment.",
+        )],
+    ));
     let mut forged_footer = rewritten;
     let footer = find(&fields, "footer.digest", Some(1), None);
     forged_footer[footer.range()].copy_from_slice(&stream[footer.range()]);
-    vectors.extend(all(base, "digest", vec![
-        ("same-salt-other-content-old-footer", forged_footer,
-         ["AuthenticationFailed index", "DigestMismatch 1"],
-         "The same with the footer of the sealed segment."),
-    ]));
+    vectors.extend(all(
+        base,
+        "digest",
+        vec![(
+            "same-salt-other-content-old-footer",
+            forged_footer,
+            ["AuthenticationFailed index", "DigestMismatch 1"],
+            "The same with the footer of the sealed segment.",
+        )],
+    ));
     vectors
 }
 
@@ -188,9 +291,11 @@ fn forged(base: &StreamCase) -> Vec<Vector> {
         vectors.push(vector);
         let name = format!("damaged-{field}");
         let scenario = "A damaged frame.";
-        vectors.extend(all(base, "frame", vec![
-            (&name, damaged, ["ChecksumMismatch frame 1 1"; 2], scenario),
-        ]));
+        vectors.extend(all(
+            base,
+            "frame",
+            vec![(&name, damaged, ["ChecksumMismatch frame 1 1"; 2], scenario)],
+        ));
     }
     vectors
 }

@@ -65,8 +65,11 @@ fn good() -> Vec<Vector> {
         ("private-kind", vec![other_slot(0x8000), other_slot(0xFFFF)], Vec::new()),
         ("empty-body-of-unknown-kind", vec![(1, vec![0x80, 0])], Vec::new()),
         ("sixty-four", vec![other_slot(0x8000); 64], Vec::new()),
-        ("between-skippable-sections", vec![(0x8000, vec![1]), x25519(), (0x8001, vec![])],
-         identity()),
+        (
+            "between-skippable-sections",
+            vec![(0x8000, vec![1]), x25519(), (0x8001, vec![])],
+            identity(),
+        ),
     ];
     cases
         .into_iter()
@@ -81,9 +84,8 @@ fn good() -> Vec<Vector> {
 fn broken() -> Vec<Vector> {
     let x25519 = unhex(X25519);
     let scrypt = || age_slot(&unhex(SCRYPT));
-    let mac_at = |text: &[u8]| {
-        text.windows(5).position(|window| window == b"\n--- ").map_or(0, |at| at + 1)
-    };
+    let mac_at =
+        |text: &[u8]| text.windows(5).position(|window| window == b"\n--- ").map_or(0, |at| at + 1);
     let scrypt_stanza = {
         let file = unhex(SCRYPT);
         file[22..mac_at(&file)].to_vec()
@@ -108,8 +110,7 @@ fn broken() -> Vec<Vector> {
         ("short-mac", vec![edit("L951U\n", "L951\n")], "Malformed header"),
         ("two-spaces", vec![edit("-> X25519 ", "-> X25519  ")], "Malformed header"),
         ("no-arguments", vec![edit("-> X25519 ", "->  ")], "Malformed header"),
-        ("stanza-of-non-canonical-base64", vec![edit("67z/vA\n", "67z/vB\n")],
-         "Malformed header"),
+        ("stanza-of-non-canonical-base64", vec![edit("67z/vA\n", "67z/vB\n")], "Malformed header"),
         ("work-factor-with-leading-zero", vec![factor(" 018\n")], "Malformed header"),
         ("work-factor-0", vec![factor(" 0\n")], "Malformed header"),
         ("work-factor-of-three-digits", vec![factor(" 100\n")], "Malformed header"),
@@ -127,12 +128,22 @@ fn broken() -> Vec<Vector> {
         .collect();
     let unflagged = Params { sections: vec![other_slot(0x8000)], ..tiny() };
     let case = StreamCase { origin: None, ..sound(&unflagged, 600) };
-    vectors.push(bad(case, "slots-without-the-flag", "slots",
-        "A slot in a stream whose slotted flag is clear.", ["Malformed header"; 2]));
+    vectors.push(bad(
+        case,
+        "slots-without-the-flag",
+        "slots",
+        "A slot in a stream whose slotted flag is clear.",
+        ["Malformed header"; 2],
+    ));
     let mut wrong = slotted(vec![age_slot(b"")]);
     wrong.origin = None;
     wrong.key[0] ^= 1;
-    vectors.push(bad(wrong, "slots-broken-and-wrong-key", "slots",
-        "The structure of slots is judged before the key.", ["Malformed header"; 2]));
+    vectors.push(bad(
+        wrong,
+        "slots-broken-and-wrong-key",
+        "slots",
+        "The structure of slots is judged before the key.",
+        ["Malformed header"; 2],
+    ));
     vectors
 }

@@ -1,7 +1,7 @@
 //! Every flip of every bit and every cut of one small stream.
 
 use super::base::{sound, tiny};
-use super::model::{Body, FlipRow, Mode, Named, StreamCase, Table, Vector, Verdict};
+use super::model::{Body, CutRow, Ends, FlipRow, Mode, Named, StreamCase, Table, Vector};
 use crate::mutate::{Region, flip, regions};
 
 /// The length of the plaintext: a full segment of two frames, and a short one.
@@ -21,17 +21,8 @@ pub(super) fn vectors() -> Vec<Vector> {
     }]
 }
 
-fn whole(case: &StreamCase, stream: Vec<u8>) -> (Verdict, Verdict) {
-    let mut changed = case.with_stream(stream);
-    changed.read(Mode::Pipe).read(Mode::Seekable);
-    let seekable = changed.readings.pop().map(|reading| reading.verdict);
-    let pipe = changed.readings.pop().map(|reading| reading.verdict);
-    let (Some(pipe), Some(seekable)) = (pipe, seekable) else { unreachable!("two readings") };
-    (pipe, seekable)
-}
-
-/// What decides a row: outcomes without offsets, and the unit that a scrub must list.
-type Outcome = (Verdict, Verdict, Named);
+/// What decides a row: the readings, and the unit that a scrub must list.
+type Outcome = (Ends, Named);
 
 fn flips(base: &StreamCase) -> Vec<FlipRow> {
     let mut rows: Vec<FlipRow> = Vec::new();
@@ -39,21 +30,17 @@ fn flips(base: &StreamCase) -> Vec<FlipRow> {
         let scrub = unit_of(&region);
         for at in region.range() {
             let outcomes: Vec<Outcome> = (0..8)
-                .map(|bit| {
-                    let (pipe, seekable) = whole(base, flip(&base.stream, at, 1 << bit));
-                    (bare(pipe), bare(seekable), scrub)
-                })
+                .map(|bit| (base.ends_with(flip(&base.stream, at, 1 << bit)), scrub))
                 .collect();
-            for (bits, (pipe, seekable, scrub)) in grouped(&outcomes) {
+            for (bits, (ends, scrub)) in grouped(&outcomes) {
                 let (start, end) = (at as u64, at as u64 + 1);
                 let same = |row: &&mut FlipRow| {
-                    row.end == start
-                        && row.bits == bits
-                        && (&row.pipe, &row.seekable, &row.scrub) == (&pipe, &seekable, &scrub)
+                    let known = (row.end, row.bits, &row.ends, &row.scrub);
+                    known == (start, bits, &ends, &scrub)
                 };
                 match rows.iter_mut().rev().take(8).find(same) {
                     Some(row) => row.end = end,
-                    None => rows.push(FlipRow { start, end, bits, pipe, seekable, scrub }),
+                    None => rows.push(FlipRow { start, end, bits, ends, scrub }),
                 }
             }
         }
@@ -73,14 +60,6 @@ fn grouped(outcomes: &[Outcome]) -> Vec<(u8, Outcome)> {
     groups
 }
 
-/// A verdict without what does not matter here.
-fn bare(verdict: Verdict) -> Verdict {
-    match verdict {
-        Verdict::Failed(kind, named, _) => Verdict::Failed(kind, named, None),
-        other => other,
-    }
-}
-
 /// The unit under which a scrub lists damage of this field.
 fn unit_of(region: &Region) -> Named {
     let unit = match region.name.split('.').next() {
@@ -96,14 +75,14 @@ fn unit_of(region: &Region) -> Named {
     Named { unit: Some(unit), segment: region.segment, frame: region.frame }
 }
 
-fn cuts(base: &StreamCase) -> Vec<(u64, u64, Verdict, Verdict)> {
-    let mut rows: Vec<(u64, u64, Verdict, Verdict)> = Vec::new();
+fn cuts(base: &StreamCase) -> Vec<CutRow> {
+    let mut rows: Vec<CutRow> = Vec::new();
     for len in 0..base.stream.len() {
-        let (pipe, seekable) = whole(base, base.stream[..len].to_vec());
-        let (pipe, seekable) = (bare(pipe), bare(seekable));
+        let ends = base.ends_with(base.stream[..len].to_vec());
+        let (start, end) = (len as u64, len as u64 + 1);
         match rows.last_mut() {
-            Some((_, end, p, s)) if (&*p, &*s) == (&pipe, &seekable) => *end = len as u64 + 1,
-            _ => rows.push((len as u64, len as u64 + 1, pipe, seekable)),
+            Some(row) if row.ends == ends => row.end = end,
+            _ => rows.push(CutRow { start, end, ends }),
         }
     }
     rows

@@ -46,30 +46,68 @@ fn index(base: &StreamCase) -> Vec<Vector> {
     };
     let tail_of_newer = overwrite(stream, copy_start(base), &newer[copy_start(base)..]);
     let failed = ["AuthenticationFailed index"; 2];
-    all(base, "index", vec![
-        ("entries-swapped", swapped, failed, "Two entries of the index are exchanged."),
-        ("entries-swapped-and-hashed", rehashed, failed,
-         "Two entries are exchanged and the page table fits."),
-        ("entries-swapped-and-sealed", rooted,
-         ["AuthenticationFailed index", "AuthenticationFailed frame 0 0"],
-         "Two entries are exchanged and a holder of the key sealed it."),
-        ("crc-of-an-entry", flip(stream, salt(1) + 60, 1), failed,
-         "A bit of the CRC in an index entry is flipped."),
-        ("digest-of-an-entry", flip(stream, salt(1) + 30, 1), failed,
-         "A bit of the digest in an index entry is flipped."),
-        ("page-of-another-version", older_page, failed, "The page is that of another version."),
-        ("page-and-table-of-another-version", older_table, failed,
-         "Page and page table are those of another version, which fit each other."),
-        ("tail-of-another-version", tail_of_newer,
-         ["AuthenticationFailed index", "AuthenticationFailed frame 0 0"],
-         "The whole tail is that of another version under the same header."),
-        ("entry-missing", remove(stream, entry(1)),
-         ["Unsealed", "Malformed trailer"], "An entry is missing."),
-        ("entry-twice", duplicate(stream, entry(1)),
-         ["ChecksumMismatch trailer", "Malformed trailer"], "An entry is there twice."),
-        ("page-table-missing", remove(stream, table..table + 32),
-         ["Unsealed", "Malformed trailer"], "The page table is missing."),
-    ])
+    all(
+        base,
+        "index",
+        vec![
+            ("entries-swapped", swapped, failed, "Two entries of the index are exchanged."),
+            (
+                "entries-swapped-and-hashed",
+                rehashed,
+                failed,
+                "Two entries are exchanged and the page table fits.",
+            ),
+            (
+                "entries-swapped-and-sealed",
+                rooted,
+                ["AuthenticationFailed index", "AuthenticationFailed frame 0 0"],
+                "Two entries are exchanged and a holder of the key sealed it.",
+            ),
+            (
+                "crc-of-an-entry",
+                flip(stream, salt(1) + 60, 1),
+                failed,
+                "A bit of the CRC in an index entry is flipped.",
+            ),
+            (
+                "digest-of-an-entry",
+                flip(stream, salt(1) + 30, 1),
+                failed,
+                "A bit of the digest in an index entry is flipped.",
+            ),
+            ("page-of-another-version", older_page, failed, "The page is that of another version."),
+            (
+                "page-and-table-of-another-version",
+                older_table,
+                failed,
+                "Page and page table are those of another version, which fit each other.",
+            ),
+            (
+                "tail-of-another-version",
+                tail_of_newer,
+                ["AuthenticationFailed index", "AuthenticationFailed frame 0 0"],
+                "The whole tail is that of another version under the same header.",
+            ),
+            (
+                "entry-missing",
+                remove(stream, entry(1)),
+                ["Unsealed", "Malformed trailer"],
+                "An entry is missing.",
+            ),
+            (
+                "entry-twice",
+                duplicate(stream, entry(1)),
+                ["ChecksumMismatch trailer", "Malformed trailer"],
+                "An entry is there twice.",
+            ),
+            (
+                "page-table-missing",
+                remove(stream, table..table + 32),
+                ["Unsealed", "Malformed trailer"],
+                "The page table is missing.",
+            ),
+        ],
+    )
 }
 
 fn trailers(base: &StreamCase) -> Vec<Vector> {
@@ -88,22 +126,54 @@ fn trailers(base: &StreamCase) -> Vec<Vector> {
     refresh_crc(&mut magic[start..]);
     let with_trailer = |trailer: &[u8]| overwrite(stream, start, &trailer[trailer.len() - 128..]);
     let sealed_copy = [&stream[..start], &[0; 64], &stream[start..]].concat();
-    all(base, "trailer", vec![
-        ("seal-wrong", bad_seal, ["AuthenticationFailed seal"; 2],
-         "A wrong seal under a right checksum."),
-        ("generation-raised", unsealed, ["AuthenticationFailed seal"; 2],
-         "The generation was raised without the key."),
-        ("generation-raised-by-a-holder", trailer(base, |trailer| trailer[23] = 1),
-         ["success"; 2], "The generation was raised and sealed: the stream is sound."),
-        ("of-a-sibling", with_trailer(&sibling), ["AuthenticationFailed seal"; 2],
-         "The trailer of another stream under the same key."),
-        ("of-a-shorter-version", with_trailer(&shorter), ["Malformed trailer"; 2],
-         "The trailer of a shorter version of the same stream."),
-        ("magic-wrong-crc-right", magic, ["Malformed trailer", "Unsealed"],
-         "The magic of the trailer is wrong and its checksum right."),
-        ("gap-before", sealed_copy, ["ChecksumMismatch trailer", "Malformed trailer"],
-         "64 zero bytes stand before the trailer."),
-    ])
+    all(
+        base,
+        "trailer",
+        vec![
+            (
+                "seal-wrong",
+                bad_seal,
+                ["AuthenticationFailed seal"; 2],
+                "A wrong seal under a right checksum.",
+            ),
+            (
+                "generation-raised",
+                unsealed,
+                ["AuthenticationFailed seal"; 2],
+                "The generation was raised without the key.",
+            ),
+            (
+                "generation-raised-by-a-holder",
+                trailer(base, |trailer| trailer[23] = 1),
+                ["success"; 2],
+                "The generation was raised and sealed: the stream is sound.",
+            ),
+            (
+                "of-a-sibling",
+                with_trailer(&sibling),
+                ["AuthenticationFailed seal"; 2],
+                "The trailer of another stream under the same key.",
+            ),
+            (
+                "of-a-shorter-version",
+                with_trailer(&shorter),
+                ["Malformed trailer"; 2],
+                "The trailer of a shorter version of the same stream.",
+            ),
+            (
+                "magic-wrong-crc-right",
+                magic,
+                ["Malformed trailer", "Unsealed"],
+                "The magic of the trailer is wrong and its checksum right.",
+            ),
+            (
+                "gap-before",
+                sealed_copy,
+                ["ChecksumMismatch trailer", "Malformed trailer"],
+                "64 zero bytes stand before the trailer.",
+            ),
+        ],
+    )
 }
 
 fn ends(base: &StreamCase) -> Vec<Vector> {
@@ -113,31 +183,72 @@ fn ends(base: &StreamCase) -> Vec<Vector> {
     let appended = |bytes: &[u8]| [stream, bytes].concat();
     let tail = copy_start(base);
     let after_tail = [stream, &stream[tail..]].concat();
-    all(base, "end", vec![
-        ("trailer-missing", stream[..start].to_vec(), ["Unsealed"; 2], "The trailer is missing."),
-        ("tail-missing", stream[..tail].to_vec(), ["Unsealed"; 2], "The tail is missing."),
-        ("trailer-twice", twice, ["TrailingData", "Malformed trailer"],
-         "The trailer is there twice."),
-        ("tail-twice", after_tail, ["TrailingData", "Malformed trailer"],
-         "The whole tail is there twice."),
-        ("byte-after", appended(&[0]), ["TrailingData", "Unsealed"], "One byte follows."),
-        ("garbage-after", appended(&[0x55; 1000]), ["TrailingData", "Unsealed"],
-         "1000 bytes follow."),
-        ("zeros-after", appended(&[0; 4096]), ["TrailingData", "Unsealed"],
-         "A block of zero bytes follows."),
-        ("stream-twice", appended(stream), ["TrailingData", "Malformed trailer"],
-         "The whole stream is there twice."),
-        ("bytes-before", insert(stream, 0, &[0; 64]), ["NotAStream", "Malformed trailer"],
-         "64 zero bytes stand before the stream."),
-        ("nothing", Vec::new(), ["NotAStream"; 2], "No byte at all."),
-        ("seven-bytes", stream[..7].to_vec(), ["NotAStream"; 2], "A magic that is cut short."),
-        ("magic-alone", stream[..8].to_vec(), ["Unsealed"; 2], "The magic and no more."),
-        ("zeros", vec![0; 3000], ["NotAStream"; 2], "Nothing but zero bytes."),
-        ("trailer-alone", stream[start..].to_vec(), ["NotAStream", "Malformed trailer"],
-         "A trailer and no more: there is no place for a header."),
-        ("tail-alone", stream[tail..].to_vec(), ["ChecksumMismatch segment 0", "Malformed trailer"],
-         "The tail without what stood before it begins like a stream."),
-    ])
+    all(
+        base,
+        "end",
+        vec![
+            (
+                "trailer-missing",
+                stream[..start].to_vec(),
+                ["Unsealed"; 2],
+                "The trailer is missing.",
+            ),
+            ("tail-missing", stream[..tail].to_vec(), ["Unsealed"; 2], "The tail is missing."),
+            (
+                "trailer-twice",
+                twice,
+                ["TrailingData", "Malformed trailer"],
+                "The trailer is there twice.",
+            ),
+            (
+                "tail-twice",
+                after_tail,
+                ["TrailingData", "Malformed trailer"],
+                "The whole tail is there twice.",
+            ),
+            ("byte-after", appended(&[0]), ["TrailingData", "Unsealed"], "One byte follows."),
+            (
+                "garbage-after",
+                appended(&[0x55; 1000]),
+                ["TrailingData", "Unsealed"],
+                "1000 bytes follow.",
+            ),
+            (
+                "zeros-after",
+                appended(&[0; 4096]),
+                ["TrailingData", "Unsealed"],
+                "A block of zero bytes follows.",
+            ),
+            (
+                "stream-twice",
+                appended(stream),
+                ["TrailingData", "Malformed trailer"],
+                "The whole stream is there twice.",
+            ),
+            (
+                "bytes-before",
+                insert(stream, 0, &[0; 64]),
+                ["NotAStream", "Malformed trailer"],
+                "64 zero bytes stand before the stream.",
+            ),
+            ("nothing", Vec::new(), ["NotAStream"; 2], "No byte at all."),
+            ("seven-bytes", stream[..7].to_vec(), ["NotAStream"; 2], "A magic that is cut short."),
+            ("magic-alone", stream[..8].to_vec(), ["Unsealed"; 2], "The magic and no more."),
+            ("zeros", vec![0; 3000], ["NotAStream"; 2], "Nothing but zero bytes."),
+            (
+                "trailer-alone",
+                stream[start..].to_vec(),
+                ["NotAStream", "Malformed trailer"],
+                "A trailer and no more: there is no place for a header.",
+            ),
+            (
+                "tail-alone",
+                stream[tail..].to_vec(),
+                ["ChecksumMismatch segment 0", "Malformed trailer"],
+                "The tail without what stood before it begins like a stream.",
+            ),
+        ],
+    )
 }
 
 /// The same for a stream without a segment.
@@ -146,14 +257,28 @@ fn empty() -> Vec<Vector> {
     let stream = &base.stream;
     let one = sound(&tiny(), 1);
     let segment = one.stream[256..copy_start(&one)].to_vec();
-    all(&base, "end", vec![
-        ("empty-with-a-segment", insert(stream, 256, &segment),
-         ["Unsealed", "Malformed trailer"],
-         "A segment stands in a stream that was sealed empty."),
-        ("empty-with-another-root", trailer(&base, |trailer| trailer[40] ^= 1),
-         ["AuthenticationFailed index"; 2],
-         "An empty stream whose index_root is not the hash of nothing."),
-        ("empty-header-cut", stream[..255].to_vec(), ["Unsealed"; 2],
-         "A header that is one byte short."),
-    ])
+    all(
+        &base,
+        "end",
+        vec![
+            (
+                "empty-with-a-segment",
+                insert(stream, 256, &segment),
+                ["Unsealed", "Malformed trailer"],
+                "A segment stands in a stream that was sealed empty.",
+            ),
+            (
+                "empty-with-another-root",
+                trailer(&base, |trailer| trailer[40] ^= 1),
+                ["AuthenticationFailed index"; 2],
+                "An empty stream whose index_root is not the hash of nothing.",
+            ),
+            (
+                "empty-header-cut",
+                stream[..255].to_vec(),
+                ["Unsealed"; 2],
+                "A header that is one byte short.",
+            ),
+        ],
+    )
 }

@@ -1,0 +1,386 @@
+//! Continuing a sealed stream with more plaintext (format.md section 11, F-1109 and F-1110).
+//!
+//! Full segments stay where they are, byte for byte; a short last one is opened and written anew
+//! under a fresh salt.
+//! What is overwritten is a segment and the tail at most, and the sidecar holds just that, so an
+//! append that is cut off is taken back, however much it had written.
+
+use std::path::Path;
+use std::time::Instant;
+
+use sv2_framing::{SEGMENT_HEADER_LEN, SegmentIndex, SegmentLayout, StreamLayout};
+use sv2_headers::{IndexEntry, Trailer};
+use sv2_pipeline::{Fed, RunStats, run_inline, run_ordered};
+use sv2_segment_worker::{EncryptSegmentWorker, SegmentCryptoContext};
+
+use crate::change::sidecar::{Direction, Plan};
+use crate::change::storage::FileStorage;
+use crate::change::{ChangeFile, ChangeOptions, ChangeStorage, replay, sidecar, stream_source};
+use crate::decrypt::DecryptJob;
+use crate::encrypt::pipeline_options;
+use crate::error::pipeline_error;
+use crate::io::{Input, PositionedInput, SequentialInput};
+use crate::key::KeyRing;
+use crate::report::{StageClock, StageTimes};
+use crate::tail::{Index, IndexBuilder, SealedStream, fingerprint_of};
+use crate::{Driver, InputSource, KeySource, StreamError, StreamReport, fastest_backend};
+
+/// Appends `input` to the plaintext of the sealed stream at `path`.
+///
+/// Seal, header and index are verified first; the generation grows by 1, the header's revision
+/// stays.
+/// An empty input changes nothing, the generation included.
+/// The front header is left as it is, also where it is damaged and the copy was used.
+///
+/// The report counts in `bytes_in` what was appended and in `bytes_out` what was written to the
+/// stream; everything else in it is about the stream after the call.
+///
+/// # Errors
+/// Those of a stream that is opened for reading and of its last segment (format.md section 9);
+/// `Limit` where the plaintext or the generation would pass its maximum; `Read` and `InputChanged`
+/// from the input; `Cancelled`, `Spawn`, `WorkerLost`, `Crypto`; `Busy`, `Sidecar`, `Write`.
+/// After each of them the stream is in its old state, with two exceptions: `UnfinishedChange` says
+/// that it could not be restored yet, which the next change or [`recover`](crate::recover) does,
+/// and after `Sidecar` it may be in its new one.
+///
+/// # Panics
+/// A panic of an observer or of a reader goes on on this thread once all threads of the call have
+/// ended; the next change takes back what was written.
+pub fn append(
+    path: &Path,
+    input: InputSource<'_>,
+    keys: &KeySource<'_>,
+    options: &ChangeOptions,
+) -> Result<StreamReport, StreamError> {
+    append_on(&FileStorage::open(path)?, input, keys, options)
+}
+
+/// As [`append`], on a storage of the caller's.
+///
+/// # Errors
+/// As [`append`].
+pub fn append_on(
+    storage: &dyn ChangeStorage,
+    input: InputSource<'_>,
+    keys: &KeySource<'_>,
+    options: &ChangeOptions,
+) -> Result<StreamReport, StreamError> {
+    let begun = Instant::now();
+    replay::recover(storage)?;
+    let source = stream_source(storage)?;
+    let mut ring = KeyRing::new(keys, options.max_segment_size);
+    let stream = SealedStream::open(&source, &mut ring, &options.context)?;
+    options.for_reading().check_fingerprint(stream.fingerprint())?;
+    let index = stream.read_index(&source)?;
+    let job = AppendJob::begin(storage, &source, &stream, &index, options)?;
+    let done = job.run(input.open()?)?;
+    Ok(StreamReport {
+        bytes_in: done.plaintext_len - stream.trailer.plaintext_len,
+        bytes_out: done.bytes_out,
+        segments: done.trailer.segments,
+        frames: done.plaintext_len.div_ceil(job.layout.geometry.frame_size().into()),
+        wall: begun.elapsed(),
+        stages: done.stages,
+        threads: done.threads,
+        driver: done.driver,
+        backend: job.worker.context().backend(),
+        sealed: true,
+        fingerprint: Some(fingerprint_of(&stream.keyed, &done.trailer)),
+        revision: stream.keyed.header.revision,
+        generation: done.trailer.generation,
+    })
+}
+
+/// What is known before the input is read.
+struct AppendJob<'a> {
+    storage: &'a dyn ChangeStorage,
+    stream: &'a SealedStream,
+    index: &'a Index,
+    options: &'a ChangeOptions,
+    worker: EncryptSegmentWorker,
+    layout: StreamLayout,
+    /// Full segments, which stay.
+    kept: u64,
+    /// Plaintext of the short last segment.
+    rest: Vec<u8>,
+    stream_len: u64,
+    generation: u64,
+}
+
+/// What was done.
+struct Done {
+    plaintext_len: u64,
+    bytes_out: u64,
+    trailer: Trailer,
+    stages: StageTimes,
+    threads: usize,
+    driver: Driver,
+}
+
+/// A segment on its way to a worker: its buffer, and how much plaintext is in the slots.
+struct Filled {
+    wire: Vec<u8>,
+    plaintext_len: u32,
+}
+
+/// A sealed segment.
+struct Sealed {
+    wire: Vec<u8>,
+    wire_len: usize,
+    plaintext_len: u32,
+    entry: IndexEntry,
+}
+
+impl<'a> AppendJob<'a> {
+    fn begin(
+        storage: &'a dyn ChangeStorage,
+        source: &PositionedInput<'_>,
+        stream: &'a SealedStream,
+        index: &'a Index,
+        options: &'a ChangeOptions,
+    ) -> Result<Self, StreamError> {
+        let header = &stream.keyed.header;
+        let backend = options.run.backend.unwrap_or_else(|| fastest_backend(header.suite));
+        let key = stream.keyed.segments_key();
+        let context = SegmentCryptoContext::new(header, key, backend, options.random.clone());
+        let generation = stream.trailer.generation.checked_add(1).ok_or(StreamError::Limit {
+            what: "generation",
+            value: u64::MAX,
+            max: u64::MAX - 1,
+        })?;
+        let kept = stream.trailer.plaintext_len / stream.layout.geometry.segment_size();
+        let rest = if kept < stream.trailer.segments {
+            let job = DecryptJob::new(&stream.keyed, &options.for_reading())?;
+            let (mut wire, clock) = (Vec::new(), StageClock::default());
+            let layout = job.open_segment(source, stream, index, kept, &mut wire, &clock)?;
+            layout.plaintext_slots().flat_map(|slot| &wire[slot]).copied().collect()
+        } else {
+            Vec::new()
+        };
+        Ok(Self {
+            storage,
+            stream,
+            index,
+            options,
+            worker: EncryptSegmentWorker::new(context),
+            layout: stream.layout,
+            kept,
+            rest,
+            stream_len: source.len(),
+            generation,
+        })
+    }
+
+    fn run(&self, input: Input<'_>) -> Result<Done, StreamError> {
+        let total = match &input {
+            Input::Positioned(input) => Some(input.len()),
+            Input::Sequential(_) => None,
+        };
+        self.check_len(self.stream.trailer.plaintext_len.saturating_add(total.unwrap_or(0)))?;
+        let mut input = input.into_sequential();
+
+        // The first segment is filled before anything is changed. An input of known length gets a
+        // buffer of its size, and one byte more to notice that it grew.
+        let full = SegmentLayout::full(self.layout.geometry, self.layout.digest);
+        let segment_size = self.layout.geometry.segment_size();
+        let wanted = total.map(|total| (self.rest.len() as u64).saturating_add(total));
+        let room = wanted.map_or(segment_size, |len| segment_size.min(len.saturating_add(1)));
+        let room = self.worker.context().layout(room).unwrap_or(full);
+        let mut wire = vec![0; room.wire_len()];
+        let plaintext_len = self.fill_first(&mut input, &mut wire, room)?;
+        let small = u64::from(plaintext_len) < segment_size;
+        if small && total.is_some_and(|total| total != input.offset()) {
+            return Err(StreamError::InputChanged { offset: input.offset() });
+        }
+        if input.offset() == 0 {
+            return Ok(self.unchanged());
+        }
+
+        let mut plan = Plan::new(Direction::Undo, self.stream_len);
+        plan.witness(0, self.layout.header_len.into());
+        if let Some(last) = self.kept.checked_sub(1) {
+            let offset = self.layout.segment_offset(SegmentIndex(last));
+            plan.witness(offset, SEGMENT_HEADER_LEN as u64);
+        }
+        plan.keep(self.layout.segment_offset(SegmentIndex(self.kept)), self.stream_len);
+        plan.store(self.storage)?;
+        let done = self.write(input, total, Filled { wire, plaintext_len }, small);
+        let done = done.map_err(|error| match replay::recover(self.storage) {
+            Ok(_) => error,
+            Err(_) => StreamError::UnfinishedChange {
+                what: "the next change takes it back",
+                source: Some(Box::new(error)),
+            },
+        })?;
+        sidecar::remove(self.storage)?;
+        Ok(done)
+    }
+
+    /// What is reported where the input is empty.
+    fn unchanged(&self) -> Done {
+        Done {
+            plaintext_len: self.stream.trailer.plaintext_len,
+            bytes_out: 0,
+            trailer: self.stream.trailer.clone(),
+            stages: StageTimes::default(),
+            threads: 1,
+            driver: Driver::Inline,
+        }
+    }
+
+    /// Fills the slots of the first segment with the rest of the old last one and with input.
+    fn fill_first(
+        &self,
+        input: &mut SequentialInput<'_>,
+        wire: &mut [u8],
+        layout: SegmentLayout,
+    ) -> Result<u32, StreamError> {
+        let mut rest = &self.rest[..];
+        let mut filled = 0;
+        for slot in layout.plaintext_slots() {
+            let slot = &mut wire[slot];
+            let (old, more) = rest.split_at(rest.len().min(slot.len()));
+            slot[..old.len()].copy_from_slice(old);
+            rest = more;
+            let wanted = slot.len() - old.len();
+            let read = input.read_up_to(&mut slot[old.len()..])?;
+            filled += (old.len() + read) as u32;
+            if read < wanted {
+                break;
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Writes segments and tail over the old tail, and brings them to stable storage.
+    fn write(
+        &self,
+        mut input: SequentialInput<'_>,
+        total: Option<u64>,
+        first: Filled,
+        small: bool,
+    ) -> Result<Done, StreamError> {
+        let full = SegmentLayout::full(self.layout.geometry, self.layout.digest);
+        let old_len = self.stream.trailer.plaintext_len;
+        let mut index = self.kept_index()?;
+        let kept_len = index.plaintext_len();
+        let mut done = 0u64;
+        let mut bytes_out = 0u64;
+        let mut ahead = Some(first);
+        let mut ended = small;
+
+        let read = &mut input;
+        let source = |_: u64, buffer: Vec<u8>| {
+            if let Some(first) = ahead.take() {
+                return Ok(Fed::Job(first));
+            }
+            if ended {
+                return Ok(Fed::End(buffer));
+            }
+            let mut wire = buffer;
+            wire.resize(full.wire_len(), 0);
+            // At most a segment, so it fits.
+            let plaintext_len = read.read_slots(&mut wire, full)? as u32;
+            ended = plaintext_len < full.plaintext_len();
+            Ok(match plaintext_len {
+                0 => Fed::End(wire),
+                _ => Fed::Job(Filled { wire, plaintext_len }),
+            })
+        };
+        let work = |number: u64, filled: Filled| self.seal(self.kept + number, filled);
+        let sink = |number: u64, sealed: Sealed| {
+            let offset = self.layout.segment_offset(SegmentIndex(self.kept + number));
+            let wire = &sealed.wire[..sealed.wire_len];
+            self.write_at(wire, offset)?;
+            index.push(&sealed.entry, sealed.plaintext_len);
+            done += u64::from(sealed.plaintext_len);
+            bytes_out += wire.len() as u64;
+            self.check_len(kept_len + done)?;
+            self.options.run.observe(done.saturating_sub(self.rest.len() as u64), total);
+            Ok(sealed.wire)
+        };
+        let (stats, driver) = self.drive(source, work, sink, total, small)?;
+        let appended = input.offset();
+        if total.is_some_and(|total| total != appended) {
+            let offset = total.map_or(appended, |total| total.min(appended));
+            return Err(StreamError::InputChanged { offset });
+        }
+
+        let plaintext_len = index.plaintext_len();
+        debug_assert_eq!(plaintext_len, old_len + appended);
+        let (tail, trailer) = index.into_tail(&self.stream.keyed, self.generation);
+        let tail_offset = self.layout.tail_offset(plaintext_len);
+        // F-1006: data, then the tail.
+        self.sync(tail_offset)?;
+        self.write_at(&tail, tail_offset)?;
+        self.sync(tail_offset)?;
+        bytes_out += tail.len() as u64;
+        let stages = StageTimes::of(&stats);
+        Ok(Done { plaintext_len, bytes_out, trailer, stages, threads: stats.threads, driver })
+    }
+
+    fn drive(
+        &self,
+        source: impl FnMut(u64, Vec<u8>) -> Result<Fed<Vec<u8>, Filled>, StreamError> + Send,
+        work: impl Fn(u64, Filled) -> Result<Sealed, StreamError> + Sync,
+        sink: impl FnMut(u64, Sealed) -> Result<Vec<u8>, StreamError>,
+        total: Option<u64>,
+        small: bool,
+    ) -> Result<(RunStats, Driver), StreamError> {
+        let run = &self.options.run;
+        let (stats, driver) = if small || run.driver == Some(Driver::Inline) {
+            (run_inline(&run.cancel, Vec::new(), source, work, sink), Driver::Inline)
+        } else {
+            let new_len = |total| self.rest.len() as u64 + total;
+            let segments = total.map(|total| self.layout.geometry.segment_count(new_len(total)));
+            let options = pipeline_options(run, &self.layout, segments);
+            let stats = run_ordered(options, &run.cancel, Vec::new, source, work, sink);
+            (stats, Driver::Ordered)
+        };
+        Ok((stats.map_err(pipeline_error)?, driver))
+    }
+
+    fn seal(&self, segment: u64, filled: Filled) -> Result<Sealed, StreamError> {
+        let Filled { mut wire, plaintext_len } = filled;
+        let Some(layout) = self.worker.context().layout(plaintext_len.into()) else {
+            return Err(StreamError::WorkerLost { segment });
+        };
+        let wire_len = layout.wire_len();
+        let entry = self
+            .worker
+            .encrypt_in_place(SegmentIndex(segment), plaintext_len, &mut wire[..wire_len])
+            .map_err(|error| StreamError::from_segment(&error, &self.layout))?;
+        Ok(Sealed { wire, wire_len, plaintext_len, entry })
+    }
+
+    /// The sealed entries of the segments that stay (F-1109).
+    fn kept_index(&self) -> Result<IndexBuilder, StreamError> {
+        let mut builder = IndexBuilder::new(self.layout.digest);
+        let full = SegmentLayout::full(self.layout.geometry, self.layout.digest);
+        for segment in 0..self.kept {
+            let entry = self.index.entry(segment).ok_or(StreamError::WorkerLost { segment })?;
+            builder.push(&entry, full.plaintext_len());
+        }
+        Ok(builder)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), StreamError> {
+        self.storage
+            .write_all_at(ChangeFile::Stream, bytes, offset)
+            .map_err(|source| StreamError::Write { offset, source })
+    }
+
+    fn sync(&self, offset: u64) -> Result<(), StreamError> {
+        let synced = self.storage.sync(ChangeFile::Stream);
+        synced.map_err(|source| StreamError::Write { offset, source })
+    }
+
+    /// Refuses a plaintext that this geometry cannot hold (F-204).
+    fn check_len(&self, value: u64) -> Result<(), StreamError> {
+        let max = self.layout.geometry.max_plaintext_len();
+        if value > max {
+            return Err(StreamError::Limit { what: "plaintext length", value, max });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+//! Writes the conformance vectors: `files FOLDER` the committed forms, `requests FOLDER` every
+//! check as a line of the protocol, with long contents in files beside it.
+
+use std::error::Error;
+use std::fs;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sv2_testkit::vectors::requests::{Check, each_check, named_members};
+use sv2_testkit::vectors::{self, json, text};
+
+/// Contents up to this length stand in the line itself, in base64.
+const INLINE: usize = 48 << 10;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match &args[..] {
+        [command, folder] if command == "files" => files(Path::new(folder)),
+        [command, folder] if command == "requests" => requests(Path::new(folder)),
+        _ => Err("usage: vectors files|requests FOLDER".into()),
+    }
+}
+
+/// `vectors.json` and `vectors/NAME.sv2v`.
+fn files(folder: &Path) -> Result<(), Box<dyn Error>> {
+    let vectors = vectors::all();
+    fs::create_dir_all(folder.join("vectors"))?;
+    for vector in &vectors {
+        let name = format!("vectors/{}.sv2v", vector.name);
+        fs::write(folder.join(name), text::file(vector))?;
+    }
+    fs::write(folder.join("vectors.json"), json::document(&vectors))?;
+    Ok(())
+}
+
+/// `requests.jsonl`, one object a line: vector, layer, mode, request, expect, expect_damage.
+fn requests(folder: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(folder)?;
+    let mut lines = BufWriter::new(fs::File::create(folder.join("requests.jsonl"))?);
+    let mut failed = None;
+    for (_, family) in vectors::FAMILIES {
+        for vector in family() {
+            each_check(&vector, &mut |check| {
+                if let Err(error) = line(folder, check, &mut lines) {
+                    failed = Some(error);
+                }
+            });
+        }
+    }
+    lines.flush()?;
+    failed.map_or(Ok(()), Err)
+}
+
+fn line(folder: &Path, check: Check<'_>, lines: &mut dyn Write) -> Result<(), Box<dyn Error>> {
+    let mut request = check.request;
+    for (member, content) in [("stream", check.stream), ("plaintext", check.plaintext)] {
+        let Some(content) = content else { continue };
+        if content.len() <= INLINE {
+            request.insert(member.to_owned(), json!(vectors::base64(content)));
+        } else {
+            let path = folder.join(format!("{}.{member}", check.vector));
+            fs::write(&path, content)?;
+            let path = fs::canonicalize(&path)?;
+            request.insert(format!("{member}_file"), json!(path.to_string_lossy()));
+        }
+    }
+    let damage: Vec<Value> =
+        check.damage.iter().map(|named| Value::Object(named_members(named))).collect();
+    let line = json!({
+        "vector": check.vector,
+        "layer": check.layer,
+        "mode": check.mode,
+        "request": request,
+        "expect": check.expect,
+        "expect_damage": damage,
+    });
+    writeln!(lines, "{line}")?;
+    Ok(())
+}
