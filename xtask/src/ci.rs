@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: every check in order, each with its time, and a summary at the end.
 
 use crate::report::{Failure, Outcome};
-use crate::{clippy, deny, doc, fmt, fuzz, layers, spec, test, tidy};
+use crate::{clippy, deny, doc, fmt, fuzz, layers, spec, test, tidy, vectors};
 use std::time::{Duration, Instant};
 
 /// A step's name and its check.
@@ -13,6 +13,7 @@ const STEPS: &[Step] = &[
     ("tidy", tidy::check),
     ("layers", layers::check),
     ("spec", spec::check),
+    ("vectors", vectors::check),
     ("clippy", clippy::check),
     ("test", test::check),
     ("doctest", test::check_doctests),

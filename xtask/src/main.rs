@@ -10,6 +10,7 @@ mod bench;
 mod blast;
 mod ci;
 mod clippy;
+mod conformance;
 mod deny;
 mod doc;
 mod fmt;
@@ -22,6 +23,7 @@ mod spec;
 mod test;
 mod tidy;
 mod tools;
+mod vectors;
 mod workspace;
 
 use report::{Failure, Outcome};
@@ -66,6 +68,12 @@ const COMMANDS: &[Command] = &[
     command("fuzz", "run fuzz targets --minutes N [TARGET], or --list, or --check", fuzz::run),
     command("bench", "sv2 against cat, cp, age, rage, openssl [--quick] [--geometry]", bench::run),
     command("blast", "what a touched file rebuilds, and the time to tests [--check]", blast::run),
+    command("vectors", "write docs/conformance/vectors anew, or compare [--check]", vectors::run),
+    command(
+        "conformance",
+        "an implementation against all vectors [-- COMMAND]; without one the engine",
+        conformance::run,
+    ),
     command("tools", "install the pinned tools that are missing", |args| {
         none(args, tools::install_all)
     }),

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod bench;
+pub(crate) mod cat;
 pub(crate) mod completions;
 pub(crate) mod decrypt;
 pub(crate) mod encrypt;
@@ -8,16 +9,18 @@ pub(crate) mod fingerprint;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod man;
+pub(crate) mod verify;
 
 use std::num::NonZeroUsize;
 
 use clap::{Args, Subcommand, ValueEnum};
-use sv2_core::{Backend, Cancellation, RunOptions};
+use sv2_core::{Backend, Cancellation, DecryptOptions, RunOptions};
 
 use crate::console::Manners;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::Display;
+use crate::report::parse_fingerprint;
 use crate::signals;
 
 /// A command with its arguments.
@@ -29,6 +32,11 @@ pub(crate) enum Command {
     /// Decrypt a stream
     #[command(visible_alias = "d")]
     Decrypt(decrypt::DecryptArgs),
+    /// Print ranges of a stream's plaintext
+    Cat(cat::CatArgs),
+    /// Check streams for damage, and with a key for forgery
+    #[command(visible_alias = "t")]
+    Verify(verify::VerifyArgs),
     /// Show what a stream says of itself
     Inspect(inspect::InspectArgs),
     /// Print the fingerprint of a stream
@@ -48,6 +56,8 @@ pub(crate) fn run(command: Command, manners: &Manners) -> Result<(), Failure> {
     match command {
         Command::Encrypt(args) => encrypt::run(&args, manners),
         Command::Decrypt(args) => decrypt::run(&args, manners),
+        Command::Cat(args) => cat::run(&args, manners),
+        Command::Verify(args) => verify::run(&args, manners),
         Command::Inspect(args) => inspect::run(&args, manners),
         Command::Fingerprint(args) => fingerprint::run(&args, manners),
         Command::Keygen(args) => keygen::run(&args, manners),
@@ -68,6 +78,27 @@ pub(crate) struct RunArgs {
     /// The cipher library; by default the fastest on this processor
     #[arg(long, value_name = "NAME", value_enum)]
     backend: Option<BackendName>,
+}
+
+/// Which stream is to be opened, as arguments.
+#[derive(Debug, Args)]
+pub(crate) struct OpeningArgs {
+    /// The text that was given when the stream was encrypted
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    context: String,
+    /// Refuse any stream but the one with this fingerprint
+    #[arg(long, value_name = "FINGERPRINT", value_parser = parse_fingerprint)]
+    pub(crate) expect: Option<[u8; 32]>,
+}
+
+impl OpeningArgs {
+    /// Options for opening such a stream.
+    pub(crate) fn options(&self) -> DecryptOptions {
+        let mut options = DecryptOptions::standard();
+        options.context = self.context.clone().into_bytes();
+        options.expected_fingerprint = self.expect;
+        options
+    }
 }
 
 /// The cipher libraries by name.

@@ -145,17 +145,18 @@ impl Manners {
     }
 
     fn say(&self, text: &str) {
-        let name = if self.in_color() { "\x1b[1;31msv2:\x1b[0m" } else { "sv2:" };
+        let name = if self.colours(&io::stderr()) { "\x1b[1;31msv2:\x1b[0m" } else { "sv2:" };
         // There is nobody left to tell when standard error fails.
         let _ = writeln!(io::stderr(), "{name} {text}");
     }
 
-    fn in_color(&self) -> bool {
+    /// Whether what goes to `stream` is coloured.
+    pub(crate) fn colours(&self, stream: &impl IsTerminal) -> bool {
         match self.color {
             When::Always => true,
             When::Never => false,
             When::Auto => {
-                io::stderr().is_terminal()
+                stream.is_terminal()
                     && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             }
         }

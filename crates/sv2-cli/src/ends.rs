@@ -1,14 +1,23 @@
 //! Both ends of a command: which files they are, and what is refused before anything is read.
 
+mod input;
+mod partial;
+mod terminal;
+mod writer;
+
 use std::fs::{self, File, Metadata};
-use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
+use std::io::{self, IsTerminal};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sv2_core::{Existing, InputSource, OutputSink};
+use sv2_core::{Existing, OutputSink};
 
+pub(crate) use self::input::Input;
+use self::input::own;
+pub(crate) use self::partial::remove_unfinished;
+use self::terminal::TextOnly;
+pub(crate) use self::writer::OutputWriter;
 use crate::console::Channel;
 use crate::failure::{Failure, NotText, STDOUT, already_exists};
 
@@ -17,13 +26,20 @@ const SUFFIX: &str = ".sv2";
 
 /// Where the result goes, as arguments.
 #[derive(Debug, Args)]
-pub(crate) struct OutputArgs {
+pub(crate) struct TargetArgs {
     /// Write to this file; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Overwrite the output if it exists
     #[arg(short, long)]
     force: bool,
+}
+
+/// Where the result goes and what becomes of the input, as arguments.
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    #[command(flatten)]
+    target: TargetArgs,
     /// Remove the input once the output is on stable storage
     #[arg(long)]
     rm: bool,
@@ -34,15 +50,6 @@ pub(crate) struct OutputArgs {
 pub(crate) enum Direction {
     Encrypt,
     Decrypt,
-}
-
-/// An input that was opened.
-pub(crate) struct Input {
-    /// Its name for sentences.
-    pub(crate) name: String,
-    path: Option<PathBuf>,
-    file: File,
-    metadata: Metadata,
 }
 
 /// An output that was judged and not opened yet.
@@ -63,74 +70,14 @@ enum Place {
     Path(PathBuf, Existing),
 }
 
-impl Input {
-    /// Opens the named input, or standard input where none or `-` is named.
-    pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
-        let path = path.filter(|path| *path != Path::new("-"));
-        let (name, file) = match path {
-            Some(path) => {
-                let file = File::open(path).map_err(|error| Failure::file("open", path, &error))?;
-                (path.display().to_string(), file)
-            }
-            None => {
-                let file = own(&io::stdin());
-                let file = file.map_err(|error| Failure::file("read", "-".as_ref(), &error))?;
-                ("standard input".to_owned(), file)
-            }
-        };
-        let metadata = file
-            .metadata()
-            .map_err(|error| Failure::file("read", path.unwrap_or("-".as_ref()), &error))?;
-        if metadata.is_dir() {
-            return Err(Failure::usage(format!(
-                "'{name}' is a folder; pack it first, as in: tar -c '{name}' | sv2 encrypt -o \
-                 folder.tar.sv2"
-            )));
-        }
-        Ok(Self { name, path: path.map(Path::to_owned), file, metadata })
-    }
-
-    /// Whether it is standard input.
-    pub(crate) fn is_stdin(&self) -> bool {
-        self.path.is_none()
-    }
-
-    /// Whether somebody would have to type it.
-    pub(crate) fn is_terminal(&self) -> bool {
-        self.file.is_terminal()
-    }
-
-    /// The base name of a named input.
-    pub(crate) fn base_name(&self) -> Option<&str> {
-        self.path.as_deref()?.file_name()?.to_str()
-    }
-
-    /// A second handle on the same open file, at the same position.
-    pub(crate) fn again(&self) -> Result<InputSource<'static>, Failure> {
-        let file = self.file.try_clone();
-        let path = self.path.as_deref().unwrap_or("-".as_ref());
-        Ok(InputSource::File(file.map_err(|error| Failure::file("read", path, &error))?))
-    }
-
-    /// The open file itself, so that the drivers see what it is.
-    pub(crate) fn into_source(self) -> InputSource<'static> {
-        InputSource::File(self.file)
-    }
-}
-
 impl OutputArgs {
     /// Decides where the result of `input` goes, and refuses what must not be written to.
     pub(crate) fn place(&self, input: &Input, direction: Direction) -> Result<Output, Failure> {
-        let explicit = self.output.as_deref();
-        let path = match (explicit, &input.path) {
-            (Some(path), _) if path == Path::new("-") => None,
-            (Some(path), _) => Some(path.to_owned()),
-            (None, None) => None,
-            (None, Some(path)) => Some(beside(path, direction)?),
-        };
-        let mut output = match path {
-            Some(path) => self.named(input, path)?,
-            None => stdout(input, direction, explicit.is_some())?,
+        let mut output = match (&self.target.output, &input.path) {
+            (None, Some(path)) => {
+                self.target.named(&[&input.metadata], beside(path, direction)?)?
+            }
+            _ => self.target.place(input, direction)?,
         };
         if self.rm {
             output.doomed = Some(doomed(input, &output)?);
@@ -138,10 +85,47 @@ impl OutputArgs {
         Ok(output)
     }
 
-    fn named(&self, input: &Input, path: PathBuf) -> Result<Output, Failure> {
+    /// Decides on a file whose name is that of `output` with `suffix` behind it; none where the
+    /// output is no file that keeps its bytes.
+    pub(crate) fn companion(
+        &self,
+        input: &Input,
+        output: &Output,
+        suffix: &str,
+    ) -> Result<Option<Output>, Failure> {
+        let Some(path) = output.kept_path() else { return Ok(None) };
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        self.target.named(&[&input.metadata], name.into()).map(Some)
+    }
+}
+
+impl TargetArgs {
+    /// A file that is to be written, and may replace another one only by `force`.
+    pub(crate) fn file(path: PathBuf, force: bool) -> Self {
+        Self { output: Some(path), force }
+    }
+
+    /// Decides where the result of `input` goes: standard output unless a file was named.
+    pub(crate) fn place(&self, input: &Input, direction: Direction) -> Result<Output, Failure> {
+        match &self.output {
+            Some(path) if path != Path::new("-") => self.named(&[&input.metadata], path.clone()),
+            explicit => stdout(input, direction, explicit.is_some()),
+        }
+    }
+
+    /// Decides on the named file, which must be none of `inputs`.
+    pub(crate) fn place_apart_from(&self, inputs: &[PathBuf]) -> Result<Option<Output>, Failure> {
+        let Some(path) = &self.output else { return Ok(None) };
+        // An input that cannot be looked at is told of when its turn comes.
+        let inputs: Vec<Metadata> = inputs.iter().filter_map(|i| fs::metadata(i).ok()).collect();
+        self.named(&inputs.iter().collect::<Vec<_>>(), path.clone()).map(Some)
+    }
+
+    fn named(&self, inputs: &[&Metadata], path: PathBuf) -> Result<Output, Failure> {
         let name = path.display().to_string();
         if let Ok(target) = fs::metadata(&path) {
-            if same_file(&target, &input.metadata) {
+            if inputs.iter().any(|input| same_file(&target, input)) {
                 return Err(Failure::usage(format!(
                     "'{name}' is the input itself; choose another output with -o"
                 )));
@@ -172,6 +156,25 @@ impl Output {
             Place::Path(path, existing) => OutputSink::Path { path, existing },
         };
         (sink, Aftermath { doomed: self.doomed })
+    }
+
+    /// The output as something to write to piece by piece.
+    pub(crate) fn into_writer(self) -> Result<OutputWriter, Failure> {
+        match self.place {
+            Place::Stdout(file) => Ok(OutputWriter::open(self.name, file)),
+            Place::Terminal(file) => Ok(OutputWriter::terminal(self.name, TextOnly(file))),
+            Place::Path(path, existing) => OutputWriter::named(self.name, &path, existing),
+        }
+    }
+
+    /// The name of a file that keeps what is written to it.
+    fn kept_path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Path(path, _) if fs::metadata(path).map_or(true, |target| target.is_file()) => {
+                Some(path)
+            }
+            _ => None,
+        }
     }
 
     /// Where a report may go without mixing with the data.
@@ -258,9 +261,8 @@ fn doomed(input: &Input, output: &Output) -> Result<(PathBuf, Metadata), Failure
     if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
         return Err(refused("the input is no regular file"));
     }
-    match &output.place {
-        Place::Path(path, _) if fs::metadata(path).map_or(true, |target| target.is_file()) => {}
-        _ => return Err(refused("the output is no file that can be kept")),
+    if output.kept_path().is_none() {
+        return Err(refused("the output is no file that can be kept"));
     }
     Ok((path.clone(), input.metadata.clone()))
 }
@@ -271,52 +273,9 @@ fn same_file(one: &Metadata, other: &Metadata) -> bool {
     keeps(one) && (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-fn own(stream: &impl AsFd) -> io::Result<File> {
-    Ok(File::from(stream.as_fd().try_clone_to_owned()?))
-}
-
-/// A terminal, which is given text and nothing that could control it.
-struct TextOnly(File);
-
-impl Write for TextOnly {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !is_text(bytes) {
-            return Err(io::Error::other(NotText));
-        }
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-/// Whether a part of a text can be shown; the part may begin and end inside a character.
-fn is_text(part: &[u8]) -> bool {
-    let start = part.iter().take(3).take_while(|byte| (0x80..0xC0).contains(*byte)).count();
-    let part = &part[start..];
-    let valid = match std::str::from_utf8(part) {
-        Ok(text) => text,
-        Err(error) if error.error_len().is_some() => return false,
-        Err(error) => std::str::from_utf8(&part[..error.valid_up_to()]).unwrap_or_default(),
-    };
-    !valid.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_passes_to_a_terminal_and_controls_do_not() {
-        let euro = "caf\u{e9} 3 \u{20ac}\r\n\ttab".as_bytes();
-        for cut in 0..=euro.len() {
-            assert!(is_text(&euro[..cut]) && is_text(&euro[cut..]), "{cut}");
-        }
-        for binary in [&b"\0"[..], b"\x1b[2J", b"a\xff", b"\x80\x80\x80\x80", b"\x7f"] {
-            assert!(!is_text(binary), "{binary:?}");
-        }
-    }
 
     #[test]
     fn names_follow_from_the_input() {

@@ -32,7 +32,7 @@ pub(crate) const TABLE: [(u8, &str); 10] = [
     (2, "usage: the command line, or an output that would be overwritten"),
     (3, "the stream was tampered with, is truncated or is not sealed"),
     (4, "no identity or key fits, or the passphrase is wrong"),
-    (5, "the stream is damaged: a checksum does not match"),
+    (5, "the stream is damaged: a checksum does not match, or only a part was salvaged"),
     (6, "not a stream, or an unsupported version"),
     (7, "what was to be resumed does not match"),
     (130, "interrupted; no unfinished file was left behind"),

@@ -24,12 +24,21 @@ pub(crate) struct Display(Option<Arc<Mutex<State>>>);
 
 struct State {
     begun: Instant,
+    /// The furthest step so far: segments may end out of order.
+    reached: u64,
     shape: Shape,
 }
 
 enum Shape {
     Bar { after: Duration, bar: Option<ProgressBar> },
-    Lines { last: Option<Instant>, latest: Option<Progress> },
+    Lines { last: Option<Instant>, latest: Option<Step> },
+}
+
+/// How far the work has come, in bytes of plaintext.
+#[derive(Clone, Copy)]
+struct Step {
+    done: u64,
+    total: Option<u64>,
 }
 
 impl Display {
@@ -43,18 +52,32 @@ impl Display {
             ProgressMode::Always => Some(Shape::Bar { after: Duration::ZERO, bar: None }),
             ProgressMode::Json => Some(Shape::Lines { last: None, latest: None }),
         };
-        Self(shape.map(|shape| Arc::new(Mutex::new(State { begun: Instant::now(), shape }))))
+        Self(
+            shape.map(|shape| {
+                Arc::new(Mutex::new(State { begun: Instant::now(), reached: 0, shape }))
+            }),
+        )
     }
 
     /// The observer to hand to the engine.
     pub(crate) fn observer(&self) -> Option<Observer> {
         let state = Arc::clone(self.0.as_ref()?);
-        Some(Arc::new(move |progress| {
-            // Whoever finds the display busy has work to do; the next segment tells as well.
-            if let Ok(mut state) = state.try_lock() {
-                state.show(progress);
+        Some(Arc::new(move |progress: Progress| {
+            // Whoever finds the display busy has work to do, and the next segment tells as well;
+            // only the end has no next one.
+            let at_end = progress.total == Some(progress.done);
+            let state = if at_end { state.lock().ok() } else { state.try_lock().ok() };
+            if let Some(mut state) = state {
+                state.show(Step { done: progress.done, total: progress.total });
             }
         }))
+    }
+
+    /// Shows that `done` of `total` bytes are done, for commands that do the work themselves.
+    pub(crate) fn advance(&self, done: u64, total: u64) {
+        if let Some(Ok(mut state)) = self.0.as_ref().map(|state| state.lock()) {
+            state.show(Step { done, total: Some(total) });
+        }
     }
 }
 
@@ -79,7 +102,11 @@ impl Drop for Display {
 }
 
 impl State {
-    fn show(&mut self, progress: Progress) {
+    fn show(&mut self, progress: Step) {
+        if progress.done < self.reached {
+            return;
+        }
+        self.reached = progress.done;
         match &mut self.shape {
             Shape::Bar { after, bar } => {
                 if self.begun.elapsed() < *after {
@@ -87,10 +114,7 @@ impl State {
                 }
                 let begun = self.begun;
                 let bar = bar.get_or_insert_with(|| new_bar(progress.total, begun));
-                // Segments may end out of order.
-                if progress.done > bar.position() {
-                    bar.set_position(progress.done);
-                }
+                bar.set_position(progress.done);
             }
             Shape::Lines { last, latest } => {
                 *latest = Some(progress);
@@ -113,7 +137,7 @@ fn new_bar(total: Option<u64>, begun: Instant) -> ProgressBar {
     bar
 }
 
-fn write_line(progress: Progress, begun: Instant) {
+fn write_line(progress: Step, begun: Instant) {
     let line = json!({
         "progress": {
             "done": progress.done,

@@ -11,6 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level;
 use sv2_core::Cancellation;
 
+use crate::ends::remove_unfinished;
 use crate::exit::Exit;
 use crate::passphrase::restore_terminal;
 
@@ -52,6 +53,7 @@ fn wait(mut woken: UnixStream, cancel: &Cancellation) {
     let _ = woken.read(&mut signal);
     SPOKEN.store(true, Ordering::Release);
     sv2_core::remove_unfinished_outputs();
+    remove_unfinished();
     restore_terminal();
     let _ = writeln!(io::stderr(), "sv2: interrupted; no unfinished file was left behind");
     low_level::exit(Exit::Interrupted.code().into());

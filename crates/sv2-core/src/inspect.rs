@@ -1,7 +1,7 @@
 //! Looking at a stream without a key (format.md sections 3, 7 and 8.7).
 
 use sv2_framing::StreamLayout;
-use sv2_headers::{StreamHeader, TRAILER_LEN, Trailer, checksum};
+use sv2_headers::{HeaderError, StreamHeader, TRAILER_LEN, Trailer, checksum};
 
 use crate::io::{Input, PositionedInput};
 use crate::tail::{copy_offset, read_trailer};
@@ -96,7 +96,10 @@ fn read_header(
     let unit = if offset == 0 { Unit::Header } else { Unit::HeaderCopy };
     let left = source.len().saturating_sub(offset);
     let prefix = source.read_vec(offset, left.min(sv2_headers::HEADER_PREFIX_LEN as u64))?;
-    let decoded = |error| StreamError::from_header(error, unit, offset);
+    let decoded = |error| match error {
+        HeaderError::Truncated { .. } => StreamError::Unsealed { segments: 0 },
+        error => StreamError::from_header(error, unit, offset),
+    };
     let header_len = StreamHeader::decode_prefix(&prefix).map_err(decoded)?.header_len;
     if u64::from(header_len) > left {
         return Err(StreamError::Unsealed { segments: 0 });

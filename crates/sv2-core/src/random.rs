@@ -84,6 +84,18 @@ impl<'a> StreamReader<'a> {
         self.stream.fingerprint()
     }
 
+    /// The revision of the header that opened the stream.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.stream.keyed.header.revision
+    }
+
+    /// The stream's generation.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.stream.trailer.generation
+    }
+
     /// Reads at most `out.len()` bytes of plaintext from `offset` on and returns their number:
     /// fewer only at the end of the stream, none at or beyond it (F-822).
     ///

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use sv2_core::{Backend, Suite, fastest_backend};
+use sv2_core::{Backend, Driver, Suite, fastest_backend};
 
 use self::measure::{Figure, Figures};
 use crate::commands::watch_signals;
 use crate::console::{Channel, Manners, print};
-use crate::failure::{Failure, already_exists};
+use crate::failure::Failure;
 use crate::size::readable;
 
 const EXAMPLES: &str = "\
@@ -70,7 +70,8 @@ fn open_picture(path: &Path, force: bool) -> Result<File, Failure> {
     }
     options.open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            Failure::usage(already_exists(&path.display().to_string()))
+            let path = path.display();
+            Failure::usage(format!("'{path}' already exists; overwrite it with -f"))
         }
         _ => Failure::file("create", path, &error),
     })
@@ -88,14 +89,17 @@ struct Advice {
 impl Advice {
     /// Of all settings that are about as fast as the fastest, the one with the program's own suite
     /// and backend and with the fewest threads.
+    ///
+    /// Only one driver is looked at: the others write to nowhere, which is another job.
     fn from(figures: &Figures) -> Self {
         let own_backend = fastest_backend(Suite::Aes256Gcm);
-        let fastest = figures.all.iter().map(Figure::mean).fold(0.0, f64::max);
+        let comparable = || figures.all.iter().filter(|figure| figure.driver == Driver::Positional);
+        let fastest = comparable().map(Figure::mean).fold(0.0, f64::max);
         let rank = |figure: &&Figure| {
             let is_own_suite = figure.suite == Suite::Aes256Gcm;
             (!is_own_suite, figure.backend != own_backend, figure.threads)
         };
-        let fast = figures.all.iter().filter(|figure| figure.mean() >= fastest * AS_FAST);
+        let fast = comparable().filter(|figure| figure.mean() >= fastest * AS_FAST);
         let (suite, backend, threads) = match fast.min_by_key(rank) {
             Some(figure) => (figure.suite, figure.backend, figure.threads),
             None => (Suite::Aes256Gcm, own_backend, figures.processors),
@@ -172,8 +176,6 @@ fn title(figures: &Figures) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sv2_core::Driver;
-
     use super::*;
 
     fn figure(suite: Suite, backend: Backend, threads: usize, rate: f64) -> Figure {
@@ -206,6 +208,14 @@ mod tests {
             figure(Suite::Aes256Gcm, own, 1, 5.0e9),
         ];
         assert_eq!(advice(all), ["-T 2"]);
+    }
+
+    #[test]
+    fn figures_of_another_job_recommend_nothing() {
+        let own = fastest_backend(Suite::Aes256Gcm);
+        let inline = Figure { driver: Driver::Inline, ..figure(Suite::Aes256Gcm, own, 1, 90.0e9) };
+        let all = vec![inline, figure(Suite::Aes256Gcm, own, 4, 9.0e9)];
+        assert!(advice(all).is_empty());
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! `sv2 decrypt`: a stream back to its plaintext.
 
+mod salvage;
+
 use std::path::PathBuf;
 
 use clap::Args;
-use sv2_core::{DecryptOptions, Tail, decrypt_stream_with};
+use sv2_core::{Tail, decrypt_stream_with};
 
-use crate::commands::{RunArgs, watch_signals};
+use self::salvage::{GapsName, Rescue};
+use crate::commands::{OpeningArgs, RunArgs, watch_signals};
 use crate::console::Manners;
 use crate::ends::{Direction, Input, OutputArgs};
 use crate::failure::{Failure, Names};
@@ -19,12 +22,17 @@ Examples:
   sv2 decrypt -i key.txt a.tar.sv2 -o - | tar -t
   sv2 decrypt -p secret.sv2 -o notes.txt   with a passphrase
   curl -s https://example.org/a.sv2 | sv2 decrypt > a
+  sv2 decrypt --salvage zero broken.img.sv2   what is left of a damaged stream
 
 Without a key option the default identity is tried, and then you are asked for a passphrase if the
 stream has one.
 
 From a pipe, plaintext is passed on as its segments are authenticated; only exit code 0 says that
-it was all of one sealed stream. A file is checked for its seal before the first byte is written.";
+it was all of one sealed stream. A file is checked for its seal before the first byte is written.
+
+With --salvage every frame that is authentic is written, and nothing else. What was lost is listed
+in OUTPUT.lost.json, and on standard error with --json where standard output carries the data. Exit
+code 0 then says that nothing was lost, 5 that something was or that the seal was.";
 
 /// The arguments of `sv2 decrypt`.
 #[derive(Debug, Args)]
@@ -46,23 +54,21 @@ pub(crate) struct DecryptArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Stream")]
 struct StreamArgs {
-    /// The text that was given when the stream was encrypted
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    context: String,
-    /// Refuse any stream but the one with this fingerprint
-    #[arg(long, value_name = "FINGERPRINT", value_parser = report::parse_fingerprint)]
-    expect: Option<[u8; 32]>,
+    #[command(flatten)]
+    opening: OpeningArgs,
     /// Read a stream whose end is missing up to its last whole segment, and say so
     #[arg(long, conflicts_with_all = ["rm", "expect"])]
     unsealed: bool,
+    /// Write what is left of a damaged stream, with zeros in place of what is lost or without it
+    #[arg(long, value_name = "GAPS", value_enum)]
+    #[arg(conflicts_with_all = ["rm", "expect", "unsealed"])]
+    salvage: Option<GapsName>,
 }
 
 /// Runs `sv2 decrypt`.
 pub(crate) fn run(args: &DecryptArgs, manners: &Manners) -> Result<(), Failure> {
     let cancel = watch_signals()?;
-    let mut options = DecryptOptions::standard();
-    options.context = args.stream.context.clone().into_bytes();
-    options.expected_fingerprint = args.stream.expect;
+    let mut options = args.stream.opening.options();
     options.tail = if args.stream.unsealed { Tail::MayBeMissing } else { Tail::Required };
 
     let input = Input::open(args.input.as_deref())?;
@@ -71,7 +77,14 @@ pub(crate) fn run(args: &DecryptArgs, manners: &Manners) -> Result<(), Failure> 
             "the stream would be read from the terminal; name a file or use a pipe",
         ));
     }
+    if args.stream.salvage.is_some() {
+        input.require_file("decrypt --salvage")?;
+    }
     let output = args.output.place(&input, Direction::Decrypt)?;
+    let rescue = match args.stream.salvage {
+        Some(gaps) => Some(Rescue::new(gaps, &args.output, &input, &output)?),
+        None => None,
+    };
     if input.is_stdin() && args.identities.passphrases.reads_stdin() {
         return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
     }
@@ -83,6 +96,12 @@ pub(crate) fn run(args: &DecryptArgs, manners: &Manners) -> Result<(), Failure> 
     let names = Names { input: &from, output: &to };
     let (sink, aftermath) = output.into_sink();
     let source = input.into_source();
+    if let Some(rescue) = rescue {
+        let done = key.with(|key| rescue.run(source, sink, key, &options));
+        drop(display);
+        let done = done.map_err(|error| Failure::stream(&error, names))?;
+        return rescue.report(&done, names, channel, manners);
+    }
     let done = key.with(|key| decrypt_stream_with(source, sink, key, &options));
     drop(display);
     let done = done.map_err(|error| Failure::stream(&error, names))?;

@@ -6,7 +6,7 @@ use crate::sandbox::{Sandbox, painted};
 const HEADER_LEN: usize = 1024;
 
 /// A sandbox with a stream `a.sv2` of eight segments of four frames under a raw key.
-fn with_stream() -> Sandbox {
+pub(crate) fn with_stream() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.raw_key();
     sandbox.write("plain", &painted(8000));
@@ -14,7 +14,7 @@ fn with_stream() -> Sandbox {
     sandbox
 }
 
-fn seal(sandbox: &Sandbox, name: &str) {
+pub(crate) fn seal(sandbox: &Sandbox, name: &str) {
     let sizes = ["--frame-size", "256", "--segment-size", "1K", "-K", "key"];
     sandbox.good(&[&["encrypt", "plain", "-o", name], &sizes[..]].concat());
 }
@@ -32,7 +32,7 @@ fn refused(sandbox: &Sandbox, code: i32, words: &[&str], alter: impl FnOnce(&mut
 }
 
 /// Where a frame of a segment begins.
-fn frame(segment: usize, frame: usize) -> usize {
+pub(crate) fn frame(segment: usize, frame: usize) -> usize {
     let frame_len = 256 + 32;
     let segment_len = 64 + 4 * frame_len + 8;
     HEADER_LEN + segment * segment_len + 64 + frame * frame_len

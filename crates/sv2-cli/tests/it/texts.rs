@@ -6,8 +6,18 @@ use snapbox::{assert_data_eq, file};
 
 use crate::sandbox::Sandbox;
 
-const COMMANDS: [&str; 8] =
-    ["encrypt", "decrypt", "inspect", "fingerprint", "keygen", "bench", "completions", "man"];
+const COMMANDS: [&str; 10] = [
+    "encrypt",
+    "decrypt",
+    "cat",
+    "verify",
+    "inspect",
+    "fingerprint",
+    "keygen",
+    "bench",
+    "completions",
+    "man",
+];
 
 #[test]
 fn the_help_is_as_it_was_reviewed() {
@@ -58,6 +68,9 @@ fn mistakes_on_the_command_line_are_usage_errors() {
         (&["encrypt", "--frame-size", "big", "a"], "big"),
         (&["encrypt", "--suite", "rot13", "a"], "rot13"),
         (&["encrypt", "-q", "-v", "a"], "--verbose"),
+        (&["cat", "--range", "a:b", "a"], "OFF:LEN"),
+        (&["verify", "--map=x.svg", "--expect", "12", "a"], "64 hexadecimal digits"),
+        (&["decrypt", "--salvage", "ones", "a"], "zero, skip"),
     ] {
         sandbox.bad(arguments, 2, &[word]);
     }

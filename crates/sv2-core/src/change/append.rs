@@ -15,7 +15,7 @@ use sv2_segment_worker::{EncryptSegmentWorker, SegmentCryptoContext};
 
 use crate::change::sidecar::{Direction, Plan};
 use crate::change::storage::FileStorage;
-use crate::change::{ChangeFile, ChangeOptions, ChangeStorage, replay, sidecar, stream_source};
+use crate::change::{ChangeFile, ChangeOptions, ChangeStorage, replay, stream_source};
 use crate::decrypt::DecryptJob;
 use crate::encrypt::pipeline_options;
 use crate::error::pipeline_error;
@@ -212,7 +212,7 @@ impl<'a> AppendJob<'a> {
                 source: Some(Box::new(error)),
             },
         })?;
-        sidecar::remove(self.storage)?;
+        replay::remove(self.storage)?;
         Ok(done)
     }
 

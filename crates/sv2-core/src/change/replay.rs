@@ -18,7 +18,7 @@ pub(super) fn remove(storage: &dyn ChangeStorage) -> Result<(), StreamError> {
     removed.map_err(StreamError::Sidecar)
 }
 
-/// Looks for a sidecar and does what it says (F-1206, F-1207).
+/// Looks for a sidecar and does what it says (F-1206, F-1207, F-1210).
 pub(super) fn recover(storage: &dyn ChangeStorage) -> Result<Recovery, StreamError> {
     let Some(len) = storage.len(ChangeFile::Sidecar).map_err(StreamError::Sidecar)? else {
         return Ok(Recovery::Nothing);
@@ -28,6 +28,9 @@ pub(super) fn recover(storage: &dyn ChangeStorage) -> Result<Recovery, StreamErr
         return Ok(Recovery::Discarded);
     };
     sidecar.check_stream()?;
+    // Whoever wrote the sidecar may have been killed before it was on stable storage (F-1101).
+    let synced = storage.sync(ChangeFile::Sidecar).and_then(|()| storage.sync_folder());
+    synced.map_err(StreamError::Sidecar)?;
     sidecar.replay()?;
     remove(storage)?;
     Ok(match sidecar.direction {

@@ -148,3 +148,13 @@ fn a_header_copy_that_differs_is_reported() {
     assert_eq!(found.damages.len(), 1);
     assert_eq!(found.damages[0].unit, Unit::HeaderCopy);
 }
+
+/// F-813: what ends inside its header is unsealed, not malformed.
+#[test]
+fn a_stream_cut_inside_its_header_is_unsealed() {
+    let wire = stream(10, DigestAlg::None);
+    for cut in [8, 95, 96, 500, 1023] {
+        assert!(matches!(scrubbed(&wire[..cut]), Err(StreamError::Unsealed { .. })), "{cut}");
+    }
+    assert!(matches!(scrubbed(&wire[..7]), Err(StreamError::NotAStream)));
+}

@@ -154,7 +154,7 @@ struct Dribble(Vec<u8>, Arc<AtomicU64>);
 
 impl ReadAt for Dribble {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        if self.1.fetch_add(1, Ordering::SeqCst) % 3 == 0 {
+        if self.1.fetch_add(1, Ordering::SeqCst).is_multiple_of(3) {
             return Err(io::ErrorKind::Interrupted.into());
         }
         let len = buffer.len().min(100);

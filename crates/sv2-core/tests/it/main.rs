@@ -5,6 +5,7 @@ mod differential;
 mod faults;
 mod flips;
 mod harness;
+mod headers;
 mod inputs;
 mod memory;
 mod messages;

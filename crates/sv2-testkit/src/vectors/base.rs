@@ -130,24 +130,23 @@ impl StreamCase {
         self
     }
 
-    /// How both whole decrypts of this case with another stream end, offsets left out.
+    /// How both whole decrypts of this case with another stream end, informative offsets left out.
     ///
     /// # Panics
     ///
-    /// Where a pipe reader would release anything but the first bytes of the plaintext.
+    /// Where a reader would release anything but the first bytes of the plaintext.
     pub(super) fn ends_with(&self, stream: Vec<u8>) -> Ends {
         let mut changed = self.with_stream(stream);
         changed.read(Mode::Pipe).read(Mode::Seekable);
         let [pipe, seekable] = &changed.readings[..] else { unreachable!("two readings") };
-        assert!(self.plaintext.starts_with(&pipe.released), "only a prefix is released");
-        let bare = |verdict: &Verdict| match verdict.clone() {
-            Verdict::Failed(kind, named, _) => Verdict::Failed(kind, named, None),
-            other => other,
-        };
+        for reading in [pipe, seekable] {
+            assert!(self.plaintext.starts_with(&reading.released), "only a prefix is released");
+        }
         Ends {
-            pipe: bare(&pipe.verdict),
+            pipe: pipe.verdict.clone().binding(),
             pipe_released: pipe.released.len() as u64,
-            seekable: bare(&seekable.verdict),
+            seekable: seekable.verdict.clone().binding(),
+            seekable_released: seekable.released.len() as u64,
         }
     }
 

@@ -138,7 +138,7 @@ fn copies(base: &StreamCase) -> Vec<Vector> {
         (
             "both-zeroed",
             both_gone,
-            ["NotAStream", "ChecksumMismatch header"],
+            ["NotAStream", "ChecksumMismatch header copy"],
             "Both headers are zeros: the error is that of the copy.",
         ),
         (
@@ -150,7 +150,7 @@ fn copies(base: &StreamCase) -> Vec<Vector> {
         (
             "front-without-magic-copy-damaged",
             front_bare,
-            ["NotAStream", "ChecksumMismatch header"],
+            ["NotAStream", "ChecksumMismatch header copy"],
             "The front has no magic and the copy is damaged.",
         ),
         (

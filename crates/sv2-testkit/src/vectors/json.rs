@@ -191,6 +191,6 @@ fn ends(base: &StreamCase, ends: &Ends) -> Map<String, Value> {
         reading_expect(&Reading { mode, verdict: verdict.clone(), released })
     };
     let pipe = reading(Mode::Pipe, &ends.pipe, ends.pipe_released as usize);
-    let seekable = reading(Mode::Seekable, &ends.seekable, base.plaintext.len());
+    let seekable = reading(Mode::Seekable, &ends.seekable, ends.seekable_released as usize);
     members(json!({"pipe": pipe, "seekable": seekable}))
 }

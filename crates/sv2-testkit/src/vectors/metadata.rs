@@ -12,6 +12,7 @@ pub(super) fn vectors() -> Vec<Vector> {
     let mut vectors = good();
     vectors.extend(refused());
     vectors.push(altered());
+    vectors.push(without_trailer());
     vectors
 }
 
@@ -104,4 +105,16 @@ fn altered() -> Vector {
     let verdict = Verdict::Failed(FailureKind::AuthenticationFailed, unit, None);
     case.readings.push(Reading { mode: Mode::Metadata, verdict, released: Vec::new() });
     case.named("metadata-altered", "metadata", "Metadata that does not open.")
+}
+
+/// Where the trailer is missing, the front header alone has the metadata.
+fn without_trailer() -> Vector {
+    let base = with(FULL);
+    let mut case = base.with_stream(base.stream[..base.stream.len() - 128].to_vec());
+    case.read(Mode::Pipe).read(Mode::Seekable).read(Mode::Metadata);
+    let outcomes: Vec<String> =
+        case.readings.iter().map(|reading| reading.verdict.to_string()).collect();
+    assert_eq!(outcomes, ["Unsealed", "Unsealed", "success"]);
+    let scenario = "A stream whose trailer is missing still tells its metadata.";
+    case.named("metadata-of-an-unsealed-stream", "metadata", scenario)
 }

@@ -142,7 +142,6 @@ impl Named {
     /// A unit of a scrub.
     pub fn damaged(damage: &Damage) -> Named {
         let unit = match damage.unit {
-            Unit::HeaderCopy => "header copy",
             Unit::Footer => "footer",
             unit => reader_name(unit).unwrap_or("header"),
         };
@@ -176,6 +175,38 @@ impl Verdict {
         Verdict::Failed(failure.kind, named, failure.offset)
     }
 
+    /// The offset that every implementation must name: where the unit at fault begins, for the
+    /// errors and units for which section 9.1 does not call it informative.
+    pub fn binding_offset(&self) -> Option<u64> {
+        use FailureKind::{AuthenticationFailed, ChecksumMismatch};
+        match self {
+            Verdict::Failed(AuthenticationFailed | ChecksumMismatch, named, offset)
+                if matches!(named.unit, Some("segment" | "frame")) =>
+            {
+                *offset
+            }
+            _ => None,
+        }
+    }
+
+    /// The verdict without an offset that is informative.
+    #[must_use]
+    pub fn binding(self) -> Verdict {
+        let offset = self.binding_offset();
+        match self {
+            Verdict::Failed(kind, named, _) => Verdict::Failed(kind, named, offset),
+            other => other,
+        }
+    }
+
+    /// As `Display`, with the offset where there is one: `Malformed header at 0`.
+    pub fn with_offset(&self) -> String {
+        match self {
+            Verdict::Failed(_, _, Some(offset)) => format!("{self} at {offset}"),
+            _ => self.to_string(),
+        }
+    }
+
     /// Whether the reading succeeds.
     pub fn is_sound(&self) -> bool {
         !matches!(self, Verdict::Failed(..))
@@ -186,7 +217,8 @@ impl Verdict {
 fn reader_name(unit: Unit) -> Option<&'static str> {
     match unit {
         Unit::Stream => None,
-        Unit::Header | Unit::HeaderCopy => Some("header"),
+        Unit::Header => Some("header"),
+        Unit::HeaderCopy => Some("header copy"),
         Unit::SegmentHeader | Unit::Segment | Unit::Footer => Some("segment"),
         Unit::Frame => Some("frame"),
         Unit::Index => Some("index"),
@@ -244,6 +276,8 @@ pub struct Ends {
     pub pipe_released: u64,
     /// Of a seekable source.
     pub seekable: Verdict,
+    /// The plaintext bytes of the segments before the first that fails on a seekable source.
+    pub seekable_released: u64,
 }
 
 /// What happens when the stream is cut to a length of a range.

@@ -83,7 +83,8 @@ pub(super) fn parameters() -> Vec<Vector> {
             format!("A header of {header_len} bytes."),
         );
     }
-    let sections: [(&str, Vec<(u16, Vec<u8>)>); 5] = [
+    type Sections = Vec<(u16, Vec<u8>)>;
+    let sections: [(&str, Sections); 5] = [
         ("skippable", vec![(0x8000, b"ignored".to_vec()), (0xFFFF, Vec::new())]),
         ("repeated", vec![(0x8001, vec![1]); 3]),
         ("that-fill-the-header", vec![(0x8002, vec![7; 114])]),

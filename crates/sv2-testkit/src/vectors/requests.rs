@@ -8,7 +8,7 @@ use super::model::{
 };
 use crate::mutate::flip;
 use crate::reference::primitives::{crc64, sha256};
-use crate::reference::{FailureKind, Params, SegmentTrace};
+use crate::reference::{Params, SegmentTrace};
 
 /// The longest stream, in bytes, whose intermediate values are written out, and which stands in
 /// files of vectors as it is.
@@ -91,7 +91,7 @@ fn table_checks(vector: &Vector, table: &Table, sink: &mut dyn FnMut(Check<'_>))
     let both = |ends: &Ends, stream: &[u8], sink: &mut dyn FnMut(Check<'_>)| {
         let released = base.plaintext[..ends.pipe_released as usize].to_vec();
         let pipe = Reading { mode: Mode::Pipe, verdict: ends.pipe.clone(), released };
-        let released = base.plaintext.clone();
+        let released = base.plaintext[..ends.seekable_released as usize].to_vec();
         let seekable = Reading { mode: Mode::Seekable, verdict: ends.seekable.clone(), released };
         for reading in [pipe, seekable] {
             let request = request(base, &reading.mode);
@@ -194,10 +194,14 @@ pub(super) fn reading_expect(reading: &Reading) -> Map<String, Value> {
             for (name, value) in named_members(named) {
                 insert(&name, value);
             }
+            if let Some(offset) = reading.verdict.binding_offset() {
+                insert("offset", json!(offset));
+            }
         }
     }
-    let is_content = matches!(reading.mode, Mode::Pipe | Mode::Seekable | Mode::Range { .. });
-    if is_content && (reading.verdict.is_sound() || reading.mode == Mode::Pipe) {
+    let is_whole = matches!(reading.mode, Mode::Pipe | Mode::Seekable);
+    let is_range = matches!(reading.mode, Mode::Range { .. });
+    if is_whole || is_range && reading.verdict.is_sound() {
         insert("released_len", json!(reading.released.len()));
         insert("released_sha256", json!(hex(&sha256(&reading.released))));
     }
@@ -308,13 +312,5 @@ pub(super) fn members(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(members) => members,
         _ => Map::new(),
-    }
-}
-
-/// The name of the error of a verdict, for scores.
-pub fn error_name(verdict: &Verdict) -> Option<FailureKind> {
-    match verdict {
-        Verdict::Failed(kind, ..) => Some(*kind),
-        _ => None,
     }
 }

@@ -64,14 +64,16 @@ fn grouped(outcomes: &[Outcome]) -> Vec<(u8, Outcome)> {
 fn unit_of(region: &Region) -> Named {
     let unit = match region.name.split('.').next() {
         Some("copy") => "header copy",
-        Some("page_table") => "page table",
         Some("header") => "header",
         Some("segment") => "segment",
         Some("frame") => "frame",
         Some("footer") => "footer",
-        Some("index") => "index",
+        Some("index" | "page_table") => "index",
         _ => "trailer",
     };
+    if unit == "index" {
+        return Named { unit: Some(unit), ..Named::NOTHING };
+    }
     Named { unit: Some(unit), segment: region.segment, frame: region.frame }
 }
 

@@ -115,11 +115,7 @@ fn reading_lines(lines: &mut Lines, reading: &Reading) {
         }
         _ => (mode, String::new()),
     };
-    let place = match reading.verdict {
-        Verdict::Failed(_, _, Some(offset)) => format!(" at {offset}"),
-        _ => String::new(),
-    };
-    lines.push(key, &format!("{head}{}{place}", reading.verdict));
+    lines.push(key, &format!("{head}{}", reading.verdict.with_offset()));
     match (&reading.verdict, &reading.mode) {
         (Verdict::Metadata(text), _) => {
             lines.push("metadata-text", text.as_deref().unwrap_or_default());
@@ -134,7 +130,12 @@ fn reading_lines(lines: &mut Lines, reading: &Reading) {
 
 fn table_lines(lines: &mut Lines, table: &Table) {
     let both = |ends: &Ends| {
-        format!("pipe {}, released {}; seekable {}", ends.pipe, ends.pipe_released, ends.seekable)
+        let (pipe, seekable) = (ends.pipe.with_offset(), ends.seekable.with_offset());
+        let released = (ends.pipe_released, ends.seekable_released);
+        format!(
+            "pipe {pipe}, released {}; seekable {seekable}, released {}",
+            released.0, released.1
+        )
     };
     for row in &table.flips {
         let span = format!("{}..{} bits {:02x}", row.start, row.end, row.bits);

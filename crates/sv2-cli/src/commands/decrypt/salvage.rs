@@ -1,0 +1,157 @@
+//! `sv2 decrypt --salvage`: what is left of a damaged stream, and a list of what is not.
+
+use std::ops::Range;
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+use sv2_core::{
+    DecryptOptions, Gaps, InputSource, KeySource, OutputSink, SalvageReport, StreamError, salvage,
+};
+
+use crate::console::{Channel, Manners};
+use crate::ends::{Input, Output, OutputArgs};
+use crate::exit::Exit;
+use crate::failure::{Failure, Names};
+
+/// What is behind the name of the output in the name of the list.
+const SUFFIX: &str = ".lost.json";
+
+/// What stands in the output for what is lost, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum GapsName {
+    /// Zeros, so that everything else keeps its offset
+    Zero,
+    /// Nothing
+    Skip,
+}
+
+/// A salvage that was decided on.
+pub(super) struct Rescue {
+    gaps: GapsName,
+    /// Where the list goes; none where the output has no name to put it beside.
+    list: Option<Output>,
+}
+
+impl Rescue {
+    /// Decides where the list goes, and refuses what must not be overwritten.
+    pub(super) fn new(
+        gaps: GapsName,
+        args: &OutputArgs,
+        input: &Input,
+        output: &Output,
+    ) -> Result<Self, Failure> {
+        Ok(Self { gaps, list: args.companion(input, output, SUFFIX)? })
+    }
+
+    pub(super) fn run(
+        &self,
+        source: InputSource<'_>,
+        sink: OutputSink<'_>,
+        key: &KeySource<'_>,
+        options: &DecryptOptions,
+    ) -> Result<SalvageReport, StreamError> {
+        let gaps = match self.gaps {
+            GapsName::Zero => Gaps::Zero,
+            GapsName::Skip => Gaps::Skip,
+        };
+        salvage(source, sink, key, options, gaps)
+    }
+
+    /// Writes the list and says what is in it; a partial result is a failure with its own code.
+    pub(super) fn report(
+        self,
+        done: &SalvageReport,
+        names: Names<'_>,
+        channel: Channel,
+        manners: &Manners,
+    ) -> Result<(), Failure> {
+        let exit = exit_of(done);
+        let list = self.to_json(done, names, exit);
+        let mut place = String::new();
+        if let Some(output) = self.list {
+            place = format!("; the list is in '{}'", output.name);
+            let mut writer = output.into_writer()?;
+            writer.write_all(format!("{list:#}\n").as_bytes())?;
+            writer.finish()?;
+        }
+        if manners.json {
+            manners.report(&list, channel)?;
+        }
+        let sentence = format!("{}: {}{place}", names.input, sentence(done, self.gaps));
+        match exit {
+            // A report for machines says the same.
+            Some(exit) if manners.json => Err(Failure { exit, sentence: String::new() }),
+            Some(exit) => Err(Failure { exit, sentence }),
+            None => {
+                if !manners.json {
+                    manners.note(&sentence);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn to_json(&self, done: &SalvageReport, names: Names<'_>, exit: Option<Exit>) -> Value {
+        json!({
+            "command": "salvage",
+            "input": names.input,
+            "output": names.output,
+            "gaps": match self.gaps {
+                GapsName::Zero => "zero",
+                GapsName::Skip => "skip",
+            },
+            "complete": exit.is_none(),
+            "exit_code": exit.map_or(0, Exit::code),
+            "sealed": done.sealed,
+            "plaintext_bytes": done.plaintext_len,
+            "recovered_bytes": done.recovered,
+            "bytes_out": done.bytes_out,
+            "lost": ranges(&done.lost),
+            "unconfirmed": ranges(&done.unconfirmed),
+            "seconds": done.wall.as_secs_f64(),
+        })
+    }
+}
+
+/// How a salvage ends the program. Plaintext of an unconfirmed version may be outdated, which is
+/// not what was asked for either.
+fn exit_of(done: &SalvageReport) -> Option<Exit> {
+    let whole = done.is_complete() && done.unconfirmed.is_empty();
+    if whole { None } else { Some(Exit::Damaged) }
+}
+
+fn sentence(done: &SalvageReport, gaps: GapsName) -> String {
+    let mut text = format!("recovered {} of {} bytes", done.recovered, done.plaintext_len);
+    if done.lost.is_empty() {
+        text.push_str(", nothing was lost");
+    } else {
+        let filled = match gaps {
+            GapsName::Zero => "zeros stand in their place",
+            GapsName::Skip => "what follows them moved up",
+        };
+        text.push_str(&format!(", lost {}: {filled}", counted(&done.lost)));
+    }
+    if !done.unconfirmed.is_empty() {
+        text.push_str(&format!(
+            "; the version of {} is unconfirmed, so they may be outdated",
+            counted(&done.unconfirmed)
+        ));
+    }
+    if !done.sealed {
+        text.push_str("; the seal is lost, so whether anything behind is missing is not known");
+    }
+    text
+}
+
+fn counted(ranges: &[Range<u64>]) -> String {
+    let bytes: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+    let plural = if ranges.len() == 1 { "" } else { "s" };
+    format!("{bytes} bytes in {} range{plural}", ranges.len())
+}
+
+fn ranges(ranges: &[Range<u64>]) -> Value {
+    let objects = ranges.iter().map(|range| {
+        json!({ "plaintext_offset": range.start, "plaintext_bytes": range.end - range.start })
+    });
+    objects.collect()
+}

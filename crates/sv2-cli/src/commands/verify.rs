@@ -1,0 +1,275 @@
+//! `sv2 verify`: streams checked for damage without a key, and for forgery with one.
+
+mod finding;
+mod picture;
+mod strip;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+use sv2_core::{Cancellation, Damage, DamageMap, Unit, scrub, verify};
+
+use self::finding::{Kind, exit_of};
+use self::picture::Row;
+use self::strip::{Mark, Strip};
+use crate::commands::{OpeningArgs, RunArgs, watch_signals};
+use crate::console::{Channel, Manners, print};
+use crate::ends::{Input, TargetArgs};
+use crate::exit::Exit;
+use crate::failure::{Failure, Names, STDOUT};
+use crate::keys::IdentityArgs;
+use crate::passphrase;
+use crate::progress::Display;
+
+const EXAMPLES: &str = "\
+Examples:
+  sv2 verify *.sv2                          scrub: no key, structure and checksums
+  sv2 verify -i key.txt backup.sv2          authenticate every byte, write nothing
+  sv2 verify --map backup.sv2               with a line that shows where the damage is
+  sv2 verify --map=damage.svg *.sv2         with a picture
+  sv2 verify --json a.sv2 | jq .damages
+
+Without -i, -p or -K no key is used, not even your default identity: the streams are scrubbed, which
+finds accidents and proves nothing against tampering. With a key everything is checked that
+'sv2 decrypt' checks. The output says which of the two was done.
+
+Every damage is listed with its unit, its place in the stream and the plaintext that it carries. A
+checksum mismatch is an accident; an authentication failure is none. Of several streams the worst
+result decides the exit code: 3 before 5. With --json there is a line for each stream.";
+
+/// The arguments of `sv2 verify`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct VerifyArgs {
+    /// The streams; files, or standard input that is one
+    #[arg(value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// Draw a line of cells that shows where damage is; with =FILE a picture in SVG
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    map: Option<Option<PathBuf>>,
+    /// Overwrite the picture if it exists
+    #[arg(short, long, requires = "map")]
+    force: bool,
+    #[command(flatten)]
+    identities: IdentityArgs,
+    #[command(flatten, next_help_heading = "Stream")]
+    opening: OpeningArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// Runs `sv2 verify`.
+pub(crate) fn run(args: &VerifyArgs, manners: &Manners) -> Result<(), Failure> {
+    let cancel = watch_signals()?;
+    if args.opening.expect.is_some() && args.identities.is_empty() {
+        return Err(Failure::usage(
+            "--expect needs a key with -i, -p or -K, since without one a fingerprint is a claim",
+        ));
+    }
+    let picture = match &args.map {
+        Some(Some(path)) if path == Path::new("-") => {
+            return Err(Failure::usage("the picture needs a file, as in --map=damage.svg"));
+        }
+        Some(Some(path)) => {
+            TargetArgs::file(path.clone(), args.force).place_apart_from(&args.inputs)?
+        }
+        _ => None,
+    };
+    let stdin = [PathBuf::from("-")];
+    let inputs = if args.inputs.is_empty() { &stdin[..] } else { &args.inputs };
+
+    let mut worst = None;
+    let mut rows = Vec::new();
+    for path in inputs {
+        let exit = match args.check(path, &cancel, manners) {
+            Ok((name, map)) => {
+                let row = Row {
+                    finding: format!("{name}: {}", finding(&map)),
+                    check: args.check_done(&map),
+                    strip: strip_of(&map),
+                };
+                let exit = exit_of(&map);
+                args.report(&name, &map, &row, exit, manners)?;
+                rows.push(row);
+                exit
+            }
+            Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
+            Err(failure) if passphrase::was_interrupted() => return Err(failure),
+            Err(failure) => {
+                manners.fail(&failure);
+                Some(failure.exit)
+            }
+        };
+        worst = finding::worse(worst, exit);
+    }
+    if let Some(output) = picture {
+        let mut picture = output.into_writer()?;
+        picture.write_all(picture::svg(&rows).as_bytes())?;
+        picture.finish()?;
+    }
+    match worst {
+        None => Ok(()),
+        // Everything was said, stream by stream.
+        Some(exit) => Err(Failure { exit, sentence: String::new() }),
+    }
+}
+
+impl VerifyArgs {
+    /// Checks one stream; it is named for sentences.
+    fn check(
+        &self,
+        path: &Path,
+        cancel: &Cancellation,
+        manners: &Manners,
+    ) -> Result<(String, DamageMap), Failure> {
+        let input = Input::open(Some(path))?;
+        input.require_file("verify")?;
+        if input.is_stdin() && self.identities.passphrases.reads_stdin() {
+            return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
+        }
+        let name = input.name.clone();
+        let source = input.into_source();
+        let display = Display::new(manners);
+        let run = self.run.options(cancel.clone(), &display);
+        let checked = if self.identities.is_empty() {
+            scrub(source, &run)
+        } else {
+            let mut options = self.opening.options();
+            options.run = run;
+            // A passphrase that is given serves once, so each stream reads it anew.
+            self.identities.open_key()?.with(|key| verify(source, key, &options))
+        };
+        drop(display);
+        let map = checked
+            .map_err(|error| Failure::stream(&error, Names { input: &name, output: STDOUT }))?;
+        Ok((name, map))
+    }
+
+    /// Which of the two checks was done, and what that does not prove.
+    fn check_done(&self, map: &DamageMap) -> &'static str {
+        match (map.authenticated, self.opening.expect) {
+            (false, _) => {
+                "scrubbed without a key, which finds accidents and proves nothing against tampering"
+            }
+            (true, None) => {
+                "authenticated with the key, which does not prove that this is the newest version \
+                 of the stream"
+            }
+            (true, Some(_)) => {
+                "authenticated with the key and by the expected fingerprint, which does not prove \
+                 who of those with the key wrote it"
+            }
+        }
+    }
+
+    fn report(
+        &self,
+        name: &str,
+        map: &DamageMap,
+        row: &Row,
+        exit: Option<Exit>,
+        manners: &Manners,
+    ) -> Result<(), Failure> {
+        if manners.json {
+            let strip = self.map.is_some().then(|| row.strip.cells());
+            return manners.report(&to_json(name, map, exit, strip), Channel::Stdout);
+        }
+        if manners.quiet && exit.is_none() {
+            return Ok(());
+        }
+        let mut text = format!("{}; {}\n", row.finding, row.check);
+        if self.map == Some(None) {
+            text.push_str(&row.strip.text(manners.colours(&std::io::stdout())));
+        }
+        for damage in &map.damages {
+            text.push_str(&line(damage, map.authenticated));
+        }
+        if manners.verbose {
+            text.push_str(&format!(
+                "  {} segments, {} frames, {} bytes in {:.3} s\n",
+                map.segments,
+                map.frames,
+                map.stream_len,
+                map.wall.as_secs_f64()
+            ));
+        }
+        print(&text)
+    }
+}
+
+fn finding(map: &DamageMap) -> String {
+    let count = map.damages.len();
+    if count == 0 {
+        return "no damage".into();
+    }
+    let seal = if map.sealed { "" } else { "not sealed, " };
+    let plural = if count == 1 { "" } else { "s" };
+    let plaintext = map.damaged_plaintext();
+    format!("{seal}{count} damaged part{plural}, with {plaintext} bytes of plaintext")
+}
+
+fn line(damage: &Damage, authenticated: bool) -> String {
+    let kind = Kind::of(damage, authenticated);
+    let detail = finding::detail(damage).map(|what| format!(" ({what})")).unwrap_or_default();
+    let plaintext = match &damage.plaintext {
+        Some(range) => format!(", plaintext {} to {}", range.start, range.end),
+        None => String::new(),
+    };
+    format!(
+        "  {}: {} at byte {}, {} bytes{plaintext}{detail}\n",
+        kind.words(),
+        damage.unit,
+        damage.offset,
+        damage.len,
+    )
+}
+
+fn to_json(name: &str, map: &DamageMap, exit: Option<Exit>, strip: Option<String>) -> Value {
+    let damages = map.damages.iter().map(|damage| {
+        let (segment, frame) = match damage.unit {
+            Unit::Frame { segment, frame } => (Some(segment), Some(frame)),
+            Unit::Segment { segment } | Unit::Footer { segment } => (Some(segment), None),
+            _ => (None, None),
+        };
+        json!({
+            "unit": damage.unit.to_string(),
+            "segment": segment,
+            "frame": frame,
+            "fault": Kind::of(damage, map.authenticated).words(),
+            "detail": finding::detail(damage),
+            "offset": damage.offset,
+            "bytes": damage.len,
+            "plaintext_offset": damage.plaintext.as_ref().map(|range| range.start),
+            "plaintext_bytes": damage.plaintext.as_ref().map(|range| range.end - range.start),
+        })
+    });
+    let mut report = json!({
+        "command": "verify",
+        "input": name,
+        "check": if map.authenticated { "authentication" } else { "scrub" },
+        "sound": map.is_sound(),
+        "sealed": map.sealed,
+        "exit_code": exit.map_or(0, Exit::code),
+        "stream_bytes": map.stream_len,
+        "plaintext_bytes": map.plaintext_len,
+        "damaged_plaintext_bytes": map.damaged_plaintext(),
+        "segments": map.segments,
+        "frames": map.frames,
+        "damages": damages.collect::<Vec<_>>(),
+        "seconds": map.wall.as_secs_f64(),
+    });
+    if let Some(strip) = strip {
+        report["map"] = Value::String(strip);
+    }
+    report
+}
+
+fn strip_of(map: &DamageMap) -> Strip {
+    let marks = map.damages.iter().map(|damage| Mark {
+        offset: damage.offset,
+        len: damage.len,
+        kind: Kind::of(damage, map.authenticated),
+    });
+    Strip::new(map.stream_len, marks)
+}

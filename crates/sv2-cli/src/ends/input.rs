@@ -1,0 +1,95 @@
+//! Inputs: a named file or standard input, opened and looked at.
+
+use std::fs::{File, Metadata};
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use sv2_core::{InputSource, StreamError};
+
+use crate::failure::{Failure, Names, STDOUT};
+
+/// An input that was opened.
+pub(crate) struct Input {
+    /// Its name for sentences.
+    pub(crate) name: String,
+    pub(super) path: Option<PathBuf>,
+    file: File,
+    pub(super) metadata: Metadata,
+}
+
+impl Input {
+    /// Opens the named input, or standard input where none or `-` is named.
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        let path = path.filter(|path| *path != Path::new("-"));
+        let (name, file) = match path {
+            Some(path) => {
+                let file = File::open(path).map_err(|error| Failure::file("open", path, &error))?;
+                (path.display().to_string(), file)
+            }
+            None => {
+                let file = own(&io::stdin());
+                let file = file.map_err(|error| Failure::file("read", "-".as_ref(), &error))?;
+                ("standard input".to_owned(), file)
+            }
+        };
+        let metadata = file
+            .metadata()
+            .map_err(|error| Failure::file("read", path.unwrap_or("-".as_ref()), &error))?;
+        if metadata.is_dir() {
+            return Err(Failure::usage(format!(
+                "'{name}' is a folder; pack it first, as in: tar -c '{name}' | sv2 encrypt -o \
+                 folder.tar.sv2"
+            )));
+        }
+        Ok(Self { name, path: path.map(Path::to_owned), file, metadata })
+    }
+
+    /// Whether it is standard input.
+    pub(crate) fn is_stdin(&self) -> bool {
+        self.path.is_none()
+    }
+
+    /// Whether somebody would have to type it.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.file.is_terminal()
+    }
+
+    /// Refuses what cannot be read at any offset, with the command's name in the sentence.
+    pub(crate) fn require_file(&self, command: &str) -> Result<(), Failure> {
+        let name = &self.name;
+        if !self.metadata.is_file() {
+            return Err(Failure::usage(format!(
+                "{name}: 'sv2 {command}' jumps about in its input, which must be a file and no \
+                 pipe or device; save the stream to a file first"
+            )));
+        }
+        if self.metadata.len() == 0 {
+            let names = Names { input: name, output: STDOUT };
+            return Err(Failure::stream(&StreamError::NotAStream, names));
+        }
+        Ok(())
+    }
+
+    /// The base name of a named input.
+    pub(crate) fn base_name(&self) -> Option<&str> {
+        self.path.as_deref()?.file_name()?.to_str()
+    }
+
+    /// A second handle on the same open file, at the same position.
+    pub(crate) fn again(&self) -> Result<InputSource<'static>, Failure> {
+        let file = self.file.try_clone();
+        let path = self.path.as_deref().unwrap_or("-".as_ref());
+        Ok(InputSource::File(file.map_err(|error| Failure::file("read", path, &error))?))
+    }
+
+    /// The open file itself, so that the drivers see what it is.
+    pub(crate) fn into_source(self) -> InputSource<'static> {
+        InputSource::File(self.file)
+    }
+}
+
+/// A handle of our own on a stream of the program.
+pub(super) fn own(stream: &impl AsFd) -> io::Result<File> {
+    Ok(File::from(stream.as_fd().try_clone_to_owned()?))
+}

@@ -1,0 +1,156 @@
+//! `sv2 decrypt --salvage`: what is left of damaged streams, and the list of what is not.
+
+use serde_json::{Value, json};
+
+use crate::bad_streams::{frame, with_stream};
+use crate::sandbox::{Sandbox, mode};
+
+/// A sandbox with `bad.sv2`, of which frame 1 of segment 3 and the whole of segment 5 are lost.
+fn with_bad() -> Sandbox {
+    let sandbox = with_stream();
+    let mut stream = sandbox.read("a.sv2");
+    stream[frame(3, 1) + 100] ^= 1;
+    stream[frame(5, 0)..frame(6, 0)].fill(0xa5);
+    sandbox.write("bad.sv2", &stream);
+    sandbox
+}
+
+/// What is lost of it, in bytes of plaintext.
+fn lost() -> Value {
+    json!([
+        { "plaintext_offset": 3328, "plaintext_bytes": 256 },
+        { "plaintext_offset": 5120, "plaintext_bytes": 1024 },
+    ])
+}
+
+fn salvage<'a>(gaps: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["decrypt", "-K", "key", "--salvage", gaps], more].concat()
+}
+
+fn list(sandbox: &Sandbox, name: &str) -> Value {
+    serde_json::from_slice(&sandbox.read(name)).unwrap()
+}
+
+#[test]
+fn zeros_keep_every_offset_and_the_list_says_what_is_lost() {
+    let sandbox = with_bad();
+    let words = [
+        "bad.sv2: recovered 6720 of 8000 bytes",
+        "lost 1280 bytes in 2 ranges",
+        "zeros stand",
+        "'bad.lost.json'",
+    ];
+    sandbox.bad(&salvage("zero", &["bad.sv2"]), 5, &words);
+    let mut expected = sandbox.read("plain");
+    expected[3328..3584].fill(0);
+    expected[5120..6144].fill(0);
+    assert!(sandbox.read("bad") == expected, "the output differs");
+    assert_eq!(mode(&sandbox.path("bad")), 0o600);
+    let list = list(&sandbox, "bad.lost.json");
+    for (member, value) in [
+        ("input", json!("bad.sv2")),
+        ("output", json!("bad")),
+        ("gaps", json!("zero")),
+        ("complete", json!(false)),
+        ("exit_code", json!(5)),
+        ("sealed", json!(true)),
+        ("plaintext_bytes", json!(8000)),
+        ("recovered_bytes", json!(6720)),
+        ("bytes_out", json!(8000)),
+        ("lost", lost()),
+        ("unconfirmed", json!([])),
+    ] {
+        assert_eq!(list[member], value, "{member}: {list}");
+    }
+}
+
+#[test]
+fn skipped_gaps_leave_nothing() {
+    let sandbox = with_bad();
+    let ended = sandbox.run(&salvage("skip", &["bad.sv2", "-o", "-"]));
+    ended.expect_failure(5, &["recovered 6720 of 8000 bytes", "moved up"]);
+    let plain = sandbox.read("plain");
+    let expected = [&plain[..3328], &plain[3584..5120], &plain[6144..]].concat();
+    assert!(ended.stdout == expected, "the output differs");
+    assert!(!ended.stderr.contains("lost.json"), "{}", ended.stderr);
+    sandbox.bad(&salvage("skip", &["bad.sv2", "-o", "/dev/null"]), 5, &["recovered 6720"]);
+    assert!(sandbox.names().iter().all(|name| !name.ends_with(".json")));
+}
+
+#[test]
+fn a_report_for_machines_is_the_list() {
+    let sandbox = with_bad();
+    let ended = sandbox.run(&salvage("zero", &["--json", "bad.sv2", "-o", "-"]));
+    assert_eq!((ended.code, ended.stdout.len()), (5, 8000));
+    let report: Value = serde_json::from_str(&ended.stderr).unwrap();
+    assert_eq!((&report["lost"], &report["bytes_out"]), (&lost(), &json!(8000)));
+    let ended = sandbox.run(&salvage("zero", &["--json", "bad.sv2", "-o", "out"]));
+    assert_eq!((ended.code, ended.stderr.as_str()), (5, ""));
+    assert_eq!(
+        serde_json::from_str::<Value>(ended.text()).unwrap(),
+        list(&sandbox, "out.lost.json")
+    );
+}
+
+#[test]
+fn a_sound_stream_is_salvaged_whole_and_ends_well() {
+    let sandbox = with_stream();
+    let ended = sandbox.good(&salvage("skip", &["a.sv2"]));
+    assert!(ended.stderr.contains("recovered 8000 of 8000 bytes, nothing was lost"));
+    assert_eq!(sandbox.read("a"), sandbox.read("plain"));
+    let list = list(&sandbox, "a.lost.json");
+    assert_eq!((&list["complete"], &list["lost"]), (&json!(true), &json!([])));
+}
+
+#[test]
+fn a_stream_without_its_seal_is_salvaged_and_never_called_complete() {
+    let sandbox = with_stream();
+    let stream = sandbox.read("a.sv2");
+    sandbox.write("cut.sv2", &stream[..frame(5, 2)]);
+    let words = ["the seal is lost", "not known", "unconfirmed"];
+    sandbox.bad(&salvage("zero", &["cut.sv2"]), 5, &words);
+    let list = list(&sandbox, "cut.lost.json");
+    assert_eq!((&list["sealed"], &list["complete"]), (&json!(false), &json!(false)));
+    let output = sandbox.read("cut");
+    assert_eq!(output[..5632], sandbox.read("plain")[..5632]);
+    assert!(output[5632..].iter().all(|&byte| byte == 0));
+}
+
+#[test]
+fn missing_bytes_cost_no_more_than_the_frames_they_touch() {
+    let sandbox = with_stream();
+    let mut stream = sandbox.read("a.sv2");
+    stream.drain(frame(2, 1)..frame(2, 1) + 100);
+    sandbox.write("bad.sv2", &stream);
+    sandbox.bad(&salvage("zero", &["bad.sv2"]), 5, &["lost 256 bytes in 1 range:"]);
+    let list = list(&sandbox, "bad.lost.json");
+    assert_eq!(list["lost"], json!([{ "plaintext_offset": 2304, "plaintext_bytes": 256 }]));
+}
+
+#[test]
+fn neither_output_nor_list_is_overwritten_without_force() {
+    let sandbox = with_bad();
+    sandbox.write("bad.lost.json", b"precious");
+    let before = sandbox.names();
+    sandbox.bad(&salvage("zero", &["bad.sv2"]), 2, &["'bad.lost.json' already exists", "-f"]);
+    assert_eq!((sandbox.names(), sandbox.read("bad.lost.json")), (before, b"precious".to_vec()));
+    sandbox.bad(&salvage("zero", &["-f", "bad.sv2"]), 5, &["lost 1280 bytes"]);
+    assert_eq!(list(&sandbox, "bad.lost.json")["lost"], lost());
+}
+
+#[test]
+fn what_contradicts_a_salvage_is_refused() {
+    let sandbox = with_bad();
+    for more in [&["--rm"][..], &["--unsealed"], &["--expect", &"0".repeat(64)]] {
+        let arguments = [&["bad.sv2"], more].concat();
+        sandbox.bad(&salvage("zero", &arguments), 2, &["cannot be used with"]);
+    }
+    let stream = sandbox.read("bad.sv2");
+    let piped = sandbox.fed(&salvage("zero", &[]), &stream);
+    piped.expect_failure(2, &["decrypt --salvage", "no pipe"]);
+    sandbox.write("other", &[1; 32]);
+    let wrong = ["decrypt", "--salvage", "zero", "-K", "other", "bad.sv2"];
+    sandbox.bad(&wrong, 4, &["bad.sv2: the key"]);
+    sandbox.bad(&salvage("zero", &["plain", "-o", "out"]), 6, &["not a stream_v2 stream"]);
+    assert_eq!(sandbox.names(), ["a.sv2", "bad.sv2", "key", "other", "plain"]);
+}

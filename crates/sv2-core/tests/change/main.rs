@@ -1,0 +1,11 @@
+//! Changing sealed streams in place: what a change does, and what is left when it is cut off at
+//! any point (format.md section 11 and appendix A.2).
+
+mod append;
+mod crash;
+mod disk;
+mod faults;
+mod power;
+mod rewrap;
+mod sidecar;
+mod support;

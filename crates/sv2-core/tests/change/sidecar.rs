@@ -1,0 +1,206 @@
+//! Sidecars that are damaged, of something else, or in use (format.md appendix A.2).
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use sv2_core::{
+    ChangeFile, ChangeOptions, DigestAlg, ErrorKind, InputSource, KeySource, Recovery, StreamError,
+    append, recover, recover_on, unfinished_change,
+};
+
+use crate::disk::{Disk, Found, Operation, Stop};
+use crate::support::{HEADER_LEN, KEY, SEGMENT, addition, append_to, key, readdress, stream};
+
+/// A disk on which a change died half-way, with a complete sidecar.
+fn half_changed(old: &[u8], change: impl Fn(&Disk) -> Result<(), StreamError>) -> Found {
+    let whole = Disk::new(old);
+    change(&whole).expect("a change");
+    let is_stream =
+        |operation: &Operation| matches!(operation, Operation::Write(ChangeFile::Stream, ..));
+    let at = whole.log().iter().position(is_stream).expect("a write") + 1;
+    let disk = Disk::new(old).stopping(Stop::Killed { at, eighths: 4 });
+    change(&disk).expect_err("a change that is stopped");
+    disk.found()
+}
+
+fn half_appended(old: &[u8]) -> Found {
+    half_changed(old, |disk| append_to(disk, &addition(2 * SEGMENT)).map(|_| ()))
+}
+
+fn half_rewritten(old: &[u8]) -> Found {
+    half_changed(old, |disk| readdress(disk, &[1, 2]).map(|_| ()))
+}
+
+// F-1206
+#[test]
+fn a_sidecar_with_a_wrong_bit_or_without_its_end_is_removed_and_not_used() {
+    let old = stream(SEGMENT + 100, DigestAlg::None);
+    let found = half_appended(&old);
+    let sidecar = found.sidecar.clone().expect("a sidecar");
+    let mut broken: Vec<Vec<u8>> = (0..sidecar.len()).map(|len| sidecar[..len].to_vec()).collect();
+    broken.extend((0..sidecar.len()).map(|at| {
+        let mut flipped = sidecar.clone();
+        flipped[at] ^= 1 << (at % 8);
+        flipped
+    }));
+    for sidecar in broken {
+        let disk = Disk::holding(Found { sidecar: Some(sidecar), ..found.clone() });
+        assert_eq!(recover_on(&disk).expect("a recovery"), Recovery::Discarded);
+        assert_eq!(disk.log(), [Operation::Remove, Operation::SyncFolder]);
+    }
+}
+
+// F-1210
+#[test]
+fn a_sidecar_of_another_stream_or_state_is_left_alone_with_both_files() {
+    let old = stream(SEGMENT + 100, DigestAlg::None);
+    let disk = Disk::new(&old);
+    append_to(&disk, &addition(2 * SEGMENT)).expect("an append");
+    let newer = disk.stream();
+    let others = [
+        ("the same plaintext in another stream", stream(SEGMENT + 100, DigestAlg::None)),
+        ("a longer stream", stream(9 * SEGMENT, DigestAlg::None)),
+        ("a shorter stream", stream(SEGMENT - 1, DigestAlg::None)),
+        ("no stream", b"something else".to_vec()),
+        ("nothing", Vec::new()),
+    ];
+    let sidecars = [half_appended(&newer).sidecar, half_rewritten(&newer).sidecar];
+    for sidecar in sidecars {
+        let older = [("an older state of the stream", old.clone())];
+        for (what, stream) in others.iter().chain(&older) {
+            let found = Found { stream: stream.clone(), sidecar: sidecar.clone() };
+            let disk = Disk::holding(found);
+            let error = recover_on(&disk).expect_err(what);
+            let kind = matches!(error, StreamError::UnfinishedChange { source: None, .. });
+            assert!(kind, "{what}: {error}");
+            assert_eq!(error.kind(), ErrorKind::Io);
+            append_to(&disk, b"more").expect_err("a change recovers first");
+            assert_eq!(disk.log(), [], "{what}: nothing was written");
+        }
+    }
+}
+
+/// What an append makes of a stream; another one each time.
+fn appended(old: &[u8]) -> Vec<u8> {
+    let disk = Disk::new(old);
+    append_to(&disk, &addition(2 * SEGMENT)).expect("an append");
+    disk.stream()
+}
+
+// F-1210
+#[test]
+fn one_witness_is_enough_to_tell_states_of_equal_length_apart() {
+    let digest = DigestAlg::None;
+    let (short, long) = (stream(9, digest), stream(2 * SEGMENT, digest));
+    let empty = stream(0, digest);
+    let cases = [
+        ("no segment stays: the front header", half_appended(&short), stream(9, digest)),
+        ("a fork: the last segment that stays", half_appended(&appended(&long)), appended(&long)),
+        ("nothing but headers: the header", half_rewritten(&empty), stream(0, digest)),
+        ("a fork: the trailer", half_rewritten(&appended(&long)), appended(&long)),
+    ];
+    for (what, half, other) in cases {
+        let found = Found { stream: other, sidecar: half.sidecar };
+        let disk = Disk::holding(found);
+        let error = recover_on(&disk).expect_err(what);
+        assert!(matches!(error, StreamError::UnfinishedChange { .. }), "{what}: {error}");
+        assert_eq!(disk.log(), [], "{what}: nothing was written");
+    }
+}
+
+// F-1210
+#[test]
+fn a_whole_sidecar_of_a_later_version_is_left_alone() {
+    let old = stream(SEGMENT + 100, DigestAlg::None);
+    let found = half_appended(&old);
+    let sidecar = found.sidecar.clone().expect("a sidecar");
+    let end = sidecar.len() - 32;
+    // Version, direction, number of records; a record's offset, length, purpose and checksum.
+    let checksum = 32 + 16 + HEADER_LEN;
+    for at in [9, 11, 31, 32, 32 + 11, 32 + 15, checksum] {
+        let mut later = sidecar.clone();
+        later[at] ^= 0x40;
+        let hash = sv2_testkit::reference::primitives::sha256(&later[..end]);
+        later[end..].copy_from_slice(&hash);
+        let disk = Disk::holding(Found { sidecar: Some(later), ..found.clone() });
+        let error = recover_on(&disk).expect_err("a sidecar that cannot be read");
+        assert!(matches!(error, StreamError::UnfinishedChange { .. }), "{at}: {error}");
+        assert_eq!(disk.log(), [], "{at}: nothing was written");
+    }
+}
+
+// F-1208
+#[test]
+fn a_sidecar_holds_neither_key_nor_plaintext() {
+    let old = stream(SEGMENT + 100, DigestAlg::None);
+    let plaintext = sv2_testkit::paint::paint(SEGMENT + 100);
+    for found in [half_appended(&old), half_rewritten(&old)] {
+        let sidecar = found.sidecar.expect("a sidecar");
+        let holds = |needle: &[u8]| sidecar.windows(needle.len()).any(|part| part == needle);
+        assert!(!holds(&KEY));
+        assert!(!holds(&plaintext[SEGMENT..SEGMENT + 16]), "the segment that is opened");
+    }
+}
+
+/// A folder with a stream and a sidecar in it, as `found` has them.
+fn folder_with(found: &Found) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("stream.sv2");
+    std::fs::write(&path, &found.stream).expect("a small file");
+    if let Some(sidecar) = &found.sidecar {
+        let beside = folder.path().join("stream.sv2.sv2-change");
+        std::fs::write(beside, sidecar).expect("a small file");
+    }
+    (folder, path)
+}
+
+// F-1207
+#[test]
+fn files_are_recovered_through_any_symbolic_link() {
+    let old = stream(SEGMENT + 100, DigestAlg::None);
+    let (folder, path) = folder_with(&half_appended(&old));
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let link = elsewhere.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).expect("a link");
+    let sidecar = folder.path().canonicalize().expect("a folder").join("stream.sv2.sv2-change");
+    assert_eq!(unfinished_change(&path), Some(sidecar.clone()));
+    assert_eq!(unfinished_change(&link), Some(sidecar));
+    assert_eq!(recover(&link).expect("a recovery"), Recovery::TakenBack);
+    assert_eq!(unfinished_change(&path), None);
+    assert_eq!(std::fs::read(&path).expect("a file"), old);
+    assert_eq!(recover(&path).expect("a recovery"), Recovery::Nothing);
+    let missing = folder.path().join("missing");
+    assert_eq!(unfinished_change(&missing), None);
+    assert!(matches!(recover(&missing), Err(StreamError::Read { .. })));
+}
+
+// F-1209
+#[test]
+fn two_changes_of_one_file_exclude_each_other() {
+    let old = stream(SEGMENT + 100, DigestAlg::None);
+    let found = half_appended(&old);
+    let (_folder, path) = folder_with(&found);
+    let other = File::open(&path).expect("a file");
+    other.lock().expect("a lock");
+    assert!(matches!(recover(&path), Err(StreamError::Busy)));
+    let (key, input) = (key(), InputSource::Memory(b"more"));
+    let busy = append(&path, input, &KeySource::Key(&key), &ChangeOptions::standard());
+    assert!(matches!(busy, Err(StreamError::Busy)), "{busy:?}");
+    assert_eq!(std::fs::read(&path).expect("a file"), found.stream, "nothing was written");
+    assert!(unfinished_change(&path).is_some());
+    drop(other);
+    assert_eq!(recover(&path).expect("a recovery"), Recovery::TakenBack);
+}
+
+// F-1206
+#[test]
+fn what_is_no_file_is_neither_changed_nor_taken_for_a_sidecar() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    assert!(recover(folder.path()).is_err());
+    let (folder, path) = folder_with(&Found { stream: stream(1, DigestAlg::None), sidecar: None });
+    let aim = folder.path().join("precious");
+    std::fs::write(&aim, b"precious").expect("a small file");
+    std::os::unix::fs::symlink(&aim, folder.path().join("stream.sv2.sv2-change")).expect("a link");
+    assert!(matches!(recover(&path), Err(StreamError::Sidecar(_))));
+    assert_eq!(std::fs::read(&aim).expect("a file"), b"precious");
+}
