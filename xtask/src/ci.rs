@@ -17,6 +17,7 @@ const STEPS: &[Step] = &[
     ("clippy", clippy::check),
     ("test", test::check),
     ("doctest", test::check_doctests),
+    ("benches", test::check_benches),
     ("doc", doc::check),
     ("fuzz", fuzz::check),
     ("deny", deny::check),

@@ -47,7 +47,11 @@ const LAYERS: &[Layer] = &[
         Library::Alloc,
         &["bytes", "sv2-crypto", "sv2-frame-worker", "sv2-framing", "sv2-headers", "thiserror"],
     ),
-    layer("sv2-pipeline", Library::Std, &["crossbeam-channel", "sv2-segment-worker", "thiserror"]),
+    layer(
+        "sv2-pipeline",
+        Library::Std,
+        &["bytes", "crossbeam-channel", "sv2-segment-worker", "thiserror"],
+    ),
     layer(
         "sv2-core",
         Library::Std,

@@ -24,6 +24,12 @@ pub(crate) fn check_doctests() -> Outcome {
     Ok("all examples pass".to_owned())
 }
 
+/// Compiles the benches and runs each once, without measuring anything.
+pub(crate) fn check_benches() -> Outcome {
+    shell::run(shell::cargo(&["test", "--benches", "--workspace"]))?;
+    Ok("every bench ran once".to_owned())
+}
+
 fn nextest(selection: &[&str], more: &[String]) -> Outcome {
     tools::need(&tools::NEXTEST)?;
     let mut args = vec!["nextest", "run"];

@@ -1,5 +1,7 @@
 //! The sealed metadata of a header (format.md section 3.4).
 
+mod json;
+
 use sv2_crypto::{CryptoError, RandomSource, RootKeys};
 use sv2_headers::{MAX_SEGMENT_SIZE, SECTION_METADATA, Section, StreamHeader};
 
@@ -23,7 +25,7 @@ const TAG_LEN: usize = 16;
 ///
 /// # Errors
 /// Those of header and trailer (format.md section 9); `AuthenticationFailed` for metadata that do
-/// not open; `Read`.
+/// not open, `Malformed` for metadata that open and break a rule of section 3.4 (F-332); `Read`.
 pub fn read_metadata(
     input: InputSource<'_>,
     keys: &KeySource<'_>,
@@ -72,8 +74,12 @@ pub(crate) fn open_metadata(keyed: &KeyedHeader) -> Result<Option<Vec<u8>>, Stre
         open(keyed, salt, &mut plaintext, tag).ok()?;
         Some(plaintext)
     });
-    let failed = StreamError::AuthenticationFailed { unit: Unit::Metadata, offset: 0 };
-    opened.map(Some).ok_or(failed)
+    let unit = Unit::Metadata;
+    let opened = opened.ok_or(StreamError::AuthenticationFailed { unit, offset: 0 })?;
+    if !json::is_metadata(&opened) {
+        return Err(StreamError::Malformed { unit, what: "JSON object", offset: 0 });
+    }
+    Ok(Some(opened))
 }
 
 fn open(
