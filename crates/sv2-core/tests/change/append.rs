@@ -2,7 +2,8 @@
 
 use sv2_core::{
     ChangeFile, ChangeOptions, DecryptOptions, DigestAlg, Driver, ErrorKind, InputSource,
-    KeySource, OutputSink, RunOptions, StreamError, append, append_on, decrypt_stream_with,
+    KeySource, OutputSink, Progress, RunOptions, StreamError, append, append_on,
+    decrypt_stream_with,
 };
 use sv2_testkit::paint::paint;
 use sv2_testkit::reference::{Params, encrypt};
@@ -186,6 +187,22 @@ fn what_would_pass_a_maximum_is_refused_before_anything_changes() {
     let error = append_on(&disk, input, &KeySource::Key(&key), &inline()).expect_err("too long");
     assert!(matches!(error, StreamError::Limit { what: "plaintext length", .. }), "{error}");
     assert_eq!(disk.log(), []);
+}
+
+#[test]
+fn progress_counts_what_is_appended() {
+    let disk = Disk::new(&stream(S + 100, DigestAlg::None));
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (mut options, sink) = (inline(), seen.clone());
+    options.run.observer = Some(std::sync::Arc::new(move |progress: Progress| {
+        sink.lock().expect("no panic holds it").push((progress.done, progress.total));
+    }));
+    let (key, added) = (key(), addition(2 * S));
+    append_on(&disk, InputSource::Memory(&added), &KeySource::Key(&key), &options)
+        .expect("an append");
+    let total = Some(2 * S as u64);
+    let wanted = [S - 100, 2 * S - 100, 2 * S].map(|done| (done as u64, total));
+    assert_eq!(*seen.lock().expect("no panic holds it"), wanted);
 }
 
 #[test]

@@ -134,6 +134,26 @@ fn a_rewrite_that_died_opens_without_recovery_unless_the_trailer_is_torn() {
     assert_eq!(order, [copy, 0, trailer], "F-1107: copy, front, trailer");
 }
 
+// F-1102, F-1107
+#[test]
+fn a_rewrite_that_mends_a_header_may_die_too() {
+    let sound = stream(SEGMENT + 5, DigestAlg::None);
+    let copy = sound.len() - 128 - 32 - 2 * 32 - crate::support::HEADER_LEN;
+    let change = |disk: &Disk| readdress(disk, &[1, 2]).map(|_| ());
+    for damaged in [20, copy + 20] {
+        let mut stream = sound.clone();
+        stream[damaged] ^= 1;
+        let old = Found { stream, sidecar: None };
+        for (stop, found) in deaths(&old, &change) {
+            let disk = Disk::holding(found);
+            recover_on(&disk).unwrap_or_else(|error| panic!("{stop:?}: {error}"));
+            let after = disk.stream();
+            assert!(opens(&after), "{stop:?}");
+            assert!(after == old.stream || judge(&after).is_some(), "{stop:?}");
+        }
+    }
+}
+
 // F-1102
 #[test]
 fn a_recovery_that_dies_anywhere_is_done_by_the_next_one() {

@@ -194,6 +194,19 @@ fn a_stream_without_slots_gets_none_and_none_loses_its_last() {
     assert_eq!((disk.log(), slotted.log()), (vec![], vec![]));
 }
 
+#[test]
+fn a_pinned_fingerprint_keeps_other_streams_from_being_rewritten() {
+    let disk = Disk::new(&stream(5, DigestAlg::None));
+    let mut options = inline();
+    options.expected_fingerprint = Some([0; 32]);
+    let change = |_: HeaderContent<'_>| -> Result<HeaderChange, StreamError> {
+        panic!("the change is not asked")
+    };
+    let refused = with_recipient(1, |keys| rewrap_on(&disk, keys, change, &options));
+    assert!(matches!(refused, Err(StreamError::WrongFingerprint)), "{refused:?}");
+    assert_eq!(disk.log(), []);
+}
+
 // F-310
 #[test]
 fn the_last_revision_is_not_passed() {

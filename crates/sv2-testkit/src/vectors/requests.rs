@@ -219,7 +219,7 @@ pub fn named_members(named: &Named) -> Map<String, Value> {
 
 /// Whether a writer of a new stream may write this: revision and generation 0, no sections but
 /// slots, and the flag exactly where there are some.
-fn is_for_writers(params: &Params) -> bool {
+pub fn is_for_writers(params: &Params) -> bool {
     params.revision == 0
         && params.generation == 0
         && params.sections.iter().all(|(kind, _)| *kind == 1)

@@ -1,0 +1,118 @@
+//! The ways to call the engine, taken in turn so that many vectors together cover all of them.
+
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::num::NonZeroUsize;
+
+use sv2_core::{Backend, Driver, InputSource, RunOptions};
+use sv2_testkit::faulty::Faulty;
+
+/// Worker threads.
+const THREADS: [usize; 4] = [1, 2, 3, 7];
+
+/// Takes threads and backends in turn.
+pub(crate) struct Ways {
+    turn: usize,
+}
+
+impl Ways {
+    pub(crate) fn new() -> Self {
+        Self { turn: 0 }
+    }
+
+    /// The next choice of threads and backend under this driver, with its name.
+    pub(crate) fn next(&mut self, driver: Driver) -> (RunOptions, String) {
+        let threads = THREADS[self.turn % THREADS.len()];
+        let backends = Backend::available();
+        let backend = backends[self.turn / THREADS.len() % backends.len()];
+        self.turn += 1;
+        let run = RunOptions {
+            threads: NonZeroUsize::new(threads),
+            backend: Some(backend),
+            driver: Some(driver),
+            ..RunOptions::automatic()
+        };
+        (run, format!("{} {threads} {}", driver.name(), backend.name()))
+    }
+}
+
+/// Streams above this length in bytes are read from one source of each kind only.
+const LONG: usize = 4 << 20;
+
+/// What a pipe reader reads from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Piped {
+    /// A reader that gives all it is asked for.
+    Whole,
+    /// A reader that gives 1, 7 and 100 bytes in turn.
+    Dribbling,
+    /// A pipe of the operating system, filled by a thread.
+    System,
+}
+
+impl Piped {
+    /// The sources for a stream.
+    pub(crate) fn of(stream: &[u8]) -> &'static [Piped] {
+        match stream.len() {
+            0..LONG => &[Piped::Whole, Piped::Dribbling, Piped::System],
+            _ => &[Piped::System],
+        }
+    }
+
+    /// Hands the input to `read`.
+    pub(crate) fn with<T>(self, stream: &[u8], read: impl FnOnce(InputSource<'_>) -> T) -> T {
+        match self {
+            Piped::Whole => read(InputSource::Reader(Box::new(stream))),
+            Piped::Dribbling => {
+                let reader = Faulty::new(stream).in_pieces(&[1, 7, 100]);
+                read(InputSource::Reader(Box::new(reader)))
+            }
+            Piped::System => {
+                let (reader, mut writer) = std::io::pipe().expect("a pipe");
+                std::thread::scope(|scope| {
+                    // A reader that stops early makes the write fail, which is its right.
+                    scope.spawn(move || writer.write_all(stream).is_ok());
+                    let file = File::from(std::os::fd::OwnedFd::from(reader));
+                    read(InputSource::File(file))
+                })
+            }
+        }
+    }
+}
+
+/// What a seekable reader reads from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Placed {
+    /// Memory.
+    Memory,
+    /// A regular file.
+    File,
+    /// A source of positioned reads.
+    ReadAt,
+}
+
+impl Placed {
+    /// The sources for a stream.
+    pub(crate) fn of(stream: &[u8]) -> &'static [Placed] {
+        match stream.len() {
+            0..LONG => &[Placed::Memory, Placed::File, Placed::ReadAt],
+            _ => &[Placed::File],
+        }
+    }
+
+    /// Hands the input to `read`.
+    ///
+    /// An empty file is read as a pipe is, and ends alike.
+    pub(crate) fn with<T>(self, stream: &[u8], read: impl FnOnce(InputSource<'_>) -> T) -> T {
+        match self {
+            Placed::Memory => read(InputSource::Memory(stream)),
+            Placed::File => {
+                let mut file = tempfile::tempfile().expect("a file");
+                file.write_all(stream).expect("a short file");
+                file.rewind().expect("a regular file");
+                read(InputSource::File(file))
+            }
+            Placed::ReadAt => read(InputSource::ReadAt(Box::new(stream.to_vec()))),
+        }
+    }
+}
