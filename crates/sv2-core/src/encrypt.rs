@@ -1,5 +1,6 @@
 //! Encrypting a whole stream (format.md section 10).
 
+mod ordered;
 mod positional;
 mod sequential;
 

@@ -12,17 +12,17 @@ use crate::tail::IndexBuilder;
 use crate::{Driver, StreamError};
 
 /// A segment on its way: its buffer, and how much plaintext is in the slots.
-struct Filled {
-    wire: Vec<u8>,
-    plaintext_len: u32,
+pub(super) struct Filled {
+    pub(super) wire: Vec<u8>,
+    pub(super) plaintext_len: u32,
 }
 
 /// A sealed segment.
-struct Sealed {
-    wire: Vec<u8>,
-    wire_len: usize,
-    plaintext_len: u32,
-    entry: IndexEntry,
+pub(super) struct Sealed {
+    pub(super) wire: Vec<u8>,
+    pub(super) wire_len: usize,
+    pub(super) plaintext_len: u32,
+    pub(super) entry: IndexEntry,
 }
 
 impl EncryptJob {
@@ -33,6 +33,12 @@ impl EncryptJob {
         output: &mut SequentialOutput<'_>,
     ) -> Result<Written, StreamError> {
         let total = match &input {
+            Input::Positioned(positioned)
+                if positioned.len() > self.layout.geometry.segment_size()
+                    && self.run.driver != Some(Driver::Inline) =>
+            {
+                return self.ordered(positioned, output);
+            }
             Input::Positioned(input) => Some(input.len()),
             Input::Sequential(_) => None,
         };
@@ -111,7 +117,7 @@ impl EncryptJob {
         })
     }
 
-    fn seal(&self, segment: u64, filled: Filled) -> Result<Sealed, StreamError> {
+    pub(super) fn seal(&self, segment: u64, filled: Filled) -> Result<Sealed, StreamError> {
         let Filled { mut wire, plaintext_len } = filled;
         let Some(layout) = self.worker.context().layout(plaintext_len.into()) else {
             return Err(StreamError::Usage("a segment without plaintext"));
