@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod append;
 pub(crate) mod bench;
 pub(crate) mod cat;
 pub(crate) mod completions;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     /// Check streams for damage, and with a key for forgery
     #[command(visible_alias = "t")]
     Verify(verify::VerifyArgs),
+    /// Continue a sealed stream in place
+    Append(append::AppendArgs),
     /// Show what a stream says of itself
     Inspect(inspect::InspectArgs),
     /// Print the fingerprint of a stream
@@ -58,6 +61,7 @@ pub(crate) fn run(command: Command, manners: &Manners) -> Result<(), Failure> {
         Command::Decrypt(args) => decrypt::run(&args, manners),
         Command::Cat(args) => cat::run(&args, manners),
         Command::Verify(args) => verify::run(&args, manners),
+        Command::Append(args) => append::run(&args, manners),
         Command::Inspect(args) => inspect::run(&args, manners),
         Command::Fingerprint(args) => fingerprint::run(&args, manners),
         Command::Keygen(args) => keygen::run(&args, manners),

@@ -268,7 +268,7 @@ fn doomed(input: &Input, output: &Output) -> Result<(PathBuf, Metadata), Failure
 }
 
 /// Whether two are one file, where a file is something that keeps its bytes.
-fn same_file(one: &Metadata, other: &Metadata) -> bool {
+pub(crate) fn same_file(one: &Metadata, other: &Metadata) -> bool {
     let keeps = |metadata: &Metadata| metadata.is_file() || metadata.file_type().is_block_device();
     keeps(one) && (one.dev(), one.ino()) == (other.dev(), other.ino())
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use sv2_core::StreamError;
 use sv2_keys::{KeyFileError, KeysError, PassphraseError};
 
+use crate::change::half_changed;
 use crate::exit::Exit;
 
 /// The name of standard output in sentences.
@@ -138,6 +139,11 @@ impl Failure {
     }
 
     fn of_input(error: &StreamError, exit: Exit, names: Names<'_>) -> Self {
+        if matches!(exit, Exit::Untrusted | Exit::Damaged | Exit::NotAStream)
+            && let Some(reason) = half_changed(names.input)
+        {
+            return Self { exit, sentence: format!("{}: {}; {reason}", names.input, chain(error)) };
+        }
         let what = match error {
             StreamError::ChecksumMismatch { .. } => format!("checksum mismatch: {error}"),
             StreamError::AuthenticationFailed { .. }

@@ -3,6 +3,7 @@
 //! It knows arguments, terminals and exit codes, and nothing of the format's bytes.
 
 mod args;
+mod change;
 mod commands;
 mod console;
 mod ends;

@@ -16,6 +16,7 @@ pub(crate) fn to_json(command: &str, input: &str, output: &str, report: &StreamR
         "output": output,
         "bytes_in": report.bytes_in,
         "bytes_out": report.bytes_out,
+        "plaintext_bytes": report.plaintext_len,
         "segments": report.segments,
         "frames": report.frames,
         "seconds": report.wall.as_secs_f64(),

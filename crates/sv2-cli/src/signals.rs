@@ -3,7 +3,9 @@
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level;
 use sv2_core::Cancellation;
 
+use crate::change::remains;
 use crate::ends::remove_unfinished;
 use crate::exit::Exit;
 use crate::passphrase::restore_terminal;
@@ -23,6 +26,14 @@ static SPOKEN: AtomicBool = AtomicBool::new(false);
 /// Whether the user was told already that the program was interrupted.
 pub(crate) fn has_spoken() -> bool {
     SPOKEN.load(Ordering::Acquire)
+}
+
+/// The stream that is changed in place, if one is.
+static CHANGING: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Names the stream that is changed from now on, for who interrupts it.
+pub(crate) fn changing(stream: &Path) {
+    *CHANGING.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream.to_owned());
 }
 
 /// Returns a token that interrupts, hang-ups and requests to terminate set.
@@ -55,7 +66,11 @@ fn wait(mut woken: UnixStream, cancel: &Cancellation) {
     sv2_core::remove_unfinished_outputs();
     remove_unfinished();
     restore_terminal();
-    let _ = writeln!(io::stderr(), "sv2: interrupted; no unfinished file was left behind");
+    let remains = match &*CHANGING.lock().unwrap_or_else(PoisonError::into_inner) {
+        None => "no unfinished file was left behind".to_owned(),
+        Some(stream) => remains(stream),
+    };
+    let _ = writeln!(io::stderr(), "sv2: interrupted; {remains}");
     low_level::exit(Exit::Interrupted.code().into());
 }
 

@@ -215,6 +215,7 @@ impl Done {
         StreamReport {
             bytes_in: self.stream_len,
             bytes_out: self.plaintext_len,
+            plaintext_len: self.plaintext_len,
             segments: self.segments,
             frames: self.frames,
             wall: begun.elapsed(),

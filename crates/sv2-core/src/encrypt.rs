@@ -160,6 +160,7 @@ impl EncryptJob {
         StreamReport {
             bytes_in: written.plaintext_len,
             bytes_out: written.stream_len,
+            plaintext_len: written.plaintext_len,
             segments: written.trailer.segments,
             frames: written.plaintext_len.div_ceil(self.layout.geometry.frame_size().into()),
             wall: begun.elapsed(),

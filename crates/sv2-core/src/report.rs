@@ -80,6 +80,8 @@ pub struct StreamReport {
     pub bytes_in: u64,
     /// Bytes that were written.
     pub bytes_out: u64,
+    /// Plaintext bytes of the stream; of one that is not sealed, those that were found.
+    pub plaintext_len: u64,
     /// Segments of the stream.
     pub segments: u64,
     /// Frames of the stream.

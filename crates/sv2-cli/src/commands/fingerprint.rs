@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 use sv2_core::{DecryptOptions, DigestAlg, ErrorKind, StreamReader, inspect};
 
+use crate::change::half_changed;
 use crate::commands::watch_signals;
 use crate::console::{Channel, Manners, print};
 use crate::ends::Input;
@@ -44,7 +45,9 @@ pub(crate) fn run(args: &FingerprintArgs, manners: &Manners) -> Result<(), Failu
     let failed = |error| Failure::stream(&error, Names { input: &name, output: STDOUT });
     let seen = inspect(input.again()?).map_err(failed)?;
     let Some(claimed) = seen.fingerprint else {
-        let sentence = format!("{name}: the stream is not sealed, so it has no fingerprint yet");
+        let reason = half_changed(&name).map(|why| format!("; {why}")).unwrap_or_default();
+        let sentence =
+            format!("{name}: the stream is not sealed, so it has no fingerprint yet{reason}");
         return Err(Failure { exit: Exit::Untrusted, sentence });
     };
     let mut options = DecryptOptions::standard();

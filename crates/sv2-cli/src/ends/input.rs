@@ -45,6 +45,11 @@ impl Input {
         Ok(Self { name, path: path.map(Path::to_owned), file, metadata })
     }
 
+    /// What the file is.
+    pub(crate) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
     /// Whether it is standard input.
     pub(crate) fn is_stdin(&self) -> bool {
         self.path.is_none()

@@ -1,5 +1,6 @@
 //! The program as its users meet it: run as a process, in a home folder of its own.
 
+mod appending;
 mod bad_streams;
 mod ends;
 mod interrupts;

@@ -6,11 +6,12 @@ use snapbox::{assert_data_eq, file};
 
 use crate::sandbox::Sandbox;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "encrypt",
     "decrypt",
     "cat",
     "verify",
+    "append",
     "inspect",
     "fingerprint",
     "keygen",

@@ -77,6 +77,7 @@ pub fn append_on(
     Ok(StreamReport {
         bytes_in: done.plaintext_len - stream.trailer.plaintext_len,
         bytes_out: done.bytes_out,
+        plaintext_len: done.plaintext_len,
         segments: done.trailer.segments,
         frames: done.plaintext_len.div_ceil(job.layout.geometry.frame_size().into()),
         wall: begun.elapsed(),

@@ -1,0 +1,147 @@
+//! Streams that are changed in place: what may be changed, what an earlier change left, and what
+//! a failed one leaves.
+
+use std::fs::{File, Metadata};
+use std::path::{Path, PathBuf};
+
+use sv2_core::{ChangeOptions, Recovery, StreamError, recover, unfinished_change};
+
+use crate::commands::OpeningArgs;
+use crate::console::Manners;
+use crate::ends::{Input, same_file};
+use crate::exit::Exit;
+use crate::failure::{Failure, Names, chain};
+use crate::signals;
+
+/// A stream that is to be changed.
+pub(crate) struct Target {
+    pub(crate) path: PathBuf,
+    /// Its name for sentences.
+    pub(crate) name: String,
+    metadata: Metadata,
+}
+
+impl Target {
+    /// Looks whether the stream can be changed; nothing is read of it or written to it.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        let no_file =
+            || Failure::usage(format!("'{name}': only a stream in a file can be changed in place"));
+        if path == Path::new("-") {
+            return Err(no_file());
+        }
+        let failed = |error| Failure::file("change", path, &error);
+        let file = File::options().read(true).write(true).open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(no_file());
+        }
+        Ok(Self { path: path.to_owned(), name, metadata })
+    }
+
+    /// Refuses an input that is the stream itself, by whatever name.
+    pub(crate) fn require_other(&self, input: &Input) -> Result<(), Failure> {
+        if same_file(&self.metadata, input.metadata()) {
+            return Err(Failure::usage(format!(
+                "'{}' is the input itself; a stream cannot be appended to itself",
+                self.name
+            )));
+        }
+        Ok(())
+    }
+
+    /// Finishes or takes back an earlier change that was cut off, and says so.
+    pub(crate) fn recover(&self, manners: &Manners) -> Result<Recovery, Failure> {
+        signals::changing(&self.path);
+        let recovery = recover(&self.path).map_err(|error| self.failed(&error))?;
+        if let Some(what) = told(recovery) {
+            manners.note(&format!("{}: an earlier change was cut off; it was {what}", self.name));
+        }
+        Ok(recovery)
+    }
+
+    /// Options of a change.
+    pub(crate) fn options(opening: &OpeningArgs) -> ChangeOptions {
+        let reading = opening.options();
+        let mut options = ChangeOptions::standard();
+        options.context = reading.context;
+        options.expected_fingerprint = reading.expected_fingerprint;
+        options
+    }
+
+    /// A change that failed, with what it left.
+    pub(crate) fn failed(&self, error: &StreamError) -> Failure {
+        let exit = Exit::of(error.kind());
+        let name = &self.name;
+        let sentence = match error {
+            StreamError::Cancelled { .. } => format!("interrupted; {}", remains(&self.path)),
+            StreamError::Busy => format!(
+                "{name}: another program is changing the stream; run the command again when that \
+                 has ended"
+            ),
+            StreamError::Write { .. } => format!(
+                "{name}: {}; {}, so free space or mend the medium and run the command again",
+                chain(error),
+                remains(&self.path)
+            ),
+            StreamError::Sidecar(source) => format!(
+                "{name}: a file beside the stream that makes the change safe cannot be used: {}; \
+                 check the permissions and the free space of its folder",
+                chain(source)
+            ),
+            StreamError::UnfinishedChange { source: Some(_), .. } => {
+                format!("{name}: {}; {}", chain(error), remains(&self.path))
+            }
+            StreamError::UnfinishedChange { what, source: None } => {
+                let sidecar = unfinished_change(&self.path).unwrap_or_default();
+                format!(
+                    "{name}: an earlier change is unfinished, but {what}; nothing was written, so \
+                     keep copies of both, move '{}' away and check the stream with 'sv2 verify'",
+                    sidecar.display()
+                )
+            }
+            StreamError::HeaderFull { .. } | StreamError::Usage(_) => {
+                format!("{name}: {error}")
+            }
+            _ => return Failure::stream(error, Names { input: name, output: name }),
+        };
+        Failure { exit, sentence }
+    }
+}
+
+/// What became of an earlier change, in words; `None` where there was none.
+pub(crate) fn told(recovery: Recovery) -> Option<&'static str> {
+    match recovery {
+        Recovery::Nothing => None,
+        Recovery::Discarded => Some("dropped, since it had not begun"),
+        Recovery::Finished => Some("finished"),
+        Recovery::TakenBack => Some("taken back"),
+    }
+}
+
+/// What an interrupted or failed change leaves of the stream.
+pub(crate) fn remains(path: &Path) -> String {
+    match unfinished_change(path) {
+        None => format!("'{}' is as it was", path.display()),
+        Some(sidecar) => format!(
+            "'{}' lies beside the stream, by which {}",
+            sidecar.display(),
+            way_out(&path.display().to_string())
+        ),
+    }
+}
+
+/// How a half-changed stream becomes whole.
+fn way_out(name: &str) -> String {
+    format!("the next change, or 'sv2 append {name} /dev/null', brings it to a whole state")
+}
+
+/// What explains to a reading command why a stream is damaged beside which a sidecar lies.
+pub(crate) fn half_changed(input: &str) -> Option<String> {
+    let sidecar = unfinished_change(Path::new(input))?;
+    Some(format!(
+        "a change of the stream is under way or was cut off ('{}' lies beside it): {}",
+        sidecar.display(),
+        way_out(input)
+    ))
+}

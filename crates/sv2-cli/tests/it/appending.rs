@@ -1,0 +1,197 @@
+//! Appending to sealed streams in place, and what is left of an append that is cut off.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::symlink;
+use std::process::{Child, ChildStdin, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::bad_streams::{frame, with_stream};
+use crate::sandbox::{Sandbox, painted};
+
+const APPEND: [&str; 4] = ["append", "-K", "key", "a.sv2"];
+
+/// The plaintext of `a.sv2`.
+fn plaintext(sandbox: &Sandbox) -> Vec<u8> {
+    sandbox.good(&["decrypt", "-K", "key", "a.sv2", "-o", "-"]).stdout
+}
+
+/// An append from a silent pipe that has sealed whole segments and waits for more; the pipe stays
+/// open.
+fn blocked(sandbox: &Sandbox) -> (Child, ChildStdin, BufReader<std::process::ChildStderr>) {
+    let arguments = [&APPEND[..], &["--progress", "json", "-T", "2"]].concat();
+    let mut child = sandbox.sv2(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    pipe.write_all(&painted(2500)).unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    assert!(line.contains("\"done\":"), "{line}");
+    (child, pipe, told)
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+/// F-1109, F-1110.
+#[test]
+fn a_file_and_a_pipe_continue_the_stream() {
+    let sandbox = with_stream();
+    let old = sandbox.read("plain");
+    let more = painted(3000);
+    sandbox.write("more", &more);
+    let told = sandbox.good(&[&APPEND[..], &["more"]].concat()).stderr;
+    assert!(told.contains("a.sv2: appended") && told.contains("(11000 bytes)"), "{told}");
+    assert!(told.contains("generation 1"), "{told}");
+    assert_eq!(plaintext(&sandbox), [&old[..], &more].concat());
+
+    let piped = sandbox.fed(&[&APPEND[..], &["--json"]].concat(), b"from a pipe");
+    let report: Value = serde_json::from_str(piped.text()).unwrap();
+    for (member, value) in [
+        ("command", json!("append")),
+        ("input", json!("standard input")),
+        ("output", json!("a.sv2")),
+        ("bytes_in", json!(11)),
+        ("plaintext_bytes", json!(11_011)),
+        ("segments", json!(11)),
+        ("generation", json!(2)),
+        ("revision", json!(0)),
+        ("recovery", json!(null)),
+    ] {
+        assert_eq!(report[member], value, "{member}: {report}");
+    }
+    assert_eq!(plaintext(&sandbox), [&old[..], &more, b"from a pipe"].concat());
+    assert_eq!(sandbox.names(), ["a.sv2", "key", "more", "plain"]);
+
+    let before = sandbox.read("a.sv2");
+    let told = sandbox.good(&[&APPEND[..], &["/dev/null"]].concat()).stderr;
+    assert!(told.contains("nothing was appended"), "{told}");
+    assert_eq!(sandbox.read("a.sv2"), before, "the generation stays as well");
+    assert_eq!(sandbox.good(&[&APPEND[..], &["-q", "more"]].concat()).stderr, "");
+}
+
+#[test]
+fn a_stream_is_never_its_own_input() {
+    let sandbox = with_stream();
+    let before = sandbox.read("a.sv2");
+    symlink(sandbox.path("a.sv2"), sandbox.path("symbolic")).unwrap();
+    fs::hard_link(sandbox.path("a.sv2"), sandbox.path("hard")).unwrap();
+    for (stream, input) in
+        [("a.sv2", "a.sv2"), ("a.sv2", "symbolic"), ("symbolic", "a.sv2"), ("a.sv2", "hard")]
+    {
+        let words = [&format!("'{stream}' is the input itself")[..]];
+        sandbox.bad(&["append", "-K", "key", stream, input], 2, &words);
+    }
+    let mut command = sandbox.sv2(&APPEND);
+    command.stdin(fs::File::open(sandbox.path("hard")).unwrap());
+    let ended = crate::sandbox::Ended::of(command.output().unwrap());
+    ended.expect_failure(2, &["'a.sv2' is the input itself"]);
+    assert_eq!(sandbox.read("a.sv2"), before);
+}
+
+/// F-1101, F-1207.
+#[test]
+fn an_append_that_was_killed_is_taken_back_by_the_next_one() {
+    let sandbox = with_stream();
+    let before = sandbox.read("a.sv2");
+    let (mut child, pipe, _told) = blocked(&sandbox);
+    send(&child, Signal::KILL);
+    child.wait().unwrap();
+    drop(pipe);
+    assert!(sandbox.names().contains(&"a.sv2.sv2-change".to_owned()));
+    // Readers say why they fail.
+    for reader in [&["decrypt", "-o", "out"][..], &["cat", "-o", "out"], &["fingerprint"]] {
+        let arguments = [reader, &["-K", "key", "a.sv2"]].concat();
+        let words = ["a.sv2: ", "was cut off", "a.sv2.sv2-change", "sv2 append a.sv2 /dev/null"];
+        let ended = sandbox.run(&arguments);
+        assert!([3, 5].contains(&ended.code), "{}", ended.stderr);
+        ended.expect_failure(ended.code, &words);
+    }
+    let told = sandbox.good(&[&APPEND[..], &["/dev/null"]].concat()).stderr;
+    assert!(told.contains("a.sv2: an earlier change was cut off; it was taken back"), "{told}");
+    assert_eq!(sandbox.read("a.sv2"), before);
+    assert_eq!(sandbox.names(), ["a.sv2", "key", "plain"]);
+}
+
+#[test]
+fn an_interrupted_append_says_what_it_leaves() {
+    let sandbox = with_stream();
+    let before = sandbox.read("a.sv2");
+    let (mut child, pipe, told) = blocked(&sandbox);
+    send(&child, Signal::INT);
+    send(&child, Signal::INT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let last = told.lines().last().unwrap().unwrap();
+    assert!(last.contains("interrupted; '") && last.contains("a.sv2.sv2-change"), "{last}");
+    drop(pipe);
+    let ended = sandbox.good(&[&APPEND[..], &["--json", "/dev/null"]].concat());
+    let report: Value = serde_json::from_str(ended.text()).unwrap();
+    assert_eq!(report["recovery"], json!("taken back"));
+    assert_eq!(sandbox.read("a.sv2"), before);
+}
+
+/// F-1210.
+#[test]
+fn the_sidecar_of_another_stream_is_left_alone() {
+    let sandbox = with_stream();
+    let (mut child, pipe, _told) = blocked(&sandbox);
+    send(&child, Signal::KILL);
+    child.wait().unwrap();
+    drop(pipe);
+    crate::bad_streams::seal(&sandbox, "b.sv2");
+    fs::rename(sandbox.path("b.sv2"), sandbox.path("a.sv2")).unwrap();
+    let (stream, sidecar) = (sandbox.read("a.sv2"), sandbox.read("a.sv2.sv2-change"));
+    let words = ["an earlier change is unfinished", "another stream", "a.sv2.sv2-change' away"];
+    sandbox.bad(&[&APPEND[..], &["plain"]].concat(), 1, &words);
+    assert_eq!((sandbox.read("a.sv2"), sandbox.read("a.sv2.sv2-change")), (stream, sidecar));
+}
+
+#[test]
+fn what_cannot_be_appended_to_stays_as_it_is() {
+    let sandbox = with_stream();
+    let sound = sandbox.read("a.sv2");
+    sandbox.write("other", &[1; 32]);
+    sandbox.write("empty", b"");
+    let flip = |at: usize| {
+        let mut stream = sound.clone();
+        stream[at] ^= 1;
+        stream
+    };
+    sandbox.write("last.sv2", &flip(frame(7, 0) + 100));
+    sandbox.write("seal.sv2", &flip(sound.len() - 30));
+    sandbox.write("cut.sv2", &sound[..sound.len() - 1]);
+    for (arguments, code, words) in [
+        (&["-K", "other", "a.sv2", "plain"][..], 4, &["a.sv2: the key or the context"][..]),
+        (&["-K", "key", "--context", "x", "a.sv2", "plain"], 4, &["the context"]),
+        (&["a.sv2", "plain"], 4, &["no key slot opens"]),
+        (&["-K", "key", "last.sv2", "plain"], 5, &["checksum mismatch", "frame 0 of segment 7"]),
+        (&["-K", "key", "seal.sv2", "plain"], 5, &["checksum mismatch", "trailer"]),
+        (&["-K", "key", "cut.sv2", "plain"], 3, &["without a trailer"]),
+        (&["-K", "key", "plain", "a.sv2"], 6, &["not a stream_v2 stream"]),
+        (&["-K", "key", "empty", "a.sv2"], 6, &["not a stream_v2 stream"]),
+        (&["-K", "key", "missing", "a.sv2"], 1, &["cannot change 'missing'"]),
+        (&["-K", "key", "a.sv2", "missing"], 1, &["cannot open 'missing'"]),
+        (&["-K", "key", "-", "plain"], 2, &["in a file"]),
+        (&["-K", "key", "--expect", &"0".repeat(64), "a.sv2", "plain"], 3, &["fingerprint"]),
+    ] {
+        let before: Vec<_> = sandbox.names().iter().map(|name| sandbox.read(name)).collect();
+        sandbox.bad(&[&["append"], arguments].concat(), code, words);
+        let after: Vec<_> = sandbox.names().iter().map(|name| sandbox.read(name)).collect();
+        assert_eq!(after, before, "{arguments:?}");
+    }
+}
+
+/// F-1209.
+#[test]
+fn a_stream_that_is_being_changed_is_not_changed_by_two() {
+    let sandbox = with_stream();
+    let held = fs::File::open(sandbox.path("a.sv2")).unwrap();
+    held.lock().unwrap();
+    let words = ["a.sv2: another program is changing the stream", "run the command again"];
+    sandbox.bad(&[&APPEND[..], &["plain"]].concat(), 1, &words);
+    drop(held);
+    sandbox.good(&[&APPEND[..], &["plain"]].concat());
+}
