@@ -100,9 +100,10 @@ impl Target {
                     sidecar.display()
                 )
             }
-            StreamError::HeaderFull { .. } | StreamError::Usage(_) => {
-                format!("{name}: {error}")
+            StreamError::HeaderFull { needed, .. } => {
+                format!("{name}: {error}, and a header cannot grow; {}", larger(name, *needed))
             }
+            StreamError::Usage(_) => format!("{name}: {error}"),
             _ => return Failure::stream(error, Names { input: name, output: name }),
         };
         Failure { exit, sentence }
@@ -129,6 +130,20 @@ pub(crate) fn remains(path: &Path) -> String {
             way_out(&path.display().to_string())
         ),
     }
+}
+
+/// How a stream gets a header with room for sections of `needed` bytes.
+fn larger(name: &str, needed: u64) -> String {
+    // What the header needs besides, and as much again for who comes next.
+    let size = (needed + 136).next_multiple_of(1024) + 1024;
+    if size > 64 << 10 {
+        return "no header is large enough, so remove slots first".to_owned();
+    }
+    let size = size >> 10;
+    format!(
+        "write the stream anew with 'sv2 decrypt {name} -o - | sv2 encrypt --header-size {size}K -o \
+         NEW -r ...' and all of its recipients"
+    )
 }
 
 /// How a half-changed stream becomes whole.

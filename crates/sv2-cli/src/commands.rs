@@ -10,6 +10,7 @@ pub(crate) mod fingerprint;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod man;
+pub(crate) mod recipients;
 pub(crate) mod verify;
 
 use std::num::NonZeroUsize;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Verify(verify::VerifyArgs),
     /// Continue a sealed stream in place
     Append(append::AppendArgs),
+    /// Show, add or remove who can open a stream, in place
+    Recipients(recipients::RecipientsArgs),
     /// Show what a stream says of itself
     Inspect(inspect::InspectArgs),
     /// Print the fingerprint of a stream
@@ -62,6 +65,7 @@ pub(crate) fn run(command: Command, manners: &Manners) -> Result<(), Failure> {
         Command::Cat(args) => cat::run(&args, manners),
         Command::Verify(args) => verify::run(&args, manners),
         Command::Append(args) => append::run(&args, manners),
+        Command::Recipients(args) => recipients::run(&args, manners),
         Command::Inspect(args) => inspect::run(&args, manners),
         Command::Fingerprint(args) => fingerprint::run(&args, manners),
         Command::Keygen(args) => keygen::run(&args, manners),

@@ -1,20 +1,21 @@
 //! From key options to slots and key sources.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use sv2_core::{KeySource, Section, StreamKey};
 use sv2_keys::{
-    Identity, KeyFileError, PassphraseSource, Prompt, READER_MAX_LOG_N, Recipient, SlotMixing,
-    SlotOpener, WRITER_LOG_N, check_writer_rules, default_identity_path,
-    load_or_create_default_identity, read_identity_file, read_key_file, read_recipients_file,
-    seal_passphrase_slot, seal_slot,
+    Identity, KeyFileError, NoPrompt, PassphraseSource, Prompt, READER_MAX_LOG_N, Recipient,
+    SlotContent, SlotMixing, SlotOpener, StanzaKind, WRITER_LOG_N, check_writer_rules,
+    default_identity_path, describe_slots, load_or_create_default_identity, read_identity_file,
+    read_key_file, read_recipients_file, seal_passphrase_slot, seal_slot,
 };
 
 use crate::console::Manners;
 use crate::failure::Failure;
-use crate::passphrase::{PassphraseArgs, Questions};
+use crate::passphrase::{NewPassphraseArgs, PassphraseArgs, Questions};
 
 /// Names the identity file that serves where no key option is given.
 pub(crate) const IDENTITY_VARIABLE: &str = "SV2_IDENTITY";
@@ -44,8 +45,30 @@ pub(crate) struct RecipientArgs {
             "passphrase_file", "passphrase_fd"]
     )]
     key_file: Option<PathBuf>,
+    /// Name a recipient in the sealed metadata, for who can open the stream: one label for each
+    /// of -r, -R, -i and -p, in this order (repeatable)
+    #[arg(long = "label", value_name = "LABEL", conflicts_with = "key_file")]
+    pub(crate) labels: Vec<String>,
     #[command(flatten)]
     pub(crate) passphrases: PassphraseArgs,
+}
+
+/// Whom a stream is opened to besides, as arguments.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "New recipients")]
+pub(crate) struct NewRecipientArgs {
+    /// Add this recipient: age1.., ssh-ed25519 or ssh-rsa (repeatable)
+    #[arg(short, long = "recipient", value_name = "RECIPIENT")]
+    recipients: Vec<String>,
+    /// Add the recipients in this file, one a line (repeatable)
+    #[arg(short = 'R', long = "recipients-file", value_name = "FILE")]
+    recipients_files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) passphrase: NewPassphraseArgs,
+    /// Name a new slot in the sealed metadata, for who can open the stream: one label for each of
+    /// -r, -R and the passphrase, in this order (repeatable)
+    #[arg(long = "label", value_name = "LABEL")]
+    pub(crate) labels: Vec<String>,
 }
 
 /// What opens a stream, as arguments.
@@ -90,13 +113,7 @@ impl RecipientArgs {
         }
         let questions = self.passphrases.questions()?;
         let prompt: Arc<dyn Prompt> = questions.clone();
-        let mut recipients = Vec::new();
-        for text in &self.recipients {
-            recipients.push(recipient(text)?);
-        }
-        for path in &self.recipients_files {
-            recipients.extend(read_recipients_file(path)?);
-        }
+        let mut recipients = named_recipients(&self.recipients, &self.recipients_files)?;
         for path in &self.identities {
             add_own(&mut recipients, &read_identity_file(path)?, &prompt)?;
         }
@@ -106,17 +123,44 @@ impl RecipientArgs {
         if recipients.is_empty() && !by_passphrase {
             add_own(&mut recipients, &own_identities(manners)?, &prompt)?;
         }
+        check_labels(&self.labels, recipients.len() + usize::from(by_passphrase))?;
         let key = StreamKey::generate().map_err(|_| no_randomness())?;
-        let mut slots = Vec::new();
-        for recipient in &recipients {
-            slots.push(seal_slot(&key, recipient, &prompt)?);
-        }
+        let mut slots = seal_all(&key, &recipients, &prompt)?;
         if by_passphrase {
-            let passphrase = questions.new_passphrase()?;
+            let passphrase = questions.new_passphrase("Passphrase for the new stream: ")?;
             slots.push(seal_passphrase_slot(&key, &passphrase, WRITER_LOG_N)?);
         }
         check_writer_rules(&slots, SlotMixing::Refuse)?;
         Ok(NewKey { key, slots })
+    }
+}
+
+impl NewRecipientArgs {
+    /// The recipients that are named, which with the passphrase are as many as there are labels.
+    pub(crate) fn recipients(&self) -> Result<Vec<Recipient>, Failure> {
+        let recipients = named_recipients(&self.recipients, &self.recipients_files)?;
+        let count = recipients.len() + usize::from(self.passphrase.is_given());
+        if count == 0 {
+            return Err(Failure::usage(
+                "no new recipient is named; use -r, -R or --new-passphrase",
+            ));
+        }
+        check_labels(&self.labels, count)?;
+        Ok(recipients)
+    }
+
+    /// Slots with the stream's key for those recipients and for the new passphrase.
+    pub(crate) fn slots(
+        &self,
+        key: &StreamKey,
+        recipients: &[Recipient],
+    ) -> Result<Vec<Section>, Failure> {
+        let prompt: Arc<dyn Prompt> = Questions::terminal();
+        let mut slots = seal_all(key, recipients, &prompt)?;
+        if self.passphrase.is_given() {
+            slots.push(seal_passphrase_slot(key, &self.passphrase.ask()?, WRITER_LOG_N)?);
+        }
+        Ok(slots)
     }
 }
 
@@ -127,6 +171,16 @@ impl IdentityArgs {
             && !self.passphrase
             && self.key_file.is_none()
             && !self.passphrases.is_given()
+    }
+
+    /// The user's own identities, which ask nothing; for who named no key and looks only.
+    pub(crate) fn own_key() -> Result<OpenKey, Failure> {
+        Ok(OpenKey::Slots(SlotOpener {
+            identities: existing_identities()?,
+            passphrase: PassphraseSource::None,
+            max_log_n: READER_MAX_LOG_N,
+            prompt: Arc::new(NoPrompt),
+        }))
     }
 
     /// What was named; with nothing named the user's own identities, and a question for the
@@ -156,21 +210,76 @@ impl IdentityArgs {
 impl OpenKey {
     /// Hands the key source on.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&KeySource<'_>) -> T) -> T {
+        self.with_slot(|key, _| act(key))
+    }
+
+    /// Hands the key source on, and the slot that it opens once it has.
+    pub(crate) fn with_slot<T>(
+        &self,
+        act: impl FnOnce(&KeySource<'_>, &RefCell<Option<Section>>) -> T,
+    ) -> T {
+        let opened = RefCell::new(None);
         match self {
-            Self::Raw(key) => act(&KeySource::Key(key)),
+            Self::Raw(key) => act(&KeySource::Key(key), &opened),
             Self::Slots(opener) => {
-                act(&KeySource::Slots(
-                    &|sections: &[Section], fits: &mut dyn FnMut(&StreamKey) -> bool| {
-                        opener.open(sections, fits).map_err(Into::into)
-                    },
-                ))
+                let open = |sections: &[Section], fits: &mut dyn FnMut(&StreamKey) -> bool| {
+                    let found = opener.open_slot(sections, fits)?;
+                    let mut slots = sections.iter().filter(|section| section.as_slot().is_some());
+                    *opened.borrow_mut() = slots.nth(found.slot).cloned();
+                    Ok(found.key)
+                };
+                act(&KeySource::Slots(&open), &opened)
             }
         }
     }
+
+    /// Whether one of these slots opens without a passphrase of its own; a raw key needs none.
+    pub(crate) fn opens_any(&self, slots: &[Section]) -> bool {
+        let Self::Slots(opener) = self else { return true };
+        let public: Vec<Section> =
+            slots.iter().filter(|slot| !is_passphrase_slot(slot)).cloned().collect();
+        opener.open(&public, &mut |_| true).is_ok()
+    }
 }
 
-fn recipient(text: &str) -> Result<Recipient, Failure> {
-    text.parse().map_err(|fault| Failure::keys(&sv2_keys::KeysError::Recipient(fault)))
+/// Whether a section is a slot for a passphrase.
+pub(crate) fn is_passphrase_slot(section: &Section) -> bool {
+    describe_slots(std::slice::from_ref(section)).iter().any(|slot| {
+        matches!(&slot.content, SlotContent::Age(stanzas)
+            if stanzas.iter().any(|stanza| matches!(stanza, StanzaKind::Scrypt { .. })))
+    })
+}
+
+fn named_recipients(texts: &[String], files: &[PathBuf]) -> Result<Vec<Recipient>, Failure> {
+    let mut recipients = Vec::new();
+    for text in texts {
+        let recipient = text.parse().map_err(sv2_keys::KeysError::Recipient);
+        recipients.push(recipient?);
+    }
+    for path in files {
+        recipients.extend(read_recipients_file(path)?);
+    }
+    Ok(recipients)
+}
+
+fn seal_all(
+    key: &StreamKey,
+    recipients: &[Recipient],
+    prompt: &Arc<dyn Prompt>,
+) -> Result<Vec<Section>, Failure> {
+    recipients.iter().map(|recipient| Ok(seal_slot(key, recipient, prompt)?)).collect()
+}
+
+/// Refuses labels of which it is not clear whom they name.
+fn check_labels(labels: &[String], slots: usize) -> Result<(), Failure> {
+    if labels.is_empty() || labels.len() == slots {
+        return Ok(());
+    }
+    let count = labels.len();
+    Err(Failure::usage(format!(
+        "--label is given {count} times for {slots} recipients; give one for each, and an empty one \
+         where there is nothing to say"
+    )))
 }
 
 fn add_own(

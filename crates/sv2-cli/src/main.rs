@@ -16,6 +16,7 @@ mod progress;
 mod report;
 mod signals;
 mod size;
+mod slots;
 
 use std::process::ExitCode;
 

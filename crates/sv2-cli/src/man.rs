@@ -9,10 +9,17 @@ pub(crate) fn pages() -> Vec<(String, Vec<u8>)> {
     let mut program = grammar();
     program.build();
     let mut pages = vec![page(&program, "sv2")];
-    for command in program.get_subcommands().filter(|command| command.get_name() != "help") {
-        pages.push(page(command, &format!("sv2-{}", command.get_name())));
-    }
+    add_pages(&program, "sv2", &mut pages);
     pages
+}
+
+/// The pages of a command's own commands, and of theirs.
+fn add_pages(command: &clap::Command, name: &str, pages: &mut Vec<(String, Vec<u8>)>) {
+    for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
+        let name = format!("{name}-{}", command.get_name());
+        pages.push(page(command, &name));
+        add_pages(command, &name, pages);
+    }
 }
 
 fn page(command: &clap::Command, name: &str) -> (String, Vec<u8>) {

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,6 +23,20 @@ pub(crate) struct PassphraseArgs {
     /// Read the passphrase from this open file descriptor, less one trailing newline
     #[arg(long, value_name = "N")]
     passphrase_fd: Option<u32>,
+}
+
+/// Where the passphrase of a new slot comes from, as arguments; the other one opens the stream.
+#[derive(Debug, Args)]
+pub(crate) struct NewPassphraseArgs {
+    /// Add a passphrase, asked twice on the terminal
+    #[arg(long)]
+    new_passphrase: bool,
+    /// Add the passphrase in this file, less one trailing newline
+    #[arg(long, value_name = "FILE", conflicts_with = "new_passphrase_fd")]
+    new_passphrase_file: Option<PathBuf>,
+    /// Add the passphrase in this open file descriptor, less one trailing newline
+    #[arg(long, value_name = "N")]
+    new_passphrase_fd: Option<u32>,
 }
 
 /// Who answers questions: a passphrase that was given, and else the terminal.
@@ -45,7 +59,35 @@ impl PassphraseArgs {
 
     /// Reads the passphrase where a place was named.
     pub(crate) fn questions(&self) -> Result<Arc<Questions>, Failure> {
-        let given = match (&self.passphrase_file, self.passphrase_fd) {
+        Questions::given_by(self.passphrase_file.as_deref(), self.passphrase_fd)
+    }
+}
+
+impl NewPassphraseArgs {
+    /// Whether there is to be a new passphrase.
+    pub(crate) fn is_given(&self) -> bool {
+        self.new_passphrase
+            || self.new_passphrase_file.is_some()
+            || self.new_passphrase_fd.is_some()
+    }
+
+    /// The new passphrase: read where a place was named, else asked for twice.
+    pub(crate) fn ask(&self) -> Result<Passphrase, Failure> {
+        let file = self.new_passphrase_file.as_deref();
+        Questions::given_by(file, self.new_passphrase_fd)?.new_passphrase("New passphrase: ")
+    }
+}
+
+fn named(place: &str, error: &sv2_keys::PassphraseError) -> Failure {
+    let mut failure = Failure::passphrase(error);
+    failure.sentence = format!("{place}: {}", failure.sentence);
+    failure
+}
+
+impl Questions {
+    /// Reads the passphrase where a place is named.
+    fn given_by(file: Option<&Path>, fd: Option<u32>) -> Result<Arc<Self>, Failure> {
+        let given = match (file, fd) {
             (Some(path), _) => {
                 let read = read_passphrase_file(path);
                 Some(read.map_err(|error| named(&format!("'{}'", path.display()), &error))?)
@@ -61,25 +103,22 @@ impl PassphraseArgs {
             (None, None) => None,
         };
         let was_given = given.is_some();
-        Ok(Arc::new(Questions { given: Mutex::new(given), was_given }))
+        Ok(Arc::new(Self { given: Mutex::new(given), was_given }))
     }
-}
 
-fn named(place: &str, error: &sv2_keys::PassphraseError) -> Failure {
-    let mut failure = Failure::passphrase(error);
-    failure.sentence = format!("{place}: {}", failure.sentence);
-    failure
-}
+    /// Questions that only the terminal answers.
+    pub(crate) fn terminal() -> Arc<Self> {
+        Arc::new(Self { given: Mutex::new(None), was_given: false })
+    }
 
-impl Questions {
-    /// The passphrase of a new stream: what was given, or asked for twice.
-    pub(crate) fn new_passphrase(&self) -> Result<Passphrase, Failure> {
+    /// A passphrase to seal under: what was given, or what is asked for, twice.
+    pub(crate) fn new_passphrase(&self, question: &str) -> Result<Passphrase, Failure> {
         if self.was_given {
             return self.take().ok_or_else(|| {
                 Failure::usage("the passphrase that was given was used for an identity file")
             });
         }
-        let first = ask("Passphrase for the new stream: ").map_err(|_| no_terminal())?;
+        let first = ask(question).map_err(|_| no_terminal())?;
         let again = ask("The same passphrase again: ").map_err(|_| no_terminal())?;
         if first != again {
             return Err(Failure::usage("the two passphrases differ; run the command again"));

@@ -23,6 +23,15 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(|| "this size is too large".into())
 }
 
+/// Reads the length of a header.
+pub(crate) fn parse_header(text: &str) -> Result<u32, String> {
+    let size = parse(text)?;
+    match u32::try_from(size) {
+        Ok(len) if (256..=64 << 10).contains(&len) && len.is_multiple_of(64) => Ok(len),
+        _ => Err("a header has a multiple of 64 bytes, from 256 to 64K".into()),
+    }
+}
+
 /// The geometry of a new stream; what is not given follows from what is.
 pub(crate) fn geometry(frame: Option<u64>, segment: Option<u64>) -> Result<Geometry, Failure> {
     let standard = Geometry::STANDARD;

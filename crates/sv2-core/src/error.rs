@@ -61,6 +61,16 @@ impl fmt::Display for Unit {
     }
 }
 
+impl Unit {
+    /// The unit in a sentence: with an article where it has no number.
+    fn named(self) -> String {
+        match self {
+            Self::Frame { .. } => self.to_string(),
+            _ => format!("the {self}"),
+        }
+    }
+}
+
 /// Why a stream was not written or not read.
 ///
 /// Offsets are in bytes from the start of the stream; where the input is a pipe, from its start.
@@ -71,7 +81,7 @@ pub enum StreamError {
     #[error("the input is not a stream_v2 stream")]
     NotAStream,
     /// The stream uses a version, suite, digest, flag or section that this program does not know.
-    #[error("{what} {value} in the {unit} is not supported")]
+    #[error("{what} {value} in {} is not supported", unit.named())]
     Unsupported {
         /// Where it was found.
         unit: Unit,
@@ -81,7 +91,7 @@ pub enum StreamError {
         value: u64,
     },
     /// Bytes that no writer may produce.
-    #[error("the {unit} is malformed: {what} at byte {offset}")]
+    #[error("{} is malformed: {what} at byte {offset}", unit.named())]
     Malformed {
         /// Where it was found.
         unit: Unit,
@@ -110,7 +120,7 @@ pub enum StreamError {
     #[error("the key or the context is not that of this stream")]
     WrongKeyOrContext,
     /// The bytes are consistent, but not what the holder of the key wrote.
-    #[error("authentication of the {unit} at byte {offset} failed")]
+    #[error("authentication of {} at byte {offset} failed", unit.named())]
     AuthenticationFailed {
         /// What failed.
         unit: Unit,
@@ -126,7 +136,7 @@ pub enum StreamError {
         sealed: u64,
     },
     /// The bytes are not what was written: a checksum is wrong.
-    #[error("the checksum of the {unit} at byte {offset} does not match")]
+    #[error("the checksum of {} at byte {offset} does not match", unit.named())]
     ChecksumMismatch {
         /// What is damaged.
         unit: Unit,

@@ -12,6 +12,8 @@ use crate::{EncryptOptions, StreamError, Unit};
 pub(crate) struct KeyedHeader {
     pub(crate) header: StreamHeader,
     pub(crate) bytes: Vec<u8>,
+    /// Where it begins in the stream.
+    pub(crate) offset: u64,
     pub(crate) keys: RootKeys,
 }
 
@@ -42,7 +44,7 @@ impl KeyedHeader {
         let mut bytes = header.encode().map_err(refused)?;
         header.mac = keys.header_key().sign(&[StreamHeader::authenticated(&bytes)]);
         StreamHeader::finish(&mut bytes, &header.mac);
-        Ok(Self { header, bytes, keys })
+        Ok(Self { header, bytes, offset: 0, keys })
     }
 
     /// Judges the bytes of a header, which are exactly `header_len` bytes (F-335).
@@ -57,7 +59,7 @@ impl KeyedHeader {
         offset: u64,
     ) -> Result<Self, StreamError> {
         match Self::judge(&bytes, ring, context, unit, offset) {
-            Ok((header, keys)) => Ok(Self { header, bytes, keys }),
+            Ok((header, keys)) => Ok(Self { header, bytes, offset, keys }),
             Err(error) => Err(explain(error, &bytes, unit, offset)),
         }
     }

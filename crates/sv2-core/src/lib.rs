@@ -38,7 +38,7 @@ pub use error::{ErrorKind, StreamError, Unit};
 pub use inspect::{Inspection, inspect};
 pub use io::{Existing, InputSource, OutputSink, ReadAt, remove_unfinished_outputs};
 pub use key::{KeySource, SlotError, SlotKeys};
-pub use metadata::read_metadata;
+pub use metadata::{OpenedHeader, open_header, read_metadata};
 pub use options::{
     DecryptOptions, Driver, EncryptOptions, Observer, Progress, RunOptions, Tail, fastest_backend,
 };

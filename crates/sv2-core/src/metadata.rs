@@ -17,32 +17,59 @@ const STEP: usize = 64;
 const SALT_LEN: usize = 24;
 const TAG_LEN: usize = 16;
 
-/// Opens the metadata of a stream: a UTF-8 JSON object with spaces behind it, or `None` where the
-/// stream has none.
+/// The header of a stream that a key opened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OpenedHeader {
+    /// The header, authentic.
+    pub header: StreamHeader,
+    /// The metadata as [`read_metadata`] gives them, or why they do not open.
+    pub metadata: Result<Option<Vec<u8>>, StreamError>,
+    /// Whether a seal vouches for header and metadata. Without one it is the header's own MAC
+    /// alone, and nothing proves that they are the newest.
+    pub sealed: bool,
+}
+
+/// Opens the header of a stream, and its metadata where they open.
 ///
 /// An input that can seek is judged by its seal where it has one; of a pipe the header alone is
 /// read and judged.
 ///
 /// # Errors
-/// Those of header and trailer (format.md section 9); `AuthenticationFailed` for metadata that do
-/// not open, `Malformed` for metadata that open and break a rule of section 3.4 (F-332); `Read`.
+/// Those of header and trailer (format.md section 9); `Read`.
+pub fn open_header(
+    input: InputSource<'_>,
+    keys: &KeySource<'_>,
+    context: &[u8],
+) -> Result<OpenedHeader, StreamError> {
+    let mut ring = KeyRing::new(keys, MAX_SEGMENT_SIZE);
+    let (keyed, sealed) = match input.open()? {
+        Input::Positioned(source) => match SealedStream::open(&source, &mut ring, context) {
+            Ok(stream) => (stream.keyed, true),
+            Err(StreamError::Unsealed { .. }) => {
+                let mut input = Input::Positioned(source).into_sequential();
+                (read_header(&mut input, &mut ring, context)?, false)
+            }
+            Err(error) => return Err(error),
+        },
+        Input::Sequential(mut input) => (read_header(&mut input, &mut ring, context)?, false),
+    };
+    let metadata = open_metadata(&keyed);
+    Ok(OpenedHeader { header: keyed.header, metadata, sealed })
+}
+
+/// Opens the metadata of a stream: a UTF-8 JSON object with spaces behind it, or `None` where the
+/// stream has none.
+///
+/// # Errors
+/// As [`open_header`]; `AuthenticationFailed` for metadata that do not open, `Malformed` for
+/// metadata that open and break a rule of section 3.4 (F-332).
 pub fn read_metadata(
     input: InputSource<'_>,
     keys: &KeySource<'_>,
     context: &[u8],
 ) -> Result<Option<Vec<u8>>, StreamError> {
-    let mut ring = KeyRing::new(keys, MAX_SEGMENT_SIZE);
-    let keyed = match input.open()? {
-        Input::Positioned(source) => match SealedStream::open(&source, &mut ring, context) {
-            Ok(stream) => stream.keyed,
-            Err(StreamError::Unsealed { .. }) => {
-                read_header(&mut Input::Positioned(source).into_sequential(), &mut ring, context)?
-            }
-            Err(error) => return Err(error),
-        },
-        Input::Sequential(mut input) => read_header(&mut input, &mut ring, context)?,
-    };
-    open_metadata(&keyed)
+    open_header(input, keys, context)?.metadata
 }
 
 /// Seals metadata under a salt of its own.
@@ -75,9 +102,9 @@ pub(crate) fn open_metadata(keyed: &KeyedHeader) -> Result<Option<Vec<u8>>, Stre
         Some(plaintext)
     });
     let unit = Unit::Metadata;
-    let opened = opened.ok_or(StreamError::AuthenticationFailed { unit, offset: 0 })?;
+    let opened = opened.ok_or(StreamError::AuthenticationFailed { unit, offset: keyed.offset })?;
     if !json::is_metadata(&opened) {
-        return Err(StreamError::Malformed { unit, what: "JSON object", offset: 0 });
+        return Err(StreamError::Malformed { unit, what: "JSON object", offset: keyed.offset });
     }
     Ok(Some(opened))
 }

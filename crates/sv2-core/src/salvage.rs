@@ -67,6 +67,8 @@ impl SalvageReport {
 /// # Errors
 /// The header's errors where neither header is usable, `NotAStream`; `Read`, `Write`,
 /// `OutputExists`, `Cancelled`; `Usage` for an input that cannot seek.
+/// Where a fingerprint is expected: `WrongFingerprint`, and what is wrong with the tail of a stream
+/// whose seal is lost.
 pub fn salvage(
     input: InputSource<'_>,
     output: OutputSink<'_>,

@@ -22,7 +22,7 @@ pub use default_identity::{
 pub use describe::{SlotContent, SlotInfo, StanzaKind, describe_slots};
 pub use error::{KeyFileError, KeyTextFault, KeysError, NoKeyFits, PassphraseError};
 pub use identity::{IDENTITY_FILE_MAX_LOG_N, Identity, parse_identities, read_identity_file};
-pub use open::{MAX_LOG_N, PassphraseSource, READER_MAX_LOG_N, SlotOpener};
+pub use open::{MAX_LOG_N, OpenedSlot, PassphraseSource, READER_MAX_LOG_N, SlotOpener};
 pub use passphrase::{Passphrase, read_passphrase, read_passphrase_file};
 pub use prompt::{NoPrompt, PassphrasePurpose, Prompt};
 pub use raw_key::{read_key_file, write_key_file};

@@ -45,8 +45,19 @@ pub struct SlotOpener {
     pub prompt: Arc<dyn Prompt>,
 }
 
+/// A key and the slot that held it.
+#[derive(Debug)]
+pub struct OpenedSlot {
+    /// The slot, counted from 0 over the slots.
+    pub slot: usize,
+    /// The stream key.
+    pub key: StreamKey,
+}
+
 /// One age slot whose structure was checked.
 struct Slot<'a> {
+    /// Counted from 0 over the slots of every kind.
+    number: usize,
     bytes: &'a [u8],
     stanzas: Vec<StanzaKind>,
     form: AgeSlot,
@@ -73,6 +84,18 @@ impl SlotOpener {
         sections: &[Section],
         fits: &mut dyn FnMut(&StreamKey) -> bool,
     ) -> Result<StreamKey, KeysError> {
+        self.open_slot(sections, fits).map(|opened| opened.key)
+    }
+
+    /// As [`SlotOpener::open`], and says which slot it was.
+    ///
+    /// # Errors
+    /// As [`SlotOpener::open`].
+    pub fn open_slot(
+        &self,
+        sections: &[Section],
+        fits: &mut dyn FnMut(&StreamKey) -> bool,
+    ) -> Result<OpenedSlot, KeysError> {
         let mut report = NoKeyFits::default();
         let slots = checked_slots(sections, &mut report)?;
         let mut search = Search { fits, report };
@@ -84,14 +107,14 @@ impl SlotOpener {
             slots.iter().filter(|slot| slot.form == AgeSlot::Recipients).collect();
         for slot in &public {
             for identity in &quiet {
-                if let Some(key) = search.identity(identity, &[*slot], &self.prompt) {
-                    return Ok(key);
+                if let Some(opened) = search.identity(identity, &[*slot], &self.prompt) {
+                    return Ok(opened);
                 }
             }
         }
         for identity in &asking {
-            if let Some(key) = search.identity(identity, &public, &self.prompt) {
-                return Ok(key);
+            if let Some(opened) = search.identity(identity, &public, &self.prompt) {
+                return Ok(opened);
             }
         }
         let mut wrong_passphrase = false;
@@ -103,7 +126,7 @@ impl SlotOpener {
                 continue;
             }
             match self.passphrase(slot, &mut search) {
-                Ok(Some(key)) => return Ok(key),
+                Ok(Some(opened)) => return Ok(opened),
                 Ok(None) => {}
                 Err(DecryptError::DecryptionFailed) => wrong_passphrase = true,
                 Err(error) => search.note(KeysError::Age { source: error.into() }),
@@ -124,7 +147,7 @@ impl SlotOpener {
         &self,
         slot: &Slot<'_>,
         search: &mut Search<'_>,
-    ) -> Result<Option<StreamKey>, DecryptError> {
+    ) -> Result<Option<OpenedSlot>, DecryptError> {
         let secret = match &self.passphrase {
             PassphraseSource::None => None,
             PassphraseSource::Given(passphrase) => Some(passphrase.to_secret()),
@@ -159,7 +182,7 @@ fn checked_slots<'a>(
             let form = age_slot(bytes).ok_or_else(|| malformed("age file"))?;
             let stanzas = stanzas(bytes).ok_or_else(|| malformed("age file"))?;
             passphrases += usize::from(matches!(form, AgeSlot::Scrypt { .. }));
-            slots.push(Slot { bytes, stanzas, form });
+            slots.push(Slot { number: count, bytes, stanzas, form });
         } else {
             report.other_slots += 1;
         }
@@ -188,7 +211,7 @@ impl Search<'_> {
         identity: &Identity,
         slots: &[&Slot<'_>],
         prompt: &Arc<dyn Prompt>,
-    ) -> Option<StreamKey> {
+    ) -> Option<OpenedSlot> {
         if slots.is_empty() {
             return None;
         }
@@ -237,7 +260,7 @@ impl Search<'_> {
         slots: &[&Slot<'_>],
         identity: &dyn age::Identity,
         plugin: Option<&str>,
-    ) -> Option<StreamKey> {
+    ) -> Option<OpenedSlot> {
         for slot in slots {
             match self.attempt(slot, identity) {
                 Ok(None) => {}
@@ -258,7 +281,7 @@ impl Search<'_> {
         &mut self,
         slot: &Slot<'_>,
         identity: &dyn age::Identity,
-    ) -> Result<Option<StreamKey>, DecryptError> {
+    ) -> Result<Option<OpenedSlot>, DecryptError> {
         let decryptor = Decryptor::new_buffered(slot.bytes)?;
         let payload = match decryptor.decrypt(std::iter::once(identity)) {
             Err(DecryptError::NoMatchingKeys) => return Ok(None),
@@ -269,7 +292,7 @@ impl Search<'_> {
             return Ok(None);
         };
         if (self.fits)(&key) {
-            return Ok(Some(key));
+            return Ok(Some(OpenedSlot { slot: slot.number, key }));
         }
         self.report.refused_keys += 1;
         Ok(None)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
-use sv2_core::{DigestAlg, EncryptOptions, Suite, encrypt_stream_v2};
+use sv2_core::{DigestAlg, EncryptOptions, StreamError, Suite, encrypt_stream_v2};
 
 use crate::commands::{RunArgs, watch_signals};
 use crate::console::Manners;
@@ -59,6 +59,10 @@ struct StreamArgs {
     /// Plaintext bytes in a segment, the unit of parallelism: a power of two, up to 1G
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     segment_size: Option<u64>,
+    /// Bytes of the header, the room for key slots and metadata: a multiple of 64 up to 64K; by
+    /// default 4K with key slots and 1K without, and more where they need it
+    #[arg(long, value_name = "SIZE", value_parser = size::parse_header)]
+    header_size: Option<u32>,
     /// Text that is not stored and must be given again to decrypt
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     context: String,
@@ -106,7 +110,8 @@ pub(crate) fn run(args: &EncryptArgs, manners: &Manners) -> Result<(), Failure> 
     if input.is_stdin() && args.recipients.passphrases.reads_stdin() {
         return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
     }
-    options.metadata = args.stream.metadata(&input)?;
+    options.header_len = args.stream.header_size;
+    options.metadata = args.stream.metadata(&input, &args.recipients.labels)?;
     let new = args.recipients.new_key(manners)?;
     options.slots = new.slots;
 
@@ -117,7 +122,15 @@ pub(crate) fn run(args: &EncryptArgs, manners: &Manners) -> Result<(), Failure> 
     let (sink, aftermath) = output.into_sink();
     let done = encrypt_stream_v2(input.into_source(), sink, &new.key, &options);
     drop(display);
-    let done = done.map_err(|error| Failure::stream(&error, names))?;
+    let done = done.map_err(|error| match &error {
+        StreamError::Limit { what: "bytes of sections in the header", value, max } => {
+            Failure::usage(format!(
+                "the key slots and metadata need {value} bytes and the header has room for {max}; \
+                 use a larger --header-size, or fewer of them"
+            ))
+        }
+        _ => Failure::stream(&error, names),
+    })?;
     aftermath.settle()?;
     if manners.json {
         manners.report(&report::to_json("encrypt", &from, &to, &done), channel)?;
@@ -129,7 +142,7 @@ pub(crate) fn run(args: &EncryptArgs, manners: &Manners) -> Result<(), Failure> 
 
 impl StreamArgs {
     /// The metadata object, where there is anything to store.
-    fn metadata(&self, input: &Input) -> Result<Option<Vec<u8>>, Failure> {
+    fn metadata(&self, input: &Input, labels: &[String]) -> Result<Option<Vec<u8>>, Failure> {
         let mut object = Map::new();
         if let Some(name) = &self.name {
             let name = match name {
@@ -144,6 +157,9 @@ impl StreamArgs {
                 )));
             }
             object.insert("name".into(), json!(name));
+        }
+        if !labels.is_empty() {
+            object.insert("slots".into(), json!(labels));
         }
         let mut user = Map::new();
         for (key, value) in &self.meta {

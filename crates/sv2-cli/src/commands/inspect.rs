@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 use sv2_core::{Inspection, inspect, read_metadata};
-use sv2_keys::{SlotContent, SlotInfo, StanzaKind, describe_slots};
+use sv2_keys::describe_slots;
 
 use crate::commands::watch_signals;
 use crate::console::{Channel, Manners, print};
@@ -15,6 +15,7 @@ use crate::failure::{Failure, Names, STDOUT};
 use crate::keys::IdentityArgs;
 use crate::report::hex;
 use crate::size::short;
+use crate::slots::slot_text;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -236,26 +237,4 @@ fn spans(seen: &Inspection) -> impl Iterator<Item = Span> {
 
 fn state(intact: bool) -> &'static str {
     if intact { "intact" } else { "damaged" }
-}
-
-fn slot_text(slot: &SlotInfo) -> String {
-    match &slot.content {
-        SlotContent::Age(stanzas) => stanzas.iter().map(stanza_text).collect::<Vec<_>>().join(", "),
-        SlotContent::Other(kind) => format!("of kind {kind}, which this program does not know"),
-        _ => "malformed".to_owned(),
-    }
-}
-
-fn stanza_text(stanza: &StanzaKind) -> String {
-    match stanza {
-        StanzaKind::X25519 => "X25519 (age1..)".into(),
-        StanzaKind::Scrypt { log_n } => format!("passphrase (scrypt, N = 2^{log_n})"),
-        StanzaKind::SshEd25519 { fingerprint } => format!("ssh-ed25519 {}", hex(fingerprint)),
-        StanzaKind::SshRsa { fingerprint } => format!("ssh-rsa {}", hex(fingerprint)),
-        StanzaKind::P256Tag => "P-256 on hardware (age1tag1..)".into(),
-        StanzaKind::MlKem768P256Tag => "ML-KEM-768 and P-256 on hardware (age1tagpq1..)".into(),
-        StanzaKind::MlKem768X25519 => "ML-KEM-768 and X25519 (age1pq1..)".into(),
-        StanzaKind::Other(kind) => format!("of type {}", kind.escape_default()),
-        _ => "of another type".into(),
-    }
 }

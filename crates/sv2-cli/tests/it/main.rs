@@ -7,6 +7,7 @@ mod interrupts;
 mod keys;
 mod looking;
 mod ranges;
+mod recipients;
 mod salvaging;
 mod sandbox;
 mod terminal;

@@ -97,6 +97,8 @@ pub(crate) fn locate(
             (stream.keyed, Some(plaintext_len))
         }
         Err(error) if matches!(error.kind(), ErrorKind::Io | ErrorKind::Key) => return Err(error),
+        // Without the seal there is no fingerprint that could be the one that was pinned.
+        Err(error) if options.expected_fingerprint.is_some() => return Err(error),
         Err(error) => (find_header(source, ring, options, error)?, None),
     };
     let found = find_segments(source, &keyed, sealed_len)?;

@@ -68,7 +68,7 @@ fn messages_and_kinds_side_by_side() {
     Unauthentic: authentication of the header copy at byte 1096 failed
     Unauthentic: authentication of the header of segment 3 at byte 1096 failed
     Unauthentic: authentication of the footer of segment 3 at byte 1096 failed
-    Unauthentic: authentication of the frame 7 of segment 3 at byte 1096 failed
+    Unauthentic: authentication of frame 7 of segment 3 at byte 1096 failed
     Unauthentic: authentication of the index at byte 1096 failed
     Unauthentic: authentication of the trailer at byte 1096 failed
     Unauthentic: authentication of the seal at byte 1096 failed

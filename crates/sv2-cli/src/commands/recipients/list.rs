@@ -1,0 +1,154 @@
+//! `sv2 recipients list`: the slots with their labels for who can open the stream, and their kinds
+//! for everybody.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+use sv2_core::{ErrorKind, OpenedHeader, Section, StreamError, inspect, open_header};
+use sv2_keys::describe_slots;
+
+use super::{ListArgs, labels};
+use crate::commands::watch_signals;
+use crate::console::{Channel, Manners, print};
+use crate::ends::Input;
+use crate::failure::{Failure, Names, STDOUT, chain};
+use crate::keys::IdentityArgs;
+use crate::slots::slot_text;
+
+/// One slot.
+struct Row {
+    kind: String,
+    label: String,
+    /// Whether the key that was given opened the stream by it.
+    opened: bool,
+}
+
+/// Runs `sv2 recipients list`.
+pub(super) fn run(args: &ListArgs, manners: &Manners) -> Result<(), Failure> {
+    watch_signals()?;
+    let input = Input::open(args.stream.as_deref())?;
+    input.require_file("recipients list")?;
+    if input.is_stdin() && args.identities.passphrases.reads_stdin() {
+        return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
+    }
+    let name = input.name.clone();
+    let failed = |error| Failure::stream(&error, Names { input: &name, output: STDOUT });
+    let seen = inspect(input.again()?).map_err(failed)?;
+    let is_asked = !args.identities.is_empty();
+    let key = if is_asked { args.identities.open_key()? } else { IdentityArgs::own_key()? };
+    let source = input.into_source();
+    let (opened, slot) = key.with_slot(|key, slot| {
+        let opened = open_header(source, key, args.context.as_bytes());
+        (opened, slot.borrow().clone())
+    });
+    match opened {
+        Ok(opened) => {
+            if let Err(error) = &opened.metadata {
+                manners.note(&format!("{name}: the labels cannot be read: {}", chain(error)));
+            }
+            with_key(&name, &opened, slot.as_ref(), manners)
+        }
+        // Who named no key did not ask for a proof.
+        Err(error) if !is_asked && is_about_keys(&error) => {
+            without_key(&name, &seen.header.sections, manners)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn is_about_keys(error: &StreamError) -> bool {
+    error.kind() == ErrorKind::Key
+}
+
+fn with_key(
+    name: &str,
+    opened: &OpenedHeader,
+    opened_slot: Option<&Section>,
+    manners: &Manners,
+) -> Result<(), Failure> {
+    let sections = &opened.header.sections;
+    let slots = describe_slots(sections);
+    let metadata = opened.metadata.as_ref().ok().and_then(Option::as_deref);
+    let labels = labels::read(metadata, slots.len());
+    let rows: Vec<Row> = slots
+        .iter()
+        .zip(labels)
+        .map(|(slot, label)| Row {
+            kind: slot_text(slot),
+            label,
+            opened: sections.get(slot.section) == opened_slot && opened_slot.is_some(),
+        })
+        .collect();
+    if manners.json {
+        let rows = rows.iter().enumerate().map(|(slot, row)| {
+            json!({ "slot": slot, "content": row.kind, "label": row.label, "opened": row.opened })
+        });
+        let report = json!({
+            "command": "recipients list",
+            "input": name,
+            "authenticated": true,
+            "sealed": opened.sealed,
+            "revision": opened.header.revision,
+            "slots": rows.collect::<Vec<_>>(),
+            "kinds": kinds(sections),
+        });
+        return manners.report(&report, Channel::Stdout);
+    }
+    let mut text =
+        format!("{name}: {}, header revision {}\n", counted(rows.len()), opened.header.revision);
+    let width = rows.iter().map(|row| row.kind.chars().count()).max().unwrap_or(0);
+    for (slot, row) in rows.iter().enumerate() {
+        let mark = if row.opened { " (opened by your key)" } else { "" };
+        let label = printable(&row.label);
+        let _ = writeln!(
+            text,
+            "{}",
+            format!("{slot:>4}  {:width$}  {label}{mark}", row.kind).trim_end()
+        );
+    }
+    print(&text)
+}
+
+fn without_key(name: &str, sections: &[Section], manners: &Manners) -> Result<(), Failure> {
+    let kinds = kinds(sections);
+    if manners.json {
+        let report = json!({
+            "command": "recipients list",
+            "input": name,
+            "authenticated": false,
+            "slots": Value::Null,
+            "kinds": kinds,
+        });
+        return manners.report(&report, Channel::Stdout);
+    }
+    let mut text = format!("{name}: {}\n", counted(kinds.values().sum()));
+    for (kind, count) in &kinds {
+        let _ = writeln!(text, "{count:>4}  {kind}");
+    }
+    print(&text)?;
+    manners.note(
+        "no key opened the stream: this is what it claims, nothing was verified, and labels are \
+         sealed",
+    );
+    Ok(())
+}
+
+/// How many slots there are of each kind.
+fn kinds(sections: &[Section]) -> BTreeMap<String, usize> {
+    let mut kinds = BTreeMap::new();
+    for slot in describe_slots(sections) {
+        *kinds.entry(slot_text(&slot)).or_insert(0) += 1;
+    }
+    kinds
+}
+
+fn counted(count: usize) -> String {
+    if count == 1 { "1 key slot".to_owned() } else { format!("{count} key slots") }
+}
+
+/// A label without anything that a terminal would obey.
+fn printable(label: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
+    label.chars().map(shown).collect()
+}

@@ -1,0 +1,212 @@
+//! `sv2 recipients add` and `rm`: other slots in the header of a sealed stream.
+
+use std::cell::RefCell;
+
+use serde_json::json;
+use sv2_core::{
+    HeaderChange, HeaderContent, MetadataChange, Recovery, RewrapReport, Section, StreamError,
+    rewrap,
+};
+use sv2_keys::{KeysError, SlotMixing, check_writer_rules};
+
+use super::{AddArgs, RemoveArgs, labels};
+use crate::change::{Target, told};
+use crate::commands::{OpeningArgs, watch_signals};
+use crate::console::{Channel, Manners};
+use crate::failure::Failure;
+use crate::keys::{OpenKey, is_passphrase_slot};
+use crate::report::hex;
+
+/// What stops a rewrite: the stream, or what was asked of it.
+enum Stopped {
+    Stream(StreamError),
+    Told(Failure),
+}
+
+impl From<StreamError> for Stopped {
+    fn from(error: StreamError) -> Self {
+        Self::Stream(error)
+    }
+}
+
+/// Runs `sv2 recipients add`.
+pub(super) fn add(args: &AddArgs, manners: &Manners) -> Result<(), Failure> {
+    watch_signals()?;
+    if args.replace_passphrase && !args.new.passphrase.is_given() {
+        return Err(Failure::usage("--replace-passphrase needs --new-passphrase"));
+    }
+    let recipients = args.new.recipients()?;
+    let target = Target::open(&args.stream)?;
+    let recovery = target.recover(manners)?;
+    let key = args.identities.open_key()?;
+    let change = |content: HeaderContent<'_>, _: Option<&Section>| {
+        let is_replaced = |slot: &Section| args.replace_passphrase && is_passphrase_slot(slot);
+        let has_passphrase = content.slots.iter().any(is_passphrase_slot);
+        if args.new.passphrase.is_given() && has_passphrase && !args.replace_passphrase {
+            return Err(Failure::usage(format!(
+                "{}: the stream has a passphrase and cannot have two; put the new one in its place \
+                 with --replace-passphrase",
+                target.name
+            )));
+        }
+        let (mut slots, mut named) = kept(&content, |_, slot| !is_replaced(slot));
+        let new = args.new.slots(content.key, &recipients)?;
+        let new_labels = args.new.labels.iter().cloned().chain(std::iter::repeat(String::new()));
+        named.extend(new_labels.take(new.len()));
+        slots.extend(new);
+        check_writer_rules(&slots, SlotMixing::Refuse).map_err(|error| match error {
+            KeysError::TooManySlots { .. } => Failure::usage(format!(
+                "{}: {error}; remove some with 'sv2 recipients rm'",
+                target.name
+            )),
+            error => error.into(),
+        })?;
+        changed(content, slots, &named)
+    };
+    let done = run(&target, &key, &args.opening, change)?;
+    report("recipients add", &target, &done, recovery, manners)
+}
+
+/// Runs `sv2 recipients rm`.
+pub(super) fn remove(args: &RemoveArgs, manners: &Manners) -> Result<(), Failure> {
+    watch_signals()?;
+    let target = Target::open(&args.stream)?;
+    let recovery = target.recover(manners)?;
+    let key = args.identities.open_key()?;
+    let refused = |what: String| Failure::usage(format!("{}: {what}", target.name));
+    let change = |content: HeaderContent<'_>, opened: Option<&Section>| {
+        let count = content.slots.len();
+        if let Some(slot) = args.slots.iter().find(|&&slot| slot >= count) {
+            return Err(refused(format!(
+                "there is no slot {slot}, but slots 0 to {} ('sv2 recipients list' shows them)",
+                count.saturating_sub(1)
+            )));
+        }
+        if !args.labels.is_empty()
+            && let Err(error) = content.metadata
+        {
+            return Err(target.failed(&error));
+        }
+        let old = labels_of(&content);
+        if let Some(label) = args.labels.iter().find(|label| !old.contains(label)) {
+            return Err(refused(format!(
+                "no slot has the label '{label}'; name one by its number with --slot"
+            )));
+        }
+        let stays = |slot: usize| !args.slots.contains(&slot) && !args.labels.contains(&old[slot]);
+        let (slots, named) = kept(&content, |slot, _| stays(slot));
+        if slots.is_empty() {
+            return Err(refused(
+                "the last key slot cannot be removed, since nobody could open the stream then; add \
+                 another one first with 'sv2 recipients add'"
+                    .to_owned(),
+            ));
+        }
+        let is_own_gone = opened.is_some_and(|opened| !slots.contains(opened));
+        if is_own_gone && !args.force && !key.opens_any(&slots) {
+            return Err(refused(
+                "this would remove the slot that your key opens, and it opens none of the others; \
+                 do it all the same with --force"
+                    .to_owned(),
+            ));
+        }
+        changed(content, slots, &named)
+    };
+    let done = run(&target, &key, &args.opening, change)?;
+    report("recipients rm", &target, &done, recovery, manners)?;
+    if !manners.json {
+        manners.note(&format!(
+            "removal is not revocation: who could open '{}' may have kept its key or an old copy; \
+             to shut somebody out write it anew with 'sv2 decrypt {} -o - | sv2 encrypt -o NEW'",
+            target.name, target.name
+        ));
+    }
+    Ok(())
+}
+
+/// Rewrites the header as `change` says, which is told what is in it and which slot was opened.
+fn run(
+    target: &Target,
+    key: &OpenKey,
+    opening: &OpeningArgs,
+    change: impl FnOnce(HeaderContent<'_>, Option<&Section>) -> Result<HeaderChange, Failure>,
+) -> Result<RewrapReport, Failure> {
+    let options = Target::options(opening);
+    let done = key.with_slot(|key, opened: &RefCell<Option<Section>>| {
+        let change = |content: HeaderContent<'_>| {
+            change(content, opened.borrow().as_ref()).map_err(Stopped::Told)
+        };
+        rewrap(&target.path, key, change, &options)
+    });
+    done.map_err(|stopped| match stopped {
+        Stopped::Told(failure) => failure,
+        Stopped::Stream(error) => target.failed(&error),
+    })
+}
+
+/// The labels of the slots as they are.
+fn labels_of(content: &HeaderContent<'_>) -> Vec<String> {
+    let metadata = content.metadata.as_ref().ok().and_then(Option::as_deref);
+    labels::read(metadata, content.slots.len())
+}
+
+/// The slots that stay, and their labels.
+fn kept(
+    content: &HeaderContent<'_>,
+    stays: impl Fn(usize, &Section) -> bool,
+) -> (Vec<Section>, Vec<String>) {
+    let slots = content.slots.iter().cloned().zip(labels_of(content)).enumerate();
+    slots.filter(|(number, (slot, _))| stays(*number, slot)).map(|(_, kept)| kept).unzip()
+}
+
+/// These slots with these labels.
+fn changed(
+    content: HeaderContent<'_>,
+    slots: Vec<Section>,
+    named: &[String],
+) -> Result<HeaderChange, Failure> {
+    let metadata = match content.metadata {
+        Ok(metadata) => match labels::write(metadata.as_deref(), named)? {
+            Some(json) => MetadataChange::Replace(json),
+            None => MetadataChange::Keep,
+        },
+        // Metadata that do not open stay as they are, but then nobody can be named.
+        Err(_) if named.iter().all(String::is_empty) => MetadataChange::Keep,
+        Err(_) => {
+            return Err(Failure::usage(
+                "the stream's metadata do not open, so that no slot can be named; leave out --label",
+            ));
+        }
+    };
+    Ok(HeaderChange { slots, metadata })
+}
+
+fn report(
+    command: &str,
+    target: &Target,
+    done: &RewrapReport,
+    recovery: Recovery,
+    manners: &Manners,
+) -> Result<(), Failure> {
+    if manners.json {
+        let report = json!({
+            "command": command,
+            "input": target.name,
+            "slots_before": done.slots_before,
+            "slots": done.slots,
+            "revision": done.revision,
+            "generation": done.generation,
+            "fingerprint": hex(&done.fingerprint),
+            "header_bytes_used": done.used,
+            "header_bytes": done.available,
+            "recovery": told(recovery),
+            "seconds": done.wall.as_secs_f64(),
+        });
+        return manners.report(&report, Channel::Stdout);
+    }
+    manners.note(&format!(
+        "{}: {} key slots, before {}; header revision {}, {} of {} bytes used",
+        target.name, done.slots, done.slots_before, done.revision, done.used, done.available
+    ));
+    Ok(())
+}
