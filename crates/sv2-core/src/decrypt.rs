@@ -116,7 +116,7 @@ impl DecryptOptions {
 /// What all drivers of one decrypt share.
 pub(crate) struct DecryptJob {
     worker: DecryptSegmentWorker,
-    layout: StreamLayout,
+    pub(crate) layout: StreamLayout,
     options: DecryptOptions,
 }
 
@@ -211,13 +211,14 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    fn report(self, begun: Instant) -> StreamReport {
+    pub(crate) fn report(self, begun: Instant) -> StreamReport {
         StreamReport {
             bytes_in: self.stream_len,
             bytes_out: self.plaintext_len,
             plaintext_len: self.plaintext_len,
             segments: self.segments,
             frames: self.frames,
+            kept_segments: 0,
             wall: begun.elapsed(),
             stages: self.stages,
             threads: self.threads,

@@ -15,6 +15,8 @@ use crate::header::KeyedHeader;
 use crate::io::{Durability, Input, Output, OutputEnd, PositionedOutput, SequentialOutput};
 use crate::report::StageTimes;
 use crate::tail::{IndexBuilder, fingerprint_of};
+pub(crate) use positional::SealedSegments;
+
 use crate::{
     Driver, EncryptOptions, InputSource, OutputSink, RunOptions, StreamError, StreamKey,
     StreamReport, fastest_backend,
@@ -68,7 +70,7 @@ pub(crate) struct EncryptJob {
     pub(crate) keyed: KeyedHeader,
     pub(crate) worker: EncryptSegmentWorker,
     pub(crate) layout: StreamLayout,
-    run: RunOptions,
+    pub(crate) run: RunOptions,
 }
 
 /// What a driver did.
@@ -83,7 +85,11 @@ pub(crate) struct Written {
 
 impl EncryptJob {
     pub(crate) fn begin(key: &StreamKey, options: &EncryptOptions) -> Result<Self, StreamError> {
-        let keyed = KeyedHeader::create(key, options)?;
+        Ok(Self::under(KeyedHeader::create(key, options)?, options))
+    }
+
+    /// A job under a header that exists already.
+    pub(crate) fn under(keyed: KeyedHeader, options: &EncryptOptions) -> Self {
         let backend = options.run.backend.unwrap_or_else(|| fastest_backend(options.suite));
         let context = SegmentCryptoContext::new(
             &keyed.header,
@@ -93,7 +99,7 @@ impl EncryptJob {
         );
         let layout = keyed.layout();
         let worker = EncryptSegmentWorker::new(context);
-        Ok(Self { keyed, worker, layout, run: options.run.clone() })
+        Self { keyed, worker, layout, run: options.run.clone() }
     }
 
     fn to_file(
@@ -138,7 +144,7 @@ impl EncryptJob {
     }
 
     /// Threads for a job of so many segments, and buffers for them.
-    fn pipeline(&self, segments: Option<u64>) -> PipelineOptions {
+    pub(crate) fn pipeline(&self, segments: Option<u64>) -> PipelineOptions {
         pipeline_options(&self.run, &self.layout, segments)
     }
 
@@ -148,7 +154,7 @@ impl EncryptJob {
     }
 
     /// Refuses a plaintext that this geometry cannot hold (F-204).
-    fn check_len(&self, plaintext_len: u64) -> Result<(), StreamError> {
+    pub(crate) fn check_len(&self, plaintext_len: u64) -> Result<(), StreamError> {
         let max = self.layout.geometry.max_plaintext_len();
         if plaintext_len > max {
             return Err(StreamError::Limit { what: "plaintext length", value: plaintext_len, max });
@@ -163,6 +169,7 @@ impl EncryptJob {
             plaintext_len: written.plaintext_len,
             segments: written.trailer.segments,
             frames: written.plaintext_len.div_ceil(self.layout.geometry.frame_size().into()),
+            kept_segments: 0,
             wall: begun.elapsed(),
             stages: written.stages,
             threads: written.threads,

@@ -10,6 +10,8 @@ use sv2_headers::HeaderError;
 use sv2_pipeline::PipelineError;
 use sv2_segment_worker::SegmentWorkerError;
 
+use crate::resume::CheckpointError;
+
 /// A part of a stream that an error is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -215,6 +217,10 @@ pub enum StreamError {
         /// What stopped it.
         source: Option<Box<StreamError>>,
     },
+    /// What an interrupted call left cannot be continued, or what the next one needs cannot be
+    /// left.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// The caller's token was set.
     #[error("cancelled before segment {segment}")]
     Cancelled {
@@ -261,6 +267,8 @@ pub enum ErrorKind {
     Key,
     /// The caller's options.
     Usage,
+    /// What was to be resumed does not match.
+    Checkpoint,
     /// The caller's wish.
     Cancelled,
 }
@@ -282,8 +290,10 @@ impl StreamError {
             | Self::StaleIndex => ErrorKind::Unauthentic,
             Self::ChecksumMismatch { .. } => ErrorKind::Damaged,
             Self::Unsealed { .. } => ErrorKind::Unsealed,
+            Self::Checkpoint(error) if !error.is_transient() => ErrorKind::Checkpoint,
             Self::Read { .. }
             | Self::Write { .. }
+            | Self::Checkpoint(_)
             | Self::InputChanged { .. }
             | Self::Busy
             | Self::Sidecar(_)

@@ -1,11 +1,15 @@
 //! Making and judging the stream header (format.md section 3).
 
-use sv2_crypto::{RootKeys, SegmentsKey, StreamKey};
+use sv2_crypto::{RandomSource, RootKeys, SegmentsKey, StreamKey};
 use sv2_framing::StreamLayout;
-use sv2_headers::{HEADER_PREFIX_LEN, StreamHeader, checksum, fitting_header_len};
+use sv2_headers::{
+    HEADER_PREFIX_LEN, HEADER_TRAILING_LEN, Section, StreamHeader, checksum, fitting_header_len,
+    sections_len,
+};
 
 use crate::key::KeyRing;
 use crate::metadata::seal_metadata;
+use crate::resume::CheckpointError;
 use crate::{EncryptOptions, StreamError, Unit};
 
 /// A header with its bytes and the keys that follow from it.
@@ -45,6 +49,39 @@ impl KeyedHeader {
         header.mac = keys.header_key().sign(&[StreamHeader::authenticated(&bytes)]);
         StreamHeader::finish(&mut bytes, &header.mac);
         Ok(Self { header, bytes, offset: 0, keys })
+    }
+
+    /// The header of the same stream with other slots and metadata, of the same length; it is one
+    /// that was not sealed yet, so its revision stays.
+    ///
+    /// # Errors
+    /// `Differs` where one has slots and the other has none, which the keys depend on; `HeaderFull`
+    /// where the sections do not fit; `Malformed` and `Limit` for slots that break a rule of F-316
+    /// to F-321.
+    pub(crate) fn renewed(
+        self,
+        slots: Vec<Section>,
+        metadata: Option<&[u8]>,
+        random: &RandomSource,
+    ) -> Result<Self, StreamError> {
+        let Self { mut header, bytes, keys } = self;
+        if header.slotted == slots.is_empty() {
+            return Err(CheckpointError::Differs { option: "kind of key" }.into());
+        }
+        header.sections = slots;
+        if let Some(json) = metadata {
+            header.sections.push(seal_metadata(json, &keys, &header, random)?);
+        }
+        let available = (bytes.len() - HEADER_PREFIX_LEN - HEADER_TRAILING_LEN) as u64;
+        let needed = sections_len(&header.sections) as u64;
+        if needed > available {
+            return Err(StreamError::HeaderFull { needed, available });
+        }
+        let refused = |error| StreamError::from_header(error, Unit::Header, 0);
+        let mut bytes = header.encode().map_err(refused)?;
+        header.mac = keys.header_key().sign(&[StreamHeader::authenticated(&bytes)]);
+        StreamHeader::finish(&mut bytes, &header.mac);
+        Ok(Self { header, bytes, keys })
     }
 
     /// Judges the bytes of a header, which are exactly `header_len` bytes (F-335).

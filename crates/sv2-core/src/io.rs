@@ -8,9 +8,10 @@ mod unfinished;
 
 pub use input::InputSource;
 pub(crate) use input::{Input, SequentialInput};
-pub(crate) use output::{Durability, Output, OutputEnd, SequentialOutput};
+pub(crate) use output::{Durability, Output, OutputEnd, SequentialOutput, folder_of, sync};
 pub use output::{Existing, OutputSink};
 pub use positioned::ReadAt;
 pub(crate) use positioned::{PositionedInput, PositionedOutput};
 pub(crate) use slots::{read_slots, write_slots};
+pub(crate) use unfinished::Unfinished;
 pub use unfinished::remove_unfinished_outputs;

@@ -21,6 +21,7 @@ mod options;
 mod random;
 mod reader;
 mod report;
+mod resume;
 mod salvage;
 mod scrub;
 mod tail;
@@ -45,6 +46,10 @@ pub use options::{
 pub use random::StreamReader;
 pub use reader::DecryptReader;
 pub use report::{StageTimes, StreamReport};
+pub use resume::{
+    CheckpointError, CheckpointFile, FileFault, ResumableOutput, decrypt_resumable,
+    encrypt_resumable, resume_encrypt,
+};
 pub use salvage::{Gaps, SalvageReport, salvage};
 pub use scrub::{scrub, verify};
 pub use writer::EncryptWriter;

@@ -86,6 +86,9 @@ pub struct StreamReport {
     pub segments: u64,
     /// Frames of the stream.
     pub frames: u64,
+    /// Segments that an interrupted call had finished and that this one did not do again; 0 for
+    /// every call that resumes nothing.
+    pub kept_segments: u64,
     /// Time from call to return.
     pub wall: Duration,
     /// Time by stage.

@@ -80,6 +80,7 @@ pub fn append_on(
         plaintext_len: done.plaintext_len,
         segments: done.trailer.segments,
         frames: done.plaintext_len.div_ceil(job.layout.geometry.frame_size().into()),
+        kept_segments: 0,
         wall: begun.elapsed(),
         stages: done.stages,
         threads: done.threads,

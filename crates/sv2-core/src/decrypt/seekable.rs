@@ -145,7 +145,7 @@ impl DecryptJob {
         }
     }
 
-    fn done(
+    pub(crate) fn done(
         &self,
         source: &PositionedInput<'_>,
         stream: &SealedStream,

@@ -73,7 +73,7 @@ impl EncryptJob {
     }
 
     /// Seals every segment of an input of known length, at its offset.
-    fn seal_all(
+    pub(crate) fn seal_all(
         &self,
         input: &PositionedInput<'_>,
         output: &PositionedOutput<'_>,
@@ -129,8 +129,8 @@ impl EncryptJob {
 }
 
 /// All segments of a stream, in their places.
-struct SealedSegments {
-    index: IndexBuilder,
-    stages: StageTimes,
-    threads: usize,
+pub(crate) struct SealedSegments {
+    pub(crate) index: IndexBuilder,
+    pub(crate) stages: StageTimes,
+    pub(crate) threads: usize,
 }

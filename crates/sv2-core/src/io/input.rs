@@ -60,6 +60,30 @@ impl<'a> InputSource<'a> {
     }
 }
 
+impl<'a> InputSource<'a> {
+    /// Opens an input that a call reads at offsets, and perhaps again in a later call.
+    ///
+    /// # Errors
+    /// As of an input; `Usage` where it cannot be read at offsets.
+    pub(crate) fn open_positioned(self) -> Result<PositionedInput<'a>, StreamError> {
+        let empty = match &self {
+            Self::File(file) => file.metadata().is_ok_and(|file| file.is_file() && file.len() == 0),
+            Self::Path(path) => path.metadata().is_ok_and(|file| file.is_file() && file.len() == 0),
+            _ => false,
+        };
+        let refused = StreamError::Usage("what can be resumed is read from a file and no pipe");
+        match self.open()? {
+            Input::Positioned(input) => Ok(input),
+            // An empty file is read as a pipe is, since it may not be what it claims.
+            Input::Sequential(mut input) if empty => match input.read_up_to(&mut [0])? {
+                0 => Ok(PositionedInput::Memory(&[])),
+                _ => Err(refused),
+            },
+            Input::Sequential(_) => Err(refused),
+        }
+    }
+}
+
 impl<'a> Input<'a> {
     /// The same input, read from front to back.
     pub(crate) fn into_sequential(self) -> SequentialInput<'a> {

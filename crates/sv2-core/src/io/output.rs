@@ -146,7 +146,7 @@ impl OutputEnd {
 }
 
 /// Syncs, where the file system can.
-fn sync(file: &File) -> io::Result<()> {
+pub(crate) fn sync(file: &File) -> io::Result<()> {
     match file.sync_all() {
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
         other => other,
@@ -160,7 +160,7 @@ fn positionable(file: &File) -> io::Result<bool> {
     Ok(file.metadata()?.is_file() && !appends)
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

@@ -1,0 +1,194 @@
+//! A decrypt that can be resumed, by a journal beside its output (format.md section 11, F-1106,
+//! and appendix A.1).
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use sv2_pipeline::{PipelineError, run_positional};
+
+use crate::decrypt::{DecryptJob, Done};
+use crate::encrypt::pipeline_options;
+use crate::error::pipeline_error;
+use crate::io::{PositionedInput, PositionedOutput};
+use crate::key::KeyRing;
+use crate::report::StageClock;
+use crate::resume::checkpoint::{CheckpointStorage, Frontier, with_checkpoints};
+use crate::resume::files::{Held, check_target};
+use crate::resume::journal::Chain;
+use crate::resume::{CheckpointError, CheckpointFile, ResumableOutput};
+use crate::tail::{Index, SealedStream};
+use crate::{DecryptOptions, Driver, InputSource, KeySource, StreamError, StreamReport, Tail};
+
+/// Decrypts the sealed stream `input` to a named output, as
+/// [`decrypt_stream_with`](crate::decrypt_stream_with) does with the positional driver, and goes
+/// on where an earlier call was interrupted.
+///
+/// Where the call fails, or its process dies, the plaintext so far stays beside the output,
+/// readable for this user alone, with a journal of how much of it is on stable storage.
+/// The journal is bound to the seal of the stream, and what it counts is not looked at again.
+///
+/// # Errors
+/// Those of `decrypt_stream_with`; `Usage` where the input cannot be read at offsets, the output
+/// is no file, or a stream is accepted without its tail.
+/// `Checkpoint` where the files of an earlier call are not this user's alone, do not belong to
+/// this stream, contradict themselves or each other, or are being worked on: nothing was changed
+/// then; and where a checkpoint fails.
+///
+/// # Panics
+/// As `decrypt_stream_with`.
+pub fn decrypt_resumable(
+    input: InputSource<'_>,
+    output: &ResumableOutput,
+    keys: &KeySource<'_>,
+    options: &DecryptOptions,
+) -> Result<StreamReport, StreamError> {
+    let begun = Instant::now();
+    if options.tail != Tail::Required {
+        return Err(StreamError::Usage("only a sealed stream has a seal to resume by"));
+    }
+    check_target(&output.path, output.existing)?;
+    let source = input.open_positioned()?;
+    let mut ring = KeyRing::new(keys, options.max_segment_size);
+    let stream = SealedStream::open(&source, &mut ring, &options.context)?;
+    options.check_fingerprint(stream.fingerprint())?;
+    let index = stream.read_index(&source)?;
+    let job = DecryptJob::new(&stream.keyed, options)?;
+
+    let Files { plaintext, journal, mut chain } = Files::open(output, &stream)?;
+    let kept = chain.count();
+    let distance = output.checkpoint_distance / stream.layout.geometry.segment_size();
+    let files = OnDisk { plaintext: &plaintext.file, journal: &journal.file };
+    let done = with_checkpoints(&files, &mut chain, distance.max(1), |frontier| {
+        job.from(kept, &source, &stream, &index, &plaintext.file, frontier)
+    })?;
+    plaintext.finish(&output.path, output.existing, None)?;
+    journal.remove()?;
+    Ok(StreamReport { kept_segments: kept, ..done.report(begun) })
+}
+
+/// The files of a decrypt, and the end of its journal.
+struct Files {
+    plaintext: Held,
+    journal: Held,
+    chain: Chain,
+}
+
+impl Files {
+    /// Opens what an earlier call left, cut to what its journal counts, or makes both files.
+    fn open(output: &ResumableOutput, stream: &SealedStream) -> Result<Self, CheckpointError> {
+        let path = &output.path;
+        let key = || stream.keyed.keys.journal_key();
+        let plaintext = Held::open(path, CheckpointFile::Output)?;
+        let journal = match Held::open(path, CheckpointFile::Journal)? {
+            Some(journal) => Some((Chain::read(key(), &stream.trailer, &journal)?, journal)),
+            None => None,
+        };
+        let (plaintext, chain, journal) = match (plaintext, journal) {
+            (Some(plaintext), Some((chain, journal))) => (plaintext, chain, journal),
+            // A call that died between making the one file and the other.
+            (Some(plaintext), None) if plaintext.len()? == 0 => {
+                Self::with_journal(plaintext, path, stream)?
+            }
+            (Some(_), None) => return Err(CheckpointError::NoJournal),
+            (None, journal) => {
+                // A call that died between renaming the one file and removing the other.
+                if let Some((_, journal)) = journal {
+                    journal.remove()?;
+                }
+                let plaintext = Held::create(path, CheckpointFile::Output, &[])?;
+                Self::with_journal(plaintext, path, stream)?
+            }
+        };
+        let len = plaintext.len()?;
+        let counted = chain.count().saturating_mul(stream.layout.geometry.segment_size());
+        let counted = counted.min(stream.trailer.plaintext_len);
+        if len < counted {
+            return Err(CheckpointError::Shorter { len, counted });
+        }
+        let failed = CheckpointError::file(CheckpointFile::Output);
+        plaintext.file.set_len(counted).map_err(failed)?;
+        let failed = CheckpointError::file(CheckpointFile::Journal);
+        journal.file.set_len(chain.len()).map_err(failed)?;
+        Ok(Self { plaintext, journal, chain })
+    }
+
+    /// Makes the journal of a plaintext of which there is nothing yet.
+    fn with_journal(
+        plaintext: Held,
+        path: &Path,
+        stream: &SealedStream,
+    ) -> Result<(Held, Chain, Held), CheckpointError> {
+        let (head, chain) = Chain::begin(stream.keyed.keys.journal_key(), &stream.trailer);
+        let journal = Held::create(path, CheckpointFile::Journal, &head)?;
+        Ok((plaintext, chain, journal))
+    }
+}
+
+struct OnDisk<'f> {
+    plaintext: &'f File,
+    journal: &'f File,
+}
+
+impl CheckpointStorage for OnDisk<'_> {
+    fn sync_output(&self) -> io::Result<()> {
+        self.plaintext.sync_data()
+    }
+
+    fn write_record(&self, record: &[u8], offset: u64) -> io::Result<()> {
+        self.journal.write_all_at(record, offset)
+    }
+
+    fn sync_journal(&self) -> io::Result<()> {
+        self.journal.sync_data()
+    }
+}
+
+impl DecryptJob {
+    /// Opens the segments from number `first` on and writes them in their places.
+    fn from(
+        &self,
+        first: u64,
+        source: &PositionedInput<'_>,
+        stream: &SealedStream,
+        index: &Index,
+        plaintext: &File,
+        frontier: &Frontier,
+    ) -> Result<Done, StreamError> {
+        let total = stream.trailer.plaintext_len;
+        let output = PositionedOutput::File { file: plaintext, base: 0 };
+        let segment_size = self.layout.geometry.segment_size();
+        let done = AtomicU64::new(first.saturating_mul(segment_size).min(total));
+        let clock = StageClock::default();
+        let work = |wire: &mut Vec<u8>, item: u64| {
+            let segment = first + item;
+            let layout = self.open_segment(source, stream, index, segment, wire, &clock)?;
+            let start = Instant::now();
+            output.write_slots_at(wire, layout, segment * segment_size)?;
+            clock.write(start.elapsed());
+            frontier.finish(segment)?;
+            let plaintext = u64::from(layout.plaintext_len());
+            let now = done.fetch_add(plaintext, Ordering::Relaxed) + plaintext;
+            self.options().run.observe(now, Some(total));
+            Ok(())
+        };
+        let run = &self.options().run;
+        let count = stream.trailer.segments - first;
+        let options = pipeline_options(run, &self.layout, Some(count));
+        let ran = run_positional(options, &run.cancel, count, Vec::new, work);
+        let (_, stats) = ran.map_err(|error| match error {
+            PipelineError::Cancelled { segment } => {
+                StreamError::Cancelled { segment: first + segment }
+            }
+            PipelineError::WorkerLost { segment } => {
+                StreamError::WorkerLost { segment: first + segment }
+            }
+            other => pipeline_error(other),
+        })?;
+        let stages = clock.times(&stats);
+        Ok(self.done(source, stream, stages, stats.threads, Driver::Positional))
+    }
+}

@@ -1,0 +1,237 @@
+//! An encrypt that can be resumed (format.md section 11, F-1104 and F-1105).
+//!
+//! The unfinished stream holds its header from the moment it has a name.
+//! Its segments come in any order, and a later call looks at each: it keeps what opens and equals
+//! the source, and writes everything else anew under a fresh salt.
+
+use std::fs::File;
+use std::time::Instant;
+
+use sv2_headers::{HEADER_PREFIX_LEN, HeaderError, Section, StreamHeader};
+
+use crate::encrypt::{EncryptJob, SealedSegments, Written};
+use crate::header::{HeaderStart, KeyedHeader};
+use crate::io::{PositionedInput, PositionedOutput};
+use crate::key::KeyRing;
+use crate::resume::files::{Held, check_target, stream_permissions};
+use crate::resume::{CheckpointError, CheckpointFile, ResumableOutput};
+use crate::{
+    Driver, EncryptOptions, InputSource, KeySource, StreamError, StreamKey, StreamReport, Unit,
+};
+
+/// Encrypts `input` to a named output, as [`encrypt_stream_v2`](crate::encrypt_stream_v2) does
+/// with the positional driver, so that [`resume_encrypt`] can go on where this call is interrupted.
+///
+/// Where the call fails, or its process dies, the unfinished stream stays beside the output with
+/// all segments that were written; it holds no plaintext.
+/// Whoever resumes it needs a key that opens one of its slots, or the key itself.
+///
+/// # Errors
+/// Those of `encrypt_stream_v2`; `Usage` where the input cannot be read at offsets, where the
+/// output is no file, or where an unfinished output lies there already; `Checkpoint` where the
+/// unfinished output cannot be made, or is not this user's alone on this file system.
+///
+/// # Panics
+/// As `encrypt_stream_v2`.
+pub fn encrypt_resumable(
+    input: InputSource<'_>,
+    output: &ResumableOutput,
+    key: &StreamKey,
+    options: &EncryptOptions,
+) -> Result<StreamReport, StreamError> {
+    let begun = Instant::now();
+    check_target(&output.path, output.existing)?;
+    if output.is_unfinished() {
+        let why = "an unfinished output is there, which is to be resumed or removed first";
+        return Err(StreamError::Usage(why));
+    }
+    let input = input.open_positioned()?;
+    let job = EncryptJob::begin(key, options)?;
+    job.check_len(input.len())?;
+    // No segment is worth anything without the header: it is on stable storage before the first.
+    let held = Held::create(&output.path, CheckpointFile::Output, &job.keyed.bytes)?;
+    let file = PositionedOutput::File { file: &held.file, base: 0 };
+    let sealed = job.seal_all(&input, &file, input.len())?;
+    input.check_end()?;
+    let written = job.seal_file(&held.file, sealed)?;
+    held.finish(&output.path, output.existing, Some(permissions(output)?))?;
+    Ok(job.report(&written, begun))
+}
+
+/// Goes on with an encrypt that was interrupted, and ends as a whole one does.
+///
+/// `input` is read from its start, and each segment of the unfinished stream is read too: one that
+/// opens under the stream's key and holds what the input holds there stays as it is, byte for
+/// byte; every other one is written anew under a fresh salt (F-1104).
+/// So an input that changed meanwhile costs time and nothing else.
+/// The key comes out of the slots of the unfinished header.
+/// The finished stream has the slots that `slots` makes for this key, and the metadata of
+/// `options`, sealed anew: it opens for whom this call names, and not for whom the interrupted one
+/// named.
+/// Who could open the unfinished header knows the stream key all the same.
+///
+/// `options` must say what the interrupted call said of suite, digest, geometry, context and
+/// length of the header, and must have slots where that one had; which they were is not compared,
+/// and `options.slots` is not used.
+///
+/// # Errors
+/// `Checkpoint` where the unfinished output is not there, is not this user's alone, is no
+/// unfinished stream, was begun with other options, or is being worked on: nothing was changed
+/// then.
+/// `NoKeyFits` where no slot opens (F-1105), `HeaderFull` where the new slots and metadata do not
+/// fit into the header that was begun, and the error of `slots` as it is: nothing was changed
+/// either.
+/// Everything else as with [`encrypt_resumable`], and it can be resumed again.
+///
+/// # Panics
+/// As `encrypt_stream_v2`.
+pub fn resume_encrypt<E: From<StreamError>>(
+    input: InputSource<'_>,
+    output: &ResumableOutput,
+    keys: &KeySource<'_>,
+    slots: impl FnOnce(&StreamKey) -> Result<Vec<Section>, E>,
+    options: &EncryptOptions,
+) -> Result<StreamReport, E> {
+    let begun = Instant::now();
+    check_target(&output.path, output.existing)?;
+    let input = input.open_positioned()?;
+    let held = Held::open(&output.path, CheckpointFile::Output)
+        .and_then(|held| held.ok_or(CheckpointError::Missing))
+        .map_err(StreamError::from)?;
+    let mut ring = KeyRing::new(keys, options.geometry.segment_size());
+    let (old, key) = open_header(&held, keys, &mut ring, options)?;
+    let slots = slots(key)?;
+    let found = old.bytes.clone();
+    let keyed = old.renewed(slots, options.metadata.as_deref(), &options.random)?;
+    let job = EncryptJob::under(keyed, options);
+    let (written, kept) = job.go_on(&input, &held)?;
+
+    // The new header comes last: until then the old one opens what there is.
+    if job.keyed.bytes != found {
+        write_header(&held.file, &job.keyed.bytes).map_err(StreamError::from)?;
+    }
+    held.finish(&output.path, output.existing, Some(permissions(output)?))?;
+    let report = job.report(&written, begun);
+    Ok(StreamReport { kept_segments: kept, ..report })
+}
+
+impl EncryptJob {
+    /// Does what is left to do of a stream, up to its tail, and counts the segments that it kept.
+    fn go_on(
+        &self,
+        input: &PositionedInput<'_>,
+        held: &Held,
+    ) -> Result<(Written, u64), StreamError> {
+        self.check_len(input.len())?;
+        let len = held.len()?;
+        let tail_offset = self.layout.tail_offset(input.len());
+        // A tail that was not finished, or segments of a longer source.
+        if len > tail_offset {
+            let failed = CheckpointError::file(CheckpointFile::Output);
+            held.file.set_len(tail_offset).map_err(failed)?;
+        }
+        let done = self.keep_or_seal(input, &held.file, len.min(tail_offset))?;
+        input.check_end()?;
+        Ok((self.seal_file(&held.file, done.sealed)?, done.kept))
+    }
+
+    /// Brings the segments to stable storage, then the tail (F-1006).
+    fn seal_file(&self, file: &File, sealed: SealedSegments) -> Result<Written, StreamError> {
+        let SealedSegments { index, stages, threads } = sealed;
+        let plaintext_len = index.plaintext_len();
+        let tail_offset = self.layout.tail_offset(plaintext_len);
+        let output = PositionedOutput::File { file, base: 0 };
+        output.sync_data()?;
+        let (tail, trailer) = self.tail(index);
+        output.write_all_at(&tail, tail_offset)?;
+        output.sync_data()?;
+        Ok(Written {
+            plaintext_len,
+            stream_len: tail_offset + tail.len() as u64,
+            trailer,
+            stages,
+            threads,
+            driver: Driver::Positional,
+        })
+    }
+}
+
+fn write_header(file: &File, bytes: &[u8]) -> Result<(), CheckpointError> {
+    let written = std::os::unix::fs::FileExt::write_all_at(file, bytes, 0);
+    written.map_err(CheckpointError::file(CheckpointFile::Output))
+}
+
+fn permissions(output: &ResumableOutput) -> Result<std::fs::Permissions, StreamError> {
+    let failed = CheckpointError::file(CheckpointFile::Output);
+    Ok(stream_permissions(&output.path).map_err(failed)?)
+}
+
+/// Opens the header of an unfinished stream, compared with the options before any key is tried.
+fn open_header<'r>(
+    held: &Held,
+    keys: &KeySource<'_>,
+    ring: &'r mut KeyRing<'_>,
+    options: &EncryptOptions,
+) -> Result<(KeyedHeader, &'r StreamKey), StreamError> {
+    let bytes = header_bytes(held)?;
+    let refused = |error| match error {
+        HeaderError::Unsupported { what, .. } | HeaderError::Malformed { what, .. } => {
+            foreign(what)
+        }
+        HeaderError::Limit { what, .. } => foreign(what),
+        _ => foreign("header"),
+    };
+    let header = StreamHeader::decode(&bytes).map_err(refused)?;
+    if matches!(keys, KeySource::Slots(_)) && !header.slotted {
+        return Err(CheckpointError::Differs { option: "kind of key" }.into());
+    }
+    compare(&header, options)?;
+    let keyed = KeyedHeader::open(bytes, ring, &options.context, Unit::Header, 0);
+    let keyed = keyed.map_err(|error| match error {
+        StreamError::NoKeyFits { .. } => error,
+        // The key of a slot is that of its stream, so it is the context that differs.
+        StreamError::WrongKeyOrContext => {
+            CheckpointError::Differs { option: "key or context" }.into()
+        }
+        _ => foreign("header").into(),
+    })?;
+    // The ring opened the header, so it has the key.
+    let key = ring.key().ok_or(StreamError::WrongKeyOrContext)?;
+    Ok((keyed, key))
+}
+
+fn header_bytes(held: &Held) -> Result<Vec<u8>, StreamError> {
+    let file = held.file.try_clone().map_err(CheckpointError::file(CheckpointFile::Output))?;
+    let source = PositionedInput::File { file, base: 0, len: held.len()? };
+    let prefix = source.read_vec(0, source.len().min(HEADER_PREFIX_LEN as u64))?;
+    match HeaderStart::of(&prefix) {
+        HeaderStart::Len(len) if len as u64 <= source.len() => source.read_vec(0, len as u64),
+        HeaderStart::NoMagic => Err(foreign("magic").into()),
+        _ => Err(foreign("header").into()),
+    }
+}
+
+/// Whether a call with these options writes the stream that was begun (F-1114).
+fn compare(header: &StreamHeader, options: &EncryptOptions) -> Result<(), CheckpointError> {
+    let wanted_len = options.header_len.unwrap_or(header.header_len);
+    let option = if header.suite != options.suite {
+        "suite"
+    } else if header.digest != options.digest {
+        "digest"
+    } else if header.geometry.frame_size() != options.geometry.frame_size() {
+        "frame size"
+    } else if header.geometry != options.geometry {
+        "segment size"
+    } else if header.header_len != wanted_len {
+        "length of the header"
+    } else if header.revision != 0 {
+        return Err(foreign("header revision"));
+    } else {
+        return Ok(());
+    };
+    Err(CheckpointError::Differs { option })
+}
+
+fn foreign(what: &'static str) -> CheckpointError {
+    CheckpointError::Foreign { file: CheckpointFile::Output, what }
+}
