@@ -5,6 +5,9 @@
 //! written, and it is on stable storage itself before the next one is begun: so only the last
 //! record can be torn.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::panic::resume_unwind;
