@@ -103,6 +103,12 @@ const OUTER: &[Outer] = &[
             "sv2-segment-worker",
         ],
     },
+    // Its channels and threads are the model checker's.
+    Outer {
+        name: "sv2-model",
+        required: &["shuttle", "sv2-segment-worker"],
+        forbidden: &["crossbeam-channel", "sv2-pipeline"],
+    },
     Outer { name: "sv2-fuzz-bodies", required: &[], forbidden: &[] },
 ];
 

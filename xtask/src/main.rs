@@ -16,6 +16,7 @@ mod doc;
 mod fmt;
 mod fuzz;
 mod layers;
+mod model;
 mod report;
 mod rust_text;
 mod shell;
@@ -57,6 +58,7 @@ const COMMANDS: &[Command] = &[
     command("spec", "requirements of docs/format.md and who cites them [--strict]", spec::run),
     command("clippy", "lints, warnings denied", |args| none(args, clippy::check)),
     command("test", "all tests, fuzz corpora included [ARGS of nextest]", test::run),
+    command("model", "the pipeline's interleavings, explored [--times N]", model::run),
     command("doctest", "examples in documentation comments", |args| {
         none(args, test::check_doctests)
     }),

@@ -2,11 +2,10 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread::Builder;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use sv2_segment_worker::SegmentWorkerError;
 
+use crate::sync::{Builder, Receiver, Sender, bounded};
 use crate::{Cancellation, Fed, PipelineError, PipelineOptions, run_ordered};
 
 /// How a pipeline runs.

@@ -1,9 +1,9 @@
 //! The concurrency primitives of this crate, named in one place.
 //!
 //! Everything that another thread can observe goes through these names, so that a model checker
-//! can stand in for them. Channels are bounded, and only `try_send`, `recv`, `try_recv`, `clone`
-//! and `drop` are used on them. A primitive that can hold more than a fixed number of values does
-//! not belong here.
+//! can stand in for them: `sv2-model` does. Channels are bounded, and only `try_send`, `send`,
+//! `recv`, `try_recv`, `clone` and `drop` are used on them. A primitive that can hold more than a
+//! fixed number of values does not belong here.
 
 pub(crate) use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 pub(crate) use std::sync::Arc;

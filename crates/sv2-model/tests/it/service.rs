@@ -1,0 +1,138 @@
+//! The segment services: the ordered driver between two channels, on a thread of its own.
+
+use std::panic::resume_unwind;
+
+use sv2_model::sync::{Receiver, Threads, bounded};
+use sv2_model::{Cancellation, start_service};
+use sv2_segment_worker::SegmentWorkerError;
+
+use crate::explore::Explorer;
+use crate::jobs::options;
+
+const FIRST: u64 = 40;
+const ITEMS: u64 = 3;
+
+/// What a work does at one item.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    Error(u64),
+    Panic(u64),
+}
+
+fn work(item: u64, value: u64, trouble: Option<Trouble>) -> Result<u64, SegmentWorkerError> {
+    assert_eq!(item, FIRST + value, "the input of another item");
+    match trouble {
+        Some(Trouble::Error(at)) if at == value => Err(SegmentWorkerError::cancelled(item + 1000)),
+        Some(Trouble::Panic(at)) if at == value => resume_unwind(Box::new("broken")),
+        _ => Ok(value * 2),
+    }
+}
+
+/// Feeds the items from a thread of its own and gives what `look` makes of the results.
+fn serve<T>(
+    trouble: Option<Trouble>,
+    cancel: &Cancellation,
+    look: impl FnOnce(Receiver<Result<u64, SegmentWorkerError>>) -> T,
+) -> T {
+    let (sender, input) = bounded(1);
+    let feeder = shuttle::thread::spawn(move || {
+        // A service that has ended takes no more.
+        for item in 0..ITEMS {
+            if sender.send(item).is_err() {
+                return;
+            }
+        }
+    });
+    let work = move |item, value| work(item, value, trouble);
+    let results = start_service(options(2, 2), FIRST, cancel.clone(), input, work);
+    let value = look(results);
+    feeder.join().expect("it does not wait for a service that has ended");
+    value
+}
+
+/// All results until the service hangs up.
+fn all(results: Receiver<Result<u64, SegmentWorkerError>>) -> (u64, Option<SegmentWorkerError>) {
+    let mut count = 0;
+    while let Ok(result) = results.recv() {
+        match result {
+            Ok(value) => {
+                assert_eq!(value, count * 2, "out of order");
+                count += 1;
+            }
+            Err(error) => {
+                assert!(results.recv().is_err(), "something follows the error");
+                return (count, Some(error));
+            }
+        }
+    }
+    (count, None)
+}
+
+/// The results come in order, and the first error of a worker or its panic ends them.
+#[test]
+fn results_come_in_order_and_end_with_the_first_error() {
+    let mut explorer = Explorer::new("service, results");
+    let troubles = (0..ITEMS).flat_map(|at| [Trouble::Error(at), Trouble::Panic(at)]);
+    for trouble in troubles.map(Some).chain([None]) {
+        explorer.model(60, Threads::default, move || {
+            let (count, error) = serve(trouble, &Cancellation::new(), all);
+            match (trouble, error) {
+                (None, None) => assert_eq!(count, ITEMS),
+                (Some(Trouble::Error(at)), Some(SegmentWorkerError::Cancelled { segment })) => {
+                    assert_eq!((count, segment.0), (at, FIRST + at + 1000));
+                }
+                (Some(Trouble::Panic(at)), Some(SegmentWorkerError::Panicked { segment, .. })) => {
+                    assert_eq!((count, segment.0), (at, FIRST + at));
+                }
+                other => panic!("{other:?}"),
+            }
+        });
+    }
+}
+
+/// Whoever drops the results ends the service, and with it those who feed it.
+#[test]
+fn a_dropped_receiver_ends_the_service_quietly() {
+    let mut explorer = Explorer::new("service, dropped");
+    for taken in 0..ITEMS {
+        explorer.model(100, Threads::default, move || {
+            serve(None, &Cancellation::new(), |results| {
+                for item in 0..taken {
+                    let result = results.recv().expect("a result").expect("no trouble");
+                    assert_eq!(result, item * 2);
+                }
+            });
+        });
+    }
+}
+
+#[test]
+fn a_cancelled_service_ends_with_an_error_at_the_next_result() {
+    let mut explorer = Explorer::new("service, cancelled");
+    explorer.model(300, Threads::default, || {
+        let cancel = Cancellation::new();
+        let token = cancel.clone();
+        let canceller = shuttle::thread::spawn(move || token.cancel());
+        match serve(None, &cancel, all) {
+            (count, None) => assert_eq!(count, ITEMS),
+            (count, Some(SegmentWorkerError::Cancelled { segment })) => {
+                assert_eq!(segment.0, FIRST + count);
+            }
+            (_, Some(error)) => panic!("{error}"),
+        }
+        canceller.join().expect("it only sets a flag");
+    });
+}
+
+/// Where the system refuses a thread, of the service itself or of its workers, the results say so.
+#[test]
+fn a_refused_thread_is_a_lost_worker() {
+    let mut explorer = Explorer::new("service, refused");
+    let lost = || match serve(None, &Cancellation::new(), all) {
+        (0, Some(SegmentWorkerError::WorkerLost { segment })) => assert_eq!(segment.0, FIRST),
+        other => panic!("{other:?}"),
+    };
+    explorer.model(50, || Threads::refusing(0), lost);
+    explorer.model(50, || Threads::refusing(1), lost);
+    explorer.model(50, || Threads::refusing(3), lost);
+}
