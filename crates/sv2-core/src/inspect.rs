@@ -50,9 +50,9 @@ pub(crate) fn inspect_input(source: &PositionedInput<'_>) -> Result<Inspection, 
         Err(StreamError::Unsealed { .. }) => None,
         Err(error) => return Err(error),
     };
-    let front = read_header(source, 0);
+    let front = judged(read_header(source, 0))?;
     let copy_at = trailer.as_ref().and_then(|(trailer, ..)| copy_offset(source.len(), trailer));
-    let copy = copy_at.map(|offset| read_header(source, offset));
+    let copy = copy_at.map(|offset| judged(read_header(source, offset))).transpose()?;
     let front_intact = matches!(&front, Ok((_, true)));
     let copy_intact = trailer.as_ref().map(|_| matches!(&copy, Some(Ok((_, true)))));
     let (header, _) = match (front, copy) {
@@ -86,6 +86,14 @@ pub(crate) fn inspect_input(source: &PositionedInput<'_>) -> Result<Inspection, 
         fingerprint,
         header,
     })
+}
+
+/// Tells a header that cannot be read, which ends the call, from one that is not what it should be.
+fn judged<T>(header: Result<T, StreamError>) -> Result<Result<T, StreamError>, StreamError> {
+    match header {
+        Err(error @ StreamError::Read { .. }) => Err(error),
+        judged => Ok(judged),
+    }
 }
 
 /// Decodes the header at `offset`, and says whether its checksum holds.

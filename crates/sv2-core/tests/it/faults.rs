@@ -83,8 +83,10 @@ fn calls(encrypts: bool, operation: Operation) -> u64 {
 
 fn read_faults(encrypts: bool) {
     let (bytes, expected) = both_sides(encrypts);
+    let mut points = 0;
     for driver in DRIVERS {
         for call in 0..calls(encrypts, Operation::Read) {
+            points += 1;
             let case = format!("encrypts {encrypts}, {driver:?}, read {call}");
             let sink = SharedSink::default();
             let fault = Fault::Error(ErrorKind::ConnectionReset);
@@ -104,6 +106,7 @@ fn read_faults(encrypts: bool) {
             }
         }
     }
+    println!("failing reads, encrypts {encrypts}: {points} fault points");
 }
 
 /// F-1005: an encrypt whose input fails writes no tail.
@@ -120,6 +123,7 @@ fn a_failing_read_ends_a_decrypt_at_its_position() {
 
 fn write_faults(encrypts: bool) {
     let (bytes, expected) = both_sides(encrypts);
+    let mut points = 0;
     for driver in DRIVERS {
         for (operation, fault, kind) in [
             (Operation::Write, Fault::Error(ErrorKind::StorageFull), ErrorKind::StorageFull),
@@ -127,6 +131,7 @@ fn write_faults(encrypts: bool) {
             (Operation::Flush, Fault::Error(ErrorKind::BrokenPipe), ErrorKind::BrokenPipe),
         ] {
             for call in 0..calls(encrypts, operation) {
+                points += 1;
                 let case = format!("encrypts {encrypts}, {driver:?}, {operation:?} {call} {kind}");
                 let sink = SharedSink::default();
                 let writer = writer(&sink).from(operation, call, fault);
@@ -145,6 +150,7 @@ fn write_faults(encrypts: bool) {
             }
         }
     }
+    println!("failing writes, encrypts {encrypts}: {points} fault points");
 }
 
 /// Full disks, closed pipes and writers that take nothing, at every call of an encrypt.
@@ -162,9 +168,10 @@ fn a_failing_write_ends_a_decrypt_at_its_position() {
 fn harmless_faults(encrypts: bool) {
     let (bytes, expected) = both_sides(encrypts);
     let faults = [Fault::Error(ErrorKind::Interrupted), Fault::Short(1)];
+    let all = calls(encrypts, Operation::Read).max(calls(encrypts, Operation::Write));
     for driver in DRIVERS {
         for fault in faults {
-            for call in 0..20 {
+            for call in 0..all {
                 let sink = SharedSink::default();
                 let reader = reader(bytes.clone()).at(Operation::Read, call, fault);
                 let writer = writer(&sink).at(Operation::Write, call, fault);
@@ -182,6 +189,8 @@ fn harmless_faults(encrypts: bool) {
             .expect("a slow run");
         assert!(sink.contents() == expected, "{driver:?}");
     }
+    let points = all * 2 * DRIVERS.len() as u64;
+    println!("harmless calls, encrypts {encrypts}: {points} fault points, each a read and a write");
 }
 
 /// Interruptions and short calls change nothing, F-105.

@@ -2,6 +2,7 @@
 
 mod cancellation;
 mod differential;
+mod fault_points;
 mod faults;
 mod flips;
 mod harness;
