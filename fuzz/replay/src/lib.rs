@@ -1,18 +1,28 @@
 //! What the fuzz targets do with an input: one function each, replayed by plain tests.
 //!
-//! The first byte of an input selects parameters, the rest is what a reader would get.
+//! The first byte of an input selects parameters, the rest is what a reader would get; for
+//! [`differential`], [`salvage`] and [`scrub`] the input is a [script](script::case) that makes it.
 //! A function panics where the engine breaks a promise: it accepts bytes that it would not write,
 //! or releases plaintext that was never sealed.
 //! All seeds hold [painted](sv2_testkit::paint) plaintext under one known key, so any other released
 //! byte is a forgery.
 
+mod damaged;
 mod decode;
+mod differential;
+pub mod script;
+mod sections;
 pub mod seeds;
 mod segment;
+mod sidecar;
 mod stream;
 
+pub use damaged::{salvage, scrub};
 pub use decode::{framing_decode, header_decode, tail_decode};
+pub use differential::differential;
+pub use sections::{metadata_decode, slot_decode};
 pub use segment::segment_decrypt;
+pub use sidecar::sidecar_replay;
 pub use stream::stream_decrypt;
 
 /// What the engine made of an input.

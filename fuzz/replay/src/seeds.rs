@@ -3,6 +3,8 @@
 //! `cargo run -p sv2-fuzz-bodies --example seeds` writes them to `fuzz/corpus`.
 //! A seed whose name begins with `good` is accepted by its target, one with `bad` is refused.
 
+mod small;
+
 use crate::{KEY, segment};
 use sv2_testkit::paint;
 use sv2_testkit::reference::{
@@ -43,6 +45,7 @@ pub fn seeds() -> Vec<Seed> {
         }
     }
     seeds.extend(header_seeds());
+    seeds.extend(small::seeds());
     seeds
 }
 
@@ -128,7 +131,7 @@ impl Sample {
 /// Headers with nothing in them, with each kind of section, and broken ones.
 fn header_seeds() -> Vec<Seed> {
     let plain = |digest| Params::tiny(AES_256_GCM, digest, 2);
-    let slot = [&[0, 1][..], SLOT.as_bytes(), &[0xEE; 64]].concat();
+    let slot = [&[0, 1][..], AGE_HEADER, &[0xEE; 64]].concat();
     let private = (0x8001, vec![7; 5]);
     let metadata = Some((b"{}".to_vec(), [9; 24]));
     let variants = [
@@ -160,7 +163,7 @@ fn header_seeds() -> Vec<Seed> {
 }
 
 /// An age file for one recipient, up to its payload of 64 bytes.
-const SLOT: &str = "age-encryption.org/v1\n\
+pub(crate) const AGE_HEADER: &[u8] = b"age-encryption.org/v1\n\
     -> X25519 TEiF0ypqr+bpvcqXNyCVJpL7OuwPdVwPL7KQEbFDOCc\n\
     EmECAEcKN+n/Vs9SbWiV+Hu0r+E8R77DdWYyd83nw7U\n\
     --- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n";

@@ -7,12 +7,18 @@ use sv2_fuzz_bodies::{Verdict, seeds};
 
 type Body = fn(&[u8]) -> Verdict;
 
-const BODIES: [(&str, Body); 5] = [
+const BODIES: [(&str, Body); 11] = [
     ("framing_decode", sv2_fuzz_bodies::framing_decode),
     ("header_decode", sv2_fuzz_bodies::header_decode),
     ("tail_decode", sv2_fuzz_bodies::tail_decode),
     ("segment_decrypt", sv2_fuzz_bodies::segment_decrypt),
     ("stream_decrypt", sv2_fuzz_bodies::stream_decrypt),
+    ("differential", sv2_fuzz_bodies::differential),
+    ("salvage", sv2_fuzz_bodies::salvage),
+    ("scrub", sv2_fuzz_bodies::scrub),
+    ("metadata_decode", sv2_fuzz_bodies::metadata_decode),
+    ("slot_decode", sv2_fuzz_bodies::slot_decode),
+    ("sidecar_replay", sv2_fuzz_bodies::sidecar_replay),
 ];
 
 fn fuzz_folder() -> PathBuf {
@@ -70,6 +76,39 @@ fn segment_corpus_has_its_verdicts() {
 #[test]
 fn stream_corpus_has_its_verdicts() {
     replay("stream_decrypt", 100);
+}
+
+#[test]
+fn differential_corpus_has_its_verdicts() {
+    replay("differential", 80);
+}
+
+#[test]
+fn salvage_corpus_has_its_verdicts() {
+    replay("salvage", 80);
+}
+
+#[test]
+fn scrub_corpus_has_its_verdicts() {
+    replay("scrub", 80);
+}
+
+/// F-332.
+#[test]
+fn metadata_corpus_has_its_verdicts() {
+    replay("metadata_decode", 10);
+}
+
+/// F-320, F-321.
+#[test]
+fn slot_corpus_has_its_verdicts() {
+    replay("slot_decode", 6);
+}
+
+/// F-1206, F-1207, F-1210.
+#[test]
+fn sidecar_corpus_has_its_verdicts() {
+    replay("sidecar_replay", 10);
 }
 
 #[test]

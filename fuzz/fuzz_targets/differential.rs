@@ -1,0 +1,7 @@
+//! The engine's readers against the reference, on streams that a script makes.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    sv2_fuzz_bodies::differential(data);
+});

@@ -1,0 +1,7 @@
+//! Scrub and verify of streams that a script makes.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    sv2_fuzz_bodies::scrub(data);
+});

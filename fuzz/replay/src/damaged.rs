@@ -1,0 +1,130 @@
+//! Salvage and scrub of the streams that a script makes.
+
+use crate::differential::options;
+use crate::{Verdict, script};
+use sv2_core::{
+    DamageMap, Fault, Gaps, InputSource, KeySource, OutputSink, SalvageReport, StreamError,
+    StreamKey, Unit, decrypt_stream_v2, inspect, salvage as salvage_stream, scrub as scrub_stream,
+    verify,
+};
+use sv2_testkit::paint;
+use sv2_testkit::reference;
+
+/// The most plaintext that a sealed trailer may claim here: a claim costs as many bytes of output.
+const MAX_CLAIM: u64 = 1 << 20;
+
+/// Salvages the stream of a script, with gaps and without.
+///
+/// # Panics
+///
+/// Where a byte is written that was not sealed at its place, where the report is not what was
+/// written, or where a stream that decrypts is not salvaged whole.
+pub fn salvage(data: &[u8]) -> Verdict {
+    let Some(case) = script::case(data) else { return Verdict::Refused };
+    let (stream, call) = (&case.stream, &case.call);
+    let claim = inspect(InputSource::Memory(stream)).ok().and_then(|found| found.trailer);
+    if claim.is_some_and(|trailer| trailer.plaintext_len > MAX_CLAIM) {
+        return Verdict::Refused;
+    }
+    let run = |gaps| salvaged(stream, call, gaps);
+    let (zeroed, skipped) = (run(Gaps::Zero), run(Gaps::Skip));
+    let ((zeroed, report), (closed, again)) = match (zeroed, skipped) {
+        (Ok(zeroed), Ok(skipped)) => (zeroed, skipped),
+        (Err(one), Err(other)) => {
+            assert_eq!(one.to_string(), other.to_string());
+            assert!(!decrypts(stream, call), "what decrypts is salvaged, not {one}");
+            return Verdict::Refused;
+        }
+        _ => panic!("gaps decide whether a stream can be salvaged"),
+    };
+
+    assert_eq!(zeroed.len() as u64, report.plaintext_len);
+    let (mut at, mut kept) = (0, Vec::new());
+    for lost in &report.lost {
+        assert!(at as u64 <= lost.start && lost.start < lost.end, "{:?}", report.lost);
+        let (start, end) = (lost.start as usize, lost.end as usize);
+        assert_eq!(paint::first_unpainted(at as u64, &zeroed[at..start]), None);
+        assert!(zeroed[start..end].iter().all(|byte| *byte == 0));
+        kept.extend_from_slice(&zeroed[at..start]);
+        at = end;
+    }
+    assert_eq!(paint::first_unpainted(at as u64, &zeroed[at..]), None);
+    kept.extend_from_slice(&zeroed[at..]);
+    assert_eq!(closed, kept);
+    assert_eq!((report.recovered, report.bytes_out), (kept.len() as u64, zeroed.len() as u64));
+    assert_eq!((&again.lost, again.sealed), (&report.lost, report.sealed));
+    assert_eq!(again.bytes_out, closed.len() as u64);
+    if decrypts(stream, call) {
+        assert!(report.is_complete() && report.unconfirmed.is_empty(), "{report:?}");
+    }
+    if report.is_complete() { Verdict::Accepted } else { Verdict::Refused }
+}
+
+type Salvaged = (Vec<u8>, SalvageReport);
+
+fn salvaged(stream: &[u8], call: &script::Call, gaps: Gaps) -> Result<Salvaged, StreamError> {
+    let mut out = Vec::new();
+    let key = StreamKey::from_bytes(call.key);
+    let report = salvage_stream(
+        InputSource::Memory(stream),
+        OutputSink::Memory(&mut out),
+        &KeySource::Key(&key),
+        &options(&call.context, call.limits.max_segment_size),
+        gaps,
+    )?;
+    Ok((out, report))
+}
+
+fn decrypts(stream: &[u8], call: &script::Call) -> bool {
+    let mut out = Vec::new();
+    let key = StreamKey::from_bytes(call.key);
+    let options = options(&call.context, call.limits.max_segment_size);
+    let output = OutputSink::Memory(&mut out);
+    decrypt_stream_v2(InputSource::Memory(stream), output, &key, &options).is_ok()
+}
+
+/// Scrubs the stream of a script without the key, verifies it with the key, and decrypts it.
+///
+/// The verdict is whether scrub finds nothing.
+///
+/// # Panics
+///
+/// Where scrub and the reference's scrub disagree on whether a stream is sound, where verify is
+/// silent about what scrub lists, or where verify and decrypt disagree.
+pub fn scrub(data: &[u8]) -> Verdict {
+    let Some(case) = script::case(data) else { return Verdict::Refused };
+    let (stream, call) = (&case.stream, &case.call);
+    let options = options(&call.context, call.limits.max_segment_size);
+    let found = scrub_stream(InputSource::Memory(stream), &options.run);
+    let is_sound = found.as_ref().is_ok_and(DamageMap::is_sound);
+    assert_eq!(is_sound, reference::scrub(stream).is_empty(), "{found:?}");
+
+    let key = StreamKey::from_bytes(call.key);
+    let verified = verify(InputSource::Memory(stream), &KeySource::Key(&key), &options);
+    let decrypted = decrypts(stream, call);
+    let Ok(verified) = verified else {
+        assert!(!decrypted, "verify ends in {verified:?}");
+        return if is_sound { Verdict::Accepted } else { Verdict::Refused };
+    };
+    let found = found.expect("what can be verified can be scrubbed");
+    assert!(verified.authenticated && verified.sealed && !found.authenticated);
+    for damage in &found.damages {
+        let listed = verified.damages.iter().any(|other| {
+            let settled = other.fault == damage.fault || other.fault == Fault::ChecksumOnly;
+            settled && (other.unit, other.offset) == (damage.unit, damage.offset)
+        });
+        assert!(listed, "{damage:?} is not in {:?}", verified.damages);
+    }
+    assert_eq!(decrypted, !verified.damages.iter().any(denies_plaintext), "{verified:?}");
+    if is_sound { Verdict::Accepted } else { Verdict::Refused }
+}
+
+/// Whether decrypt, which is indifferent to checksums and to stored segment headers, stumbles
+/// over this.
+fn denies_plaintext(damage: &sv2_core::Damage) -> bool {
+    match damage.unit {
+        Unit::Frame { .. } => damage.fault != Fault::ChecksumOnly,
+        Unit::Segment { .. } => damage.fault == Fault::Disagrees("digest of segment and index"),
+        _ => false,
+    }
+}
