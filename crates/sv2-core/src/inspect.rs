@@ -1,11 +1,15 @@
 //! Looking at a stream without a key (format.md sections 3, 7 and 8.7).
 
+mod object;
+
 use sv2_framing::StreamLayout;
 use sv2_headers::{HeaderError, StreamHeader, TRAILER_LEN, Trailer, checksum};
 
 use crate::io::{Input, PositionedInput};
 use crate::tail::{copy_offset, read_trailer};
 use crate::{InputSource, StreamError, Unit};
+
+pub use object::object_checksum;
 
 /// What a stream says of itself; nothing of it is authentic.
 #[derive(Debug, Clone, PartialEq, Eq)]

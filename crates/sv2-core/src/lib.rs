@@ -36,7 +36,7 @@ pub use damage::{Damage, DamageMap, Fault};
 pub use decrypt::{decrypt_stream_v2, decrypt_stream_with};
 pub use encrypt::encrypt_stream_v2;
 pub use error::{ErrorKind, StreamError, Unit};
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Inspection, inspect, object_checksum};
 pub use io::{Existing, InputSource, OutputSink, ReadAt, remove_unfinished_outputs};
 pub use key::{KeySource, SlotError, SlotKeys};
 pub use metadata::{OpenedHeader, open_header, read_metadata};

@@ -3,14 +3,18 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use clap::Args;
 use serde_json::{Value, json};
-use sv2_core::{Inspection, inspect, read_metadata};
+use sv2_core::{Inspection, inspect, object_checksum, read_metadata};
 use sv2_keys::describe_slots;
 
+use crate::change::half_changed;
 use crate::commands::watch_signals;
 use crate::console::{Channel, Manners, print};
 use crate::ends::Input;
+use crate::exit::Exit;
 use crate::failure::{Failure, Names, STDOUT};
 use crate::keys::IdentityArgs;
 use crate::report::hex;
@@ -22,9 +26,16 @@ Examples:
   sv2 inspect backup.sv2
   sv2 inspect --segments --json backup.sv2 | jq .segments
   sv2 inspect -i key.txt backup.sv2        with the sealed metadata
+  sv2 inspect --checksum --json backup.sv2 | jq -r .checksum_crc64nvme
 
 Without a key nothing of this is authentic: it is what the file says. With -i, -p or -K the metadata
-is opened as well, and header and seal are authenticated on the way.";
+is opened as well, and header and seal are authenticated on the way.
+
+What is printed with --checksum equals the ChecksumCRC64NVME of a full object in S3 if what arrived
+there is what was written. The payload is not read, so a damaged payload does not change it.
+
+A stream whose header or end is damaged is shown all the same; exit code 5 says so, and 3 that it is
+not sealed or has another length than its end says. Segments are not looked at: 'sv2 verify' does.";
 
 /// The arguments of `sv2 inspect`.
 #[derive(Debug, Args)]
@@ -35,6 +46,9 @@ pub(crate) struct InspectArgs {
     /// List every segment with its offsets and lengths
     #[arg(long)]
     segments: bool,
+    /// Compute the CRC-64/NVME of the whole file as S3 has it, from header, index and end alone
+    #[arg(long)]
+    checksum: bool,
     #[command(flatten)]
     identities: IdentityArgs,
     /// The text that was given when the stream was encrypted
@@ -58,6 +72,10 @@ pub(crate) fn run(args: &InspectArgs, manners: &Manners) -> Result<(), Failure> 
     let name = input.name.clone();
     let failed = |error| Failure::stream(&error, Names { input: &name, output: STDOUT });
     let seen = inspect(input.again()?).map_err(failed)?;
+    let checksum = match args.checksum {
+        true => Some(as_in_s3(object_checksum(input.again()?).map_err(failed)?)),
+        false => None,
+    };
     let metadata = if args.identities.is_empty() {
         None
     } else {
@@ -68,13 +86,56 @@ pub(crate) fn run(args: &InspectArgs, manners: &Manners) -> Result<(), Failure> 
     };
     let metadata = metadata.map(|json| json.map(|json| parsed(&json)));
     if manners.json {
-        return manners.report(&to_json(&name, &seen, metadata, args.segments), Channel::Stdout);
+        let mut report = to_json(&name, &seen, metadata, args.segments);
+        if let Some(checksum) = checksum {
+            report["checksum_crc64nvme"] = json!(checksum);
+        }
+        manners.report(&report, Channel::Stdout)?;
+    } else {
+        let mut text = to_text(&name, &seen, metadata.as_ref());
+        if let Some(checksum) = checksum {
+            let _ = writeln!(text, "  {:<13} {checksum}", "CRC-64/NVME");
+        }
+        if args.segments {
+            text.push_str(&segments_text(&seen));
+        }
+        print(&text)?;
     }
-    let mut text = to_text(&name, &seen, metadata.as_ref());
-    if args.segments {
-        text.push_str(&segments_text(&seen));
+    match finding(&seen) {
+        None => Ok(()),
+        // A report for machines says the same.
+        Some((exit, _)) if manners.json => Err(Failure { exit, sentence: String::new() }),
+        Some((exit, what)) => {
+            let next = half_changed(&name)
+                .unwrap_or_else(|| "'sv2 verify' lists all that is damaged".to_owned());
+            Err(Failure { exit, sentence: format!("{name}: {what}; {next}") })
+        }
     }
-    print(&text)
+}
+
+/// What is wrong with header and end of the stream, the worst first, and how that ends the
+/// program.
+fn finding(seen: &Inspection) -> Option<(Exit, &'static str)> {
+    if seen.trailer.is_none() {
+        return Some((Exit::Untrusted, "the stream is not sealed, its end is missing"));
+    }
+    if seen.trailer_intact == Some(false) {
+        return Some((Exit::Damaged, "the trailer is damaged"));
+    }
+    if seen.len_matches == Some(false) {
+        return Some((Exit::Untrusted, "the file has another length than its trailer says"));
+    }
+    match (seen.front_intact, seen.copy_intact != Some(false)) {
+        (true, true) => None,
+        (false, true) => Some((Exit::Damaged, "the front header is damaged, its copy is not")),
+        (true, false) => Some((Exit::Damaged, "the header copy is damaged")),
+        (false, false) => Some((Exit::Damaged, "both headers are damaged")),
+    }
+}
+
+/// A checksum as S3 prints it: base64 of its eight bytes, most significant first.
+fn as_in_s3(checksum: u64) -> String {
+    BASE64_STANDARD.encode(checksum.to_be_bytes())
 }
 
 /// Metadata as JSON, or as a string where a writer sealed something else.

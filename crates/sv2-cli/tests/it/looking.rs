@@ -1,5 +1,7 @@
 //! Looking at streams, and the reports for machines.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::sandbox::{Sandbox, painted};
@@ -75,16 +77,60 @@ fn inspect_tells_damage_and_a_missing_end() {
     let mut stream = sandbox.read("a.sv2");
     stream[30] ^= 1;
     sandbox.write("bad", &stream);
-    let seen = parsed(sandbox.good(&["inspect", "--json", "bad"]).text());
+    let ended = sandbox.run(&["inspect", "--json", "bad"]);
+    let seen = parsed(ended.text());
+    assert_eq!((ended.code, ended.stderr.as_str()), (5, ""));
     assert_eq!(seen["header"]["intact"], json!(false));
     assert_eq!(seen["header"]["copy_intact"], json!(true));
+    let ended =
+        sandbox.bad(&["inspect", "bad"], 5, &["bad: the front header is damaged", "verify"]);
+    assert!(ended.text().contains("revision 0, damaged"), "{}", ended.text());
+    let sound = sandbox.read("a.sv2");
+    for (at, code, words) in [
+        (sound.len() - 100, 5, "the trailer is damaged"),
+        (sound.len() - 128 - 32 - 3 * 64 - 50, 5, "the header copy is damaged"),
+    ] {
+        let mut damaged = sound.clone();
+        damaged[at] ^= 1;
+        sandbox.write("bad", &damaged);
+        sandbox.bad(&["inspect", "bad"], code, &["bad: ", words]);
+    }
+    let mut longer = sound.clone();
+    longer.insert(2000, 0);
+    sandbox.write("bad", &longer);
+    sandbox.bad(&["inspect", "bad"], 3, &["another length than its trailer says"]);
     stream.truncate(3000);
     sandbox.write("bad", &stream);
-    let seen = parsed(sandbox.good(&["inspect", "--json", "--segments", "bad"]).text());
+    sandbox.bad(&["inspect", "bad"], 3, &["not sealed, its end is missing"]);
+    sandbox.bad(&["inspect", "--checksum", "bad"], 3, &["without a trailer"]);
+    let ended = sandbox.run(&["inspect", "--json", "--segments", "bad"]);
+    assert_eq!(ended.code, 3);
+    let seen = parsed(ended.text());
     assert_eq!(seen["sealed"], json!(false));
     assert_eq!(seen["segments"].as_array().unwrap().len(), 1);
     sandbox.bad(&["inspect", "a"], 6, &["a: ", "not a stream_v2 stream"]);
     sandbox.fed(&["inspect"], &stream).expect_failure(2, &["standard input", "pipe"]);
+}
+
+/// CRC-64/NVME bit by bit (F-102).
+fn crc64(bytes: &[u8]) -> u64 {
+    !bytes.iter().fold(u64::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u64::from(byte), |crc, _| {
+            crc >> 1 ^ if crc & 1 == 1 { 0x9A6C_9329_AC4B_C9B5 } else { 0 }
+        })
+    })
+}
+
+#[test]
+fn the_checksum_is_that_of_all_bytes_as_s3_prints_it() {
+    let sandbox = with_stream();
+    assert_eq!(crc64(b"123456789"), 0xAE8B_1486_0A79_9888);
+    let expected = BASE64_STANDARD.encode(crc64(&sandbox.read("a.sv2")).to_be_bytes());
+    let seen = sandbox.good(&["inspect", "--checksum", "--json", "a.sv2"]);
+    assert_eq!(parsed(seen.text())["checksum_crc64nvme"], json!(expected));
+    let text = sandbox.good(&["inspect", "--checksum", "a.sv2"]);
+    assert!(text.text().contains(&format!("\n  CRC-64/NVME   {expected}\n")), "{}", text.text());
+    assert!(!sandbox.good(&["inspect", "a.sv2"]).text().contains("CRC-64"));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Getting out what still authenticates.
 
 use proptest::prelude::*;
-use sv2_core::{DigestAlg, Gaps, InputSource, OutputSink, SalvageReport, StreamError, salvage};
+use sv2_core::{
+    DigestAlg, Gaps, InputSource, OutputSink, SalvageReport, StreamError, StreamReader, salvage,
+};
 use sv2_testkit::mutate;
 use sv2_testkit::paint::paint;
 
@@ -161,6 +163,32 @@ fn several_damages_at_once_are_survived() {
     let frame = FRAME as u64;
     let third = 3 * SEGMENT as u64;
     assert_eq!(report.lost, [3 * frame..4 * frame, third..third + frame]);
+}
+
+/// F-604: a stream whose seal is lost has no fingerprint, so it is not the one that was pinned.
+#[test]
+fn a_pinned_stream_is_salvaged_only_under_its_seal() {
+    let wire = stream(LEN, DigestAlg::None);
+    let pinned = |wire: &[u8], expected| {
+        with_key(|key, options| {
+            let mut options = options.clone();
+            options.expected_fingerprint = Some(expected);
+            let mut out = Vec::new();
+            let output = OutputSink::Memory(&mut out);
+            let salvaged =
+                salvage(InputSource::Memory(wire), output, key, &options, Gaps::Skip).map(drop);
+            assert!(salvaged.is_ok() || out.is_empty());
+            salvaged
+        })
+    };
+    let fingerprint = with_key(|key, options| {
+        let reader = StreamReader::open(InputSource::Memory(&wire), key, options).expect("sound");
+        reader.fingerprint()
+    });
+    assert!(pinned(&wire, fingerprint).is_ok());
+    assert!(matches!(pinned(&wire, [0; 32]), Err(StreamError::WrongFingerprint)));
+    let cut = &wire[..wire.len() - 1];
+    assert!(matches!(pinned(cut, fingerprint), Err(StreamError::Unsealed { .. })));
 }
 
 #[test]

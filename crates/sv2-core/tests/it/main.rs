@@ -10,6 +10,7 @@ mod headers;
 mod inputs;
 mod memory;
 mod messages;
+mod object;
 mod options;
 mod outcome;
 mod outputs;
