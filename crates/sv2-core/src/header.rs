@@ -64,7 +64,7 @@ impl KeyedHeader {
         metadata: Option<&[u8]>,
         random: &RandomSource,
     ) -> Result<Self, StreamError> {
-        let Self { mut header, bytes, keys } = self;
+        let Self { mut header, bytes, keys, offset } = self;
         if header.slotted == slots.is_empty() {
             return Err(CheckpointError::Differs { option: "kind of key" }.into());
         }
@@ -81,7 +81,7 @@ impl KeyedHeader {
         let mut bytes = header.encode().map_err(refused)?;
         header.mac = keys.header_key().sign(&[StreamHeader::authenticated(&bytes)]);
         StreamHeader::finish(&mut bytes, &header.mac);
-        Ok(Self { header, bytes, keys })
+        Ok(Self { header, bytes, keys, offset })
     }
 
     /// Judges the bytes of a header, which are exactly `header_len` bytes (F-335).
