@@ -32,7 +32,7 @@ pub enum Gaps {
 #[non_exhaustive]
 pub struct SalvageReport {
     /// Whether the seal holds, so that the plaintext length and the version of every segment are
-    /// known. Without it, segments behind the last one found are unknown.
+    /// known. Without it, whatever was behind the last segment of which a frame opened is unknown.
     pub sealed: bool,
     /// Plaintext bytes of the stream, as far as that is known.
     pub plaintext_len: u64,
@@ -80,8 +80,15 @@ pub fn salvage(
     let Input::Positioned(source) = input.open()? else {
         return Err(StreamError::Usage("a pipe cannot be salvaged, only a file"));
     };
-    let map = locate::locate(&source, &mut KeyRing::new(keys, options.max_segment_size), options)?;
+    let mut map =
+        locate::locate(&source, &mut KeyRing::new(keys, options.max_segment_size), options)?;
     let job = DecryptJob::new(&map.keyed, options)?;
+    map.end_with_last_that(|map, segment| {
+        if options.run.cancel.is_cancelled() {
+            return Err(StreamError::Cancelled { segment: 0 });
+        }
+        Ok(recover::recover(&source, map, &job, segment, Vec::new())?.has_any())
+    })?;
     let mut tally = Tally::default();
     let bytes_out = match output.open(Durability::Plaintext)? {
         Output::Sequential(mut output) => {

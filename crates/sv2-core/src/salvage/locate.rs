@@ -40,6 +40,33 @@ impl Map {
         self.keyed.header.geometry.segment_count(self.plaintext_len)
     }
 
+    /// Without a seal, forgets what was found behind the last segment of which `opens` says that
+    /// something opens: a header alone proves nothing, and the end of the output follows from it.
+    pub(crate) fn end_with_last_that(
+        &mut self,
+        mut opens: impl FnMut(&Self, u64) -> Result<bool, StreamError>,
+    ) -> Result<(), StreamError> {
+        while !self.sealed
+            && let Some((&last, _)) = self.found.last_key_value()
+            && !opens(self, last)?
+        {
+            self.found.remove(&last);
+            self.end_with_last_found();
+        }
+        Ok(())
+    }
+
+    /// Without a seal, the plaintext ends with the last segment that was found.
+    fn end_with_last_found(&mut self) {
+        if !self.sealed {
+            let size = self.keyed.header.geometry.segment_size();
+            let end = |(segment, last): (&u64, &Found)| {
+                segment * size + u64::from(last.header.plaintext_len)
+            };
+            self.plaintext_len = self.found.last_key_value().map_or(0, end);
+        }
+    }
+
     /// Where the salt of a segment is to be had.
     pub(crate) fn salt(&self, segment: u64) -> Salt {
         let digest = self.keyed.header.digest;
@@ -102,14 +129,11 @@ pub(crate) fn locate(
         Err(error) => (find_header(source, ring, options, error)?, None),
     };
     let found = find_segments(source, &keyed, sealed_len)?;
-    let plaintext_len = sealed_len.unwrap_or_else(|| {
-        let size = keyed.header.geometry.segment_size();
-        found
-            .iter()
-            .next_back()
-            .map_or(0, |(segment, last)| segment * size + u64::from(last.header.plaintext_len))
-    });
-    Ok(Map { keyed, sealed: sealed_len.is_some(), plaintext_len, pages, found })
+    let sealed = sealed_len.is_some();
+    let plaintext_len = sealed_len.unwrap_or_default();
+    let mut map = Map { keyed, sealed, plaintext_len, pages, found };
+    map.end_with_last_found();
+    Ok(map)
 }
 
 /// Reads the pages that agree with a page table that the seal covers.

@@ -39,6 +39,11 @@ impl Recovered {
         })
     }
 
+    /// Whether any frame opened.
+    pub(crate) fn has_any(&self) -> bool {
+        self.opened.contains(&true)
+    }
+
     pub(crate) fn into_buffer(self) -> Vec<u8> {
         self.buffer
     }
@@ -57,7 +62,9 @@ pub(crate) fn recover(
     let Some(segment_layout) = layout.segment_layout(map.plaintext_len, index) else {
         return Err(StreamError::WorkerLost { segment });
     };
-    buffer.resize(segment_layout.wire_len(), 0);
+    // A frame that does not lie within the source is not opened, so no more is ever needed (F-802).
+    let there = usize::try_from(source.len()).unwrap_or(usize::MAX);
+    buffer.resize(segment_layout.wire_len().min(there), 0);
     let frames = segment_layout.frame_count();
     let mut recovered = Recovered {
         buffer,

@@ -6,6 +6,8 @@ use sv2_core::{
 };
 use sv2_testkit::mutate;
 use sv2_testkit::paint::paint;
+use sv2_testkit::reference::forge::{refresh_crc, reseal_trailer};
+use sv2_testkit::reference::{Params, encrypt};
 
 use crate::support::{
     FRAME, FRAME_WIRE, HEADER_LEN, SEGMENT, frame_at, segment_wire, stream, with_key,
@@ -127,6 +129,42 @@ fn a_lost_tail_leaves_the_segments_that_are_there() {
     let lost = (4 * SEGMENT + 2 * FRAME) as u64..5 * SEGMENT as u64;
     assert_eq!(report.lost, std::slice::from_ref(&lost));
     assert_eq!(report.unconfirmed.len(), 1, "no index confirms a version");
+}
+
+/// F-833: what a header claims counts only where something opens under it, so that bytes which
+/// anybody can write do not stretch the output to terabytes.
+#[test]
+fn a_forged_segment_header_does_not_set_the_end_of_an_unsealed_stream() {
+    let digest = DigestAlg::None;
+    let wire = stream(LEN, digest);
+    let cut = &wire[..frame_at(digest, 4, 2) + 5];
+    let mut forged = wire[HEADER_LEN..HEADER_LEN + 64].to_vec();
+    forged[8..16].copy_from_slice(&u64::from(u32::MAX).to_be_bytes());
+    refresh_crc(&mut forged);
+    let honest = consistent(cut, LEN);
+    let claimed = consistent(&[cut, &forged, &[0; 2000]].concat(), LEN);
+    assert_eq!(claimed.plaintext_len, honest.plaintext_len);
+    assert_eq!((claimed.lost, claimed.recovered), (honest.lost, honest.recovered));
+}
+
+/// F-802: a geometry of huge segments costs no more memory than there are bytes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_short_stream_of_huge_segments_is_salvaged_in_little_memory() {
+    let params = Params { frame_log2: 20, frames_log2: 10, ..Params::tiny(1, 0, 0) };
+    let mut wire = encrypt(&[9; 32], &params, &mut |_| [1; 24], &paint(5000));
+    // A sealed claim of a full segment, of which a few bytes are there.
+    let trailer = wire.len() - 128;
+    wire[trailer + 32..trailer + 40].copy_from_slice(&(1_u64 << 30).to_be_bytes());
+    let (header, rest) = wire.split_at_mut(256);
+    reseal_trailer(&[9; 32], b"", header, &mut rest[trailer - 256..]);
+    let (kept, report) = salvaged(&wire, Gaps::Skip).expect("salvages");
+    assert!(kept.is_empty() && report.sealed);
+    assert_eq!(report.lost, std::slice::from_ref(&(0..1 << 30)));
+    let status = std::fs::read_to_string("/proc/self/status").expect("what Linux says of it");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    let kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+    assert!(kib < 512 << 10, "{kib} KiB were in use at once");
 }
 
 #[test]
