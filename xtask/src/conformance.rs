@@ -60,6 +60,8 @@ struct Awaited {
     vector: String,
     layer: String,
     mode: String,
+    /// Whether it was asked; what needs a role that the program does not name is not.
+    asked: bool,
     expect: Value,
     damage: Value,
 }
@@ -81,9 +83,14 @@ fn play(mut command: Command, requests: BufReader<File>) -> Outcome<Score> {
     let mut score = Score::new(&next()?);
 
     let (sender, awaited): (SyncSender<Awaited>, Receiver<Awaited>) = sync_channel(AHEAD);
+    let asks_slots = score.opens_slots();
     let outcome = thread::scope(|scope| {
-        let asking = scope.spawn(move || ask(input, requests, &sender));
+        let asking = scope.spawn(move || ask(input, requests, asks_slots, &sender));
         for (id, mut awaited) in awaited.iter().enumerate() {
+            if !awaited.asked {
+                score.skip(&awaited.mode);
+                continue;
+            }
             score.adapt(&mut awaited);
             let answer = next()?;
             if answer.get("id") != Some(&json!(id)) {
@@ -108,13 +115,16 @@ fn play(mut command: Command, requests: BufReader<File>) -> Outcome<Score> {
 fn ask(
     mut input: ChildStdin,
     requests: BufReader<File>,
+    asks_slots: bool,
     sender: &SyncSender<Awaited>,
 ) -> Outcome<()> {
     for (id, line) in requests.lines().enumerate() {
         let parsed: Result<Value, _> = serde_json::from_str(&line?);
         let mut check = parsed.map_err(|error| Failure::new(error.to_string()))?;
         let text = |check: &Value, name: &str| check[name].as_str().unwrap_or("?").to_owned();
+        let asked = asks_slots || check["mode"] != "slots";
         let awaited = Awaited {
+            asked,
             vector: text(&check, "vector"),
             layer: text(&check, "layer"),
             mode: text(&check, "mode"),
@@ -124,7 +134,7 @@ fn ask(
         let mut request = check["request"].take();
         request["id"] = json!(id);
         // A receiver that is gone has its own failure to tell.
-        if sender.send(awaited).is_err() || writeln!(input, "{request}").is_err() {
+        if sender.send(awaited).is_err() || asked && writeln!(input, "{request}").is_err() {
             return Ok(());
         }
     }

@@ -1,9 +1,12 @@
 //! The engine behind the line protocol of `docs/conformance/README.md`.
 //!
-//! `cargo xtask conformance` asks it all vectors. It offers every role and no trace.
+//! `cargo xtask conformance` asks it all vectors. It offers every role and no trace; slots are
+//! opened by `sv2-keys`.
 
 #[path = "../tests/conformance/names.rs"]
 mod names;
+#[path = "../tests/conformance/opener.rs"]
+mod opener;
 
 use std::error::Error;
 use std::io::{self, BufRead, Write};
@@ -15,7 +18,7 @@ use sv2_core::hazmat::FixedRandom;
 use sv2_core::{
     DecryptOptions, DigestAlg, Driver, EncryptOptions, Geometry, HeaderError, InputSource,
     KeySource, OutputSink, RandomSource, ReadAt, RunOptions, Section, StreamError, StreamKey,
-    StreamLayout, StreamReader, Suite, decrypt_stream_v2, encrypt_stream_v2, read_metadata, scrub,
+    StreamLayout, StreamReader, Suite, decrypt_stream_v2, decrypt_stream_with, encrypt_stream_v2, read_metadata, scrub,
 };
 use sv2_testkit::reference::primitives::sha256;
 
@@ -45,7 +48,7 @@ fn answer(request: &Request<'_>) -> Result<Answer, Failed> {
             "format": 1,
             "suites": [1, 2],
             "digests": [0, 1, 2],
-            "roles": ["pipe", "random", "writer", "scrubber"],
+            "roles": ["pipe", "random", "writer", "scrubber", "slots"],
             "in_order": true,
         }))),
         "decrypt" => decrypt(request),
@@ -59,16 +62,27 @@ fn answer(request: &Request<'_>) -> Result<Answer, Failed> {
 }
 
 fn decrypt(request: &Request<'_>) -> Result<Answer, Failed> {
-    let stream = request.content("stream")?;
     let options = request.options()?;
     let mut released = Vec::new();
+    let stream = match request.text("mode")? {
+        // A file may be longer than memory, and is a source like any other.
+        "seekable" if request.0.get("stream_file").is_some() => Vec::new(),
+        _ => request.content("stream")?,
+    };
     let input = match request.text("mode")? {
         "pipe" => InputSource::Reader(Box::new(&stream[..])),
-        "seekable" => InputSource::Memory(&stream),
+        "seekable" => request.seekable("stream", &stream)?,
         other => return Err(format!("no mode {other}").into()),
     };
     let output = OutputSink::Writer(Box::new(&mut released));
-    let done = decrypt_stream_v2(input, output, &request.key()?, &options);
+    let done = match request.0.get("key") {
+        Some(_) => decrypt_stream_v2(input, output, &request.key()?, &options),
+        None => {
+            let opener = request.opener()?;
+            let open = |sections: &[Section], fits: opener::Fits<'_>| opener.open(sections, fits);
+            decrypt_stream_with(input, output, &KeySource::Slots(&open), &options)
+        }
+    };
     let mut answer = match done {
         Ok(report) => members(json!({
             "ok": true,
@@ -83,7 +97,6 @@ fn decrypt(request: &Request<'_>) -> Result<Answer, Failed> {
 }
 
 fn range(request: &Request<'_>) -> Result<Answer, Failed> {
-    let stream = request.content("stream")?;
     let key = request.key()?;
     let keys = KeySource::Key(&key);
     let trailer_now = match request.0.get("trailer_now") {
@@ -91,8 +104,14 @@ fn range(request: &Request<'_>) -> Result<Answer, Failed> {
         None => None,
     };
     let replaced = Arc::new(AtomicBool::new(false));
-    let source = Changing { stream, trailer_now, replaced: Arc::clone(&replaced) };
-    let input = InputSource::ReadAt(Box::new(source));
+    let input = match &trailer_now {
+        None if request.0.get("stream_file").is_some() => request.seekable("stream", &[])?,
+        _ => {
+            let stream = request.content("stream")?;
+            let source = Changing { stream, trailer_now, replaced: Arc::clone(&replaced) };
+            InputSource::ReadAt(Box::new(source))
+        }
+    };
     let reader = match StreamReader::open(input, &keys, &request.options()?) {
         Ok(reader) => reader,
         Err(error) => return Ok(failure(&error)),
@@ -147,10 +166,14 @@ impl ReadAt for Changing {
 }
 
 fn metadata(request: &Request<'_>) -> Result<Answer, Failed> {
-    let stream = request.content("stream")?;
+    let stream = match request.0.get("stream_file") {
+        Some(_) => Vec::new(),
+        None => request.content("stream")?,
+    };
     let key = request.key()?;
     let context = unhex(request.0.get("context"))?;
-    let read = read_metadata(InputSource::Memory(&stream), &KeySource::Key(&key), &context);
+    let input = request.seekable("stream", &stream)?;
+    let read = read_metadata(input, &KeySource::Key(&key), &context);
     Ok(match read {
         Ok(json) => {
             let text = json.map(|json| String::from_utf8_lossy(&json).into_owned());
@@ -397,6 +420,21 @@ impl Request<'_> {
             Some(path) => Ok(std::fs::read(path)?),
             None => unbase64(self.text(name)?),
         }
+    }
+
+    /// The file that a member names as a seekable source, or else `content`.
+    fn seekable<'b>(&self, name: &str, content: &'b [u8]) -> Result<InputSource<'b>, Failed> {
+        match self.0[format!("{name}_file")].as_str() {
+            Some(path) => Ok(InputSource::File(std::fs::File::open(path)?)),
+            None => Ok(InputSource::Memory(content)),
+        }
+    }
+
+    /// What slots are opened with.
+    fn opener(&self) -> Result<opener::Opener, Failed> {
+        let listed = self.0["identities"].as_array().ok_or("neither a key nor identities")?;
+        let identities: Vec<&str> = listed.iter().filter_map(Value::as_str).collect();
+        opener::Opener::new(&identities, self.0["passphrase"].as_str())
     }
 
     fn options(&self) -> Result<DecryptOptions, Failed> {

@@ -3,7 +3,7 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -64,6 +64,17 @@ fn line(folder: &Path, check: Check<'_>, lines: &mut dyn Write) -> Result<(), Bo
             let path = fs::canonicalize(&path)?;
             request.insert(format!("{member}_file"), json!(path.to_string_lossy()));
         }
+    }
+    if let Some((len, pieces)) = check.sparse {
+        let path = folder.join(format!("{}.stream", check.vector));
+        let mut file = fs::File::create(&path)?;
+        file.set_len(len)?;
+        for (at, bytes) in pieces {
+            file.seek(SeekFrom::Start(*at))?;
+            file.write_all(bytes)?;
+        }
+        let path = fs::canonicalize(&path)?;
+        request.insert("stream_file".to_owned(), json!(path.to_string_lossy()));
     }
     let damage: Vec<Value> =
         check.damage.iter().map(|named| Value::Object(named_members(named))).collect();

@@ -21,14 +21,13 @@ pub mod segment;
 pub mod trailer;
 
 pub use encrypt::{FrameTrace, SegmentTrace, Trace, encrypt, encrypt_traced};
-pub use header::open_metadata;
 pub use keys::Keys;
 pub use layout::Layout;
 pub use outcome::{Failure, FailureKind, Limits, Outcome, Summary, Unit};
 pub use params::Params;
 pub use pipe::{decrypt_pipe, decrypt_unsealed_pipe};
 pub use scrub::{Damage, scrub};
-pub use seekable::{decrypt_seekable, read_range};
+pub use seekable::{decrypt_seekable, open_metadata, read_range};
 
 /// The first eight bytes of a header and of its copy.
 pub const HEADER_MAGIC: [u8; 8] = [0x89, 0x53, 0x56, 0x32, 0x0D, 0x0A, 0x1A, 0x0A];

@@ -10,6 +10,8 @@ mod base;
 mod changed;
 mod commitment;
 mod encode;
+mod foreign;
+mod geometry;
 mod headers;
 pub mod json;
 mod large;
@@ -17,10 +19,14 @@ mod layouts;
 mod lengths;
 mod metadata;
 pub mod model;
+mod openers;
 mod positive;
+mod refusals;
 pub mod requests;
+mod scrubs;
 mod segments;
 mod slots;
+mod sparse;
 mod tables;
 mod tails;
 pub mod text;
@@ -28,15 +34,15 @@ pub mod text;
 pub use base::{painted_salt, stream_salt};
 pub use encode::base64;
 pub use model::{
-    Body, CutRow, Ends, FlipRow, LayoutRow, Mode, Named, Origin, PatchRow, Reading, StreamCase,
-    Table, Vector, Verdict,
+    Body, CutRow, Ends, FlipRow, LayoutRow, Mode, Named, Opener, Origin, PatchRow, Reading,
+    RefusalRow, SparseCase, StreamCase, Table, Vector, Verdict,
 };
 
 /// A function that makes the vectors of one subject.
 pub type Family = fn() -> Vec<Vector>;
 
 /// The subjects with their vectors, in the order in which they are written.
-pub const FAMILIES: [(&str, Family); 12] = [
+pub const FAMILIES: [(&str, Family); 19] = [
     ("positive", positive::vectors),
     ("parameters", positive::parameters),
     ("large", large::vectors),
@@ -49,6 +55,13 @@ pub const FAMILIES: [(&str, Family); 12] = [
     ("lengths", lengths::vectors),
     ("tables", tables::vectors),
     ("layouts", layouts::vectors),
+    ("openers", openers::vectors),
+    ("scrubs", scrubs::vectors),
+    ("geometry", geometry::vectors),
+    ("foreign", foreign::vectors),
+    ("padding", lengths::padding),
+    ("sparse", sparse::vectors),
+    ("refusals", refusals::vectors),
 ];
 
 /// All vectors, in the order in which they are written; their names differ.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The modes with the role that has to answer them; none requires a trace.
-const MODES: [(&str, Option<&str>); 8] = [
+const MODES: [(&str, Option<&str>); 9] = [
     ("pipe", Some("pipe")),
     ("seekable", Some("random")),
     ("range", Some("random")),
@@ -13,6 +13,7 @@ const MODES: [(&str, Option<&str>); 8] = [
     ("layout", Some("random")),
     ("writer", Some("writer")),
     ("scrub", Some("scrubber")),
+    ("slots", Some("slots")),
     ("trace", None),
 ];
 
@@ -90,6 +91,16 @@ impl Score {
         }
     }
 
+    /// Whether the program opens slots; any other has no key for the requests about them.
+    pub(super) fn opens_slots(&self) -> bool {
+        self.roles.iter().any(|role| role == "slots")
+    }
+
+    /// Counts a request that was not asked.
+    pub(super) fn skip(&mut self, mode: &str) {
+        *self.not_offered.entry(mode.to_owned()).or_default() += 1;
+    }
+
     /// Counts one answer. What is not offered fails where a named role demands it.
     pub(super) fn count(&mut self, awaited: &Awaited, verdict: Verdict) {
         let demanded = MODES.iter().any(|(mode, role)| {
@@ -98,7 +109,7 @@ impl Score {
         let wrong = match verdict {
             Verdict::Passed => None,
             Verdict::NotOffered if !demanded => {
-                *self.not_offered.entry(awaited.mode.clone()).or_default() += 1;
+                self.skip(&awaited.mode);
                 return;
             }
             Verdict::NotOffered => Some("is not offered".to_owned()),
@@ -187,12 +198,16 @@ mod tests {
             vector: "v".to_owned(),
             layer: "frame".to_owned(),
             mode: mode.to_owned(),
+            asked: true,
             expect: json!({}),
             damage: json!([]),
         };
         score.count(&awaited("pipe"), Verdict::Passed);
         score.count(&awaited("scrub"), Verdict::NotOffered);
         assert_eq!((score.passed(), score.failures.len()), (1, 0));
+        assert!(!score.opens_slots());
+        score.skip("slots");
+        assert!(score.table().contains("slots: 1 not offered"));
         score.count(&awaited("pipe"), Verdict::NotOffered);
         assert_eq!(score.failures, ["v, pipe: is not offered"]);
         assert!(score.table().contains("1/2"));

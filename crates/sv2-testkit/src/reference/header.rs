@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::age_file::stanza_types;
-use super::outcome::{Failure, FailureKind, Limits, Unit};
+use super::outcome::{FailureKind, Limits};
 use super::primitives::{
     aead_open, all_zero, array, crc_holds, hmac_sha256, u16_at, u32_at, u64_at,
 };
@@ -159,23 +159,12 @@ fn check_keys(header: &Header, key: &[u8; 32], context: &[u8]) -> Result<Keys, F
     Ok(keys)
 }
 
-/// The sealed metadata of the header that `stream` begins with, padding included, as bytes that
-/// are not parsed; `None` where there is none.
-pub fn open_metadata(
-    key: &[u8; 32],
-    context: &[u8],
-    stream: &[u8],
-) -> Result<Option<Vec<u8>>, Failure> {
-    let failure = |kind| Failure::new(kind, Unit::Header, 0);
-    let (header, keys) = open_header(stream, key, context, &Limits::FORMAT).map_err(failure)?;
+/// The sealed metadata of a header, padding included, as bytes that are not parsed; `None` where
+/// there is none.
+pub fn sealed_metadata(header: &Header, keys: &Keys) -> Result<Option<Vec<u8>>, FailureKind> {
     let Some(body) = header.metadata.clone() else { return Ok(None) };
     let (salt, sealed) = header.bytes[body].split_at(24);
     let (key, nonce) = keys.metadata(&array(salt, 0));
-    match aead_open(header.suite, &key, &nonce, sealed) {
-        Some(plaintext) => Ok(Some(plaintext)),
-        None => {
-            let intact = crc_holds(&header.bytes);
-            Err(failure(FailureKind::AuthenticationFailed.judged(intact)))
-        }
-    }
+    let opened = aead_open(header.suite, &key, &nonce, sealed);
+    opened.map(Some).ok_or(FailureKind::AuthenticationFailed)
 }

@@ -54,6 +54,8 @@ pub enum Unit {
     Seal,
     /// The trailer in every other respect.
     Trailer,
+    /// The sealed metadata in the header.
+    Metadata,
 }
 
 /// Why a call failed and where.

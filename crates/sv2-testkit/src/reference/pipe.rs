@@ -48,6 +48,16 @@ pub fn decrypt_unsealed_pipe(
     Outcome { released: body.plaintext, result }
 }
 
+/// The header at the front, judged as on a pipe.
+pub(super) fn front_alone(
+    key: &[u8; 32],
+    context: &[u8],
+    stream: &[u8],
+    limits: &Limits,
+) -> Result<(Header, Keys), Failure> {
+    read_header(&mut Pipe { stream, at: 0 }, key, context, limits)
+}
+
 /// The input and how far it was read.
 struct Pipe<'a> {
     stream: &'a [u8],

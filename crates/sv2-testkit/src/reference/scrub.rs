@@ -1,11 +1,11 @@
-//! A scrub without the key: which units of a stream are not what was written (sections 6 and 7).
+//! A scrub without the key: which units of a stream are not what was written (section 8.7).
 
 use super::header::{Header, check_structure, declared_len};
-use super::outcome::{Limits, Unit};
+use super::outcome::{Failure, FailureKind, Limits, Unit};
 use super::primitives::{array, crc_holds, sha256, u32_at, u64_at};
 use super::segment::{digest_of, frame_header, split_frames};
 use super::trailer::Trailer;
-use super::{Layout, SEGMENT_MAGIC};
+use super::{HEADER_MAGIC, Layout, SEGMENT_MAGIC, TRAILER_MAGIC};
 
 /// One damaged unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,60 +16,81 @@ pub struct Damage {
     pub segment: Option<u64>,
     /// The frame within the segment.
     pub frame: Option<u32>,
-    /// Where the unit begins in the stream.
+    /// Where the unit begins in the stream, or the end of the source for what is missing.
     pub offset: u64,
 }
 
-/// The damaged units of `stream`, in the order of the stream. Without a sound trailer, or without
-/// a sound header, only these are named: nothing else tells where the other units are.
-pub fn scrub(stream: &[u8]) -> Vec<Damage> {
+/// A header that decodes, and whether its checksum holds.
+type Decoded = Result<(Header, bool), Failure>;
+
+/// The damaged units of `stream`, in the order of the stream (F-834 to F-838).
+///
+/// # Errors
+///
+/// That of the front header where neither header decodes, which no checksum explains.
+pub fn scrub(stream: &[u8]) -> Result<Vec<Damage>, Failure> {
+    let len = stream.len() as u64;
+    let has_trailer = stream.last_chunk::<128>().is_some_and(|t| t.starts_with(&TRAILER_MAGIC));
+    if !has_trailer && !stream.starts_with(&HEADER_MAGIC) {
+        return Err(Failure::new(FailureKind::NotAStream, Unit::Stream, 0));
+    }
+    let trailer = stream
+        .last_chunk::<128>()
+        .filter(|_| has_trailer)
+        .and_then(|bytes| Trailer::parse(*bytes, len - 128).ok());
+    let front = decode_header(stream, Unit::Header, 0);
+    let copy_offset = trailer.as_ref().and_then(copy_offset);
+    let copy = copy_offset.map(|offset| decode_header(stream, Unit::HeaderCopy, offset));
+    let is_sound = |decoded: &Decoded| matches!(decoded, Ok((_, true)));
+    let candidates = [Some(&front), copy.as_ref()];
+    let decoded: Vec<&(Header, bool)> =
+        candidates.into_iter().flatten().filter_map(|decoded| decoded.as_ref().ok()).collect();
+    let Some((header, _)) = decoded.iter().find(|(_, sound)| *sound).or(decoded.first()).copied()
+    else {
+        return front.map(|_| Vec::new());
+    };
+
     let mut damages = Vec::new();
-    let front = sound_header(stream, 0);
-    if front.is_none() {
+    if !is_sound(&front) {
         damages.push(damage(Unit::Header, None, None, 0));
     }
-    let Some(trailer) = sound_trailer(stream) else {
-        let offset = (stream.len() as u64).saturating_sub(128);
-        damages.push(damage(Unit::Trailer, None, None, offset));
-        return damages;
-    };
-    let copy_offset = stream.len() as u64 - tail_len(&trailer).min(stream.len() as u64);
-    let copy = sound_header(stream, copy_offset);
-    let Some(header) = front.as_ref().or(copy.as_ref()) else {
-        damages.push(damage(Unit::HeaderCopy, None, None, copy_offset));
-        return damages;
-    };
+    match (&trailer, copy_offset, &copy) {
+        (None, ..) => damages.push(damage(Unit::Trailer, None, None, len)),
+        (Some(_), Some(offset), Some(copy)) => {
+            let same = match (&front, copy) {
+                (Ok((front, true)), Ok((copy, true))) => front.bytes == copy.bytes,
+                (_, copy) => is_sound(copy),
+            };
+            if !same {
+                damages.push(damage(Unit::HeaderCopy, None, None, offset));
+            }
+        }
+        (Some(_), ..) => damages.push(damage(Unit::HeaderCopy, None, None, len)),
+    }
     let layout = header.layout;
-    let p = trailer.plaintext_len;
-    let possible = p <= layout.max_plaintext_len()
-        && trailer.segments == layout.segment_count(p)
-        && layout.stream_len(p) == stream.len() as u64;
-    if !possible {
-        damages.push(damage(Unit::Trailer, None, None, trailer.offset));
-        return damages;
-    }
-    let index = slice(stream, layout.index_offset(p), layout.page_table_offset(p));
-    for number in 0..trailer.segments {
-        let entry_len = layout.entry_len() as usize;
-        let entry = &index[number as usize * entry_len..][..entry_len];
-        scrub_segment(stream, &header.bytes[48..56], &layout, p, number, entry, &mut damages);
-    }
-    if copy.is_none_or(|copy| front.is_some_and(|front| front.bytes != copy.bytes)) {
-        damages.push(damage(Unit::HeaderCopy, None, None, copy_offset));
-    }
-    let table_offset = layout.page_table_offset(p);
-    let table = slice(stream, table_offset, trailer.offset);
-    let page_len = 1024 * layout.entry_len() as usize;
-    for (number, (page, hash)) in index.chunks(page_len).zip(table.chunks(32)).enumerate() {
-        if sha256(page)[..] != *hash {
-            let offset = layout.index_offset(p) + (number * page_len) as u64;
-            damages.push(damage(Unit::Index, None, None, offset));
+    let fits = trailer.as_ref().filter(|trailer| {
+        trailer.check_counts(&layout).is_ok() && layout.stream_len(trailer.plaintext_len) == len
+    });
+    if let Some(trailer) = &trailer {
+        let alike = (trailer.header_len, trailer.digest) == (layout.header_len, layout.digest);
+        if fits.is_none() || !alike || !crc_holds(&trailer.bytes) {
+            damages.push(damage(Unit::Trailer, None, None, trailer.offset));
         }
     }
-    if sha256(table) != trailer.index_root {
-        damages.push(damage(Unit::Index, None, None, table_offset));
+    let tag = &header.bytes[48..56];
+    match fits {
+        Some(trailer) => scrub_indexed(stream, tag, &layout, trailer, &mut damages),
+        None => {
+            let full = layout.segment_len(layout.segment_size());
+            let there = len.saturating_sub(u64::from(layout.header_len)) / full;
+            let p = (there * layout.segment_size()).min(layout.max_plaintext_len());
+            for number in 0..layout.segment_count(p) {
+                scrub_segment(stream, tag, &layout, p, number, None, &mut damages);
+            }
+        }
     }
-    damages
+    damages.sort_by_key(|damage| damage.offset);
+    Ok(damages)
 }
 
 fn damage(unit: Unit, segment: Option<u64>, frame: Option<u32>, offset: u64) -> Damage {
@@ -80,23 +101,59 @@ fn slice(stream: &[u8], start: u64, end: u64) -> &[u8] {
     &stream[start as usize..end as usize]
 }
 
-fn sound_header(stream: &[u8], offset: u64) -> Option<Header> {
+/// What F-335 says without a key of the header at `offset`.
+fn decode_header(stream: &[u8], unit: Unit, offset: u64) -> Decoded {
     let source = &stream[offset as usize..];
-    let bytes = source.get(..declared_len(source)?)?;
-    let header = check_structure(bytes, &Limits::FORMAT).ok()?;
-    crc_holds(bytes).then_some(header)
+    let failed = |kind| Failure::new(kind, unit, offset);
+    if !source.starts_with(&HEADER_MAGIC) {
+        return Err(failed(FailureKind::NotAStream));
+    }
+    let ended = || Failure::new(FailureKind::Unsealed, Unit::Stream, stream.len() as u64);
+    let prefix = source.get(..96).ok_or_else(ended)?;
+    // An impossible length is itself an error of the structure, so 96 bytes are enough to judge.
+    let bytes = declared_len(source).map_or(Ok(prefix), |len| source.get(..len).ok_or_else(ended));
+    let header = check_structure(bytes?, &Limits::FORMAT).map_err(failed)?;
+    let holds = crc_holds(&header.bytes);
+    Ok((header, holds))
 }
 
-fn sound_trailer(stream: &[u8]) -> Option<Trailer> {
-    let (rest, last) = stream.split_last_chunk::<128>()?;
-    Trailer::parse(*last, rest.len() as u64).ok().filter(|_| crc_holds(last))
-}
-
-fn tail_len(trailer: &Trailer) -> u64 {
+/// Where the copy is, if there is a place for it (F-809).
+fn copy_offset(trailer: &Trailer) -> Option<u64> {
     let entry_len = if trailer.digest == 0 { 32 } else { 64 };
-    let index_len = trailer.segments.saturating_mul(entry_len);
+    let index_len = trailer.segments.checked_mul(entry_len)?;
     let table_len = 32 * trailer.segments.div_ceil(1024);
-    index_len.saturating_add(table_len).saturating_add(u64::from(trailer.header_len) + 128)
+    let header_len = u64::from(trailer.header_len);
+    let tail_len = index_len.checked_add(table_len)?.checked_add(header_len)?;
+    trailer.offset.checked_sub(tail_len).filter(|offset| *offset >= header_len)
+}
+
+/// All segments, the pages and the page table of a stream whose trailer gives its lengths.
+fn scrub_indexed(
+    stream: &[u8],
+    tag: &[u8],
+    layout: &Layout,
+    trailer: &Trailer,
+    damages: &mut Vec<Damage>,
+) {
+    let p = trailer.plaintext_len;
+    let index_offset = layout.index_offset(p);
+    let table_offset = layout.page_table_offset(p);
+    let index = slice(stream, index_offset, table_offset);
+    let entry_len = layout.entry_len() as usize;
+    for (number, entry) in (0..).zip(index.chunks(entry_len)) {
+        scrub_segment(stream, tag, layout, p, number, Some(entry), damages);
+    }
+    let table = slice(stream, table_offset, trailer.offset);
+    let pages = index.chunks(1024 * entry_len);
+    for (number, (page, hash)) in pages.zip(table.chunks(32)).enumerate() {
+        if sha256(page)[..] != *hash {
+            let offset = index_offset + (number * 1024 * entry_len) as u64;
+            damages.push(damage(Unit::Index, None, None, offset));
+        }
+    }
+    if sha256(table) != trailer.index_root {
+        damages.push(damage(Unit::Index, None, None, table_offset));
+    }
 }
 
 fn scrub_segment(
@@ -105,35 +162,38 @@ fn scrub_segment(
     layout: &Layout,
     plaintext_len: u64,
     number: u64,
-    entry: &[u8],
+    entry: Option<&[u8]>,
     damages: &mut Vec<Damage>,
 ) {
     let p = layout.segment_plaintext_len(plaintext_len, number);
     let start = layout.segment_offset(number);
     let wire = slice(stream, start, start + layout.segment_len(p));
     let header: [u8; 64] = array(wire, 0);
-    let as_expected = header[..4] == SEGMENT_MAGIC
+    let header_sound = header[..4] == SEGMENT_MAGIC
         && u32_at(&header, 4) == 0
         && u64_at(&header, 8) == number
         && u64::from(u32_at(&header, 16)) == p
         && u32_at(&header, 20) == 0
-        && header[24..48] == entry[..24]
-        && header[48..56] == *stream_tag;
-    if !as_expected || !crc_holds(&header) {
+        && header[48..56] == *stream_tag
+        && crc_holds(&header);
+    if !header_sound || entry.is_some_and(|entry| header[24..48] != entry[..24]) {
         damages.push(damage(Unit::SegmentHeader, Some(number), None, start));
     }
     let frames_end = 64 + layout.frames_len(p) as usize;
     let frames = split_frames(layout, &wire[64..frames_end]);
+    let mut body_sound = header_sound;
     for (j, frame) in (0..).zip(&frames) {
         let demanded = frame_header(j, frame.len() as u32 - 32);
         if frame[..8] != demanded || !crc_holds(frame) {
             let offset = layout.frame_offset(number, u64::from(j));
             damages.push(damage(Unit::Frame, Some(number), Some(j), offset));
+            body_sound = false;
         }
     }
     let footer = &wire[frames_end..];
     let digest = digest_of(layout.digest, &header, &frames);
-    if *footer != entry[24..] || !footer.starts_with(&digest) || !crc_holds(wire) {
+    let own_damage = body_sound && (!footer.starts_with(&digest) || !crc_holds(wire));
+    if own_damage || entry.is_some_and(|entry| *footer != entry[24..]) {
         let offset = start + frames_end as u64;
         damages.push(damage(Unit::Footer, Some(number), None, offset));
     }

@@ -1,9 +1,10 @@
 //! Decryption from a seekable source: the tail first, then segments by computed offsets, whose
 //! headers and footers are never read (section 8).
 
-use super::header::{Header, declared_len, open_header};
+use super::header::{Header, declared_len, open_header, sealed_metadata};
 use super::keys::{Keys, fingerprint};
 use super::outcome::{Failure, FailureKind, Limits, Outcome, Summary, Unit};
+use super::pipe::front_alone;
 use super::primitives::{array, crc_holds};
 use super::segment::{digest_of, open_frame, open_frames, segment_header, split_frames};
 use super::trailer::{Trailer, check_page, check_pages};
@@ -50,6 +51,32 @@ pub fn read_range(key: &[u8; 32], context: &[u8], stream: &[u8], offset: u64, le
     Outcome { released, result }
 }
 
+/// The sealed metadata of `stream`, padding included, as bytes that are not parsed; `None` where
+/// there is none. They are those of the chosen header, or of the front header where the source
+/// is unsealed (F-339, F-340).
+pub fn open_metadata(
+    key: &[u8; 32],
+    context: &[u8],
+    stream: &[u8],
+) -> Result<Option<Vec<u8>>, Failure> {
+    let (header, keys, offset) = match Opened::up_to_lengths(key, context, stream, &Limits::FORMAT)
+    {
+        Ok(opened) => {
+            let offset = match opened.used {
+                Unit::HeaderCopy => opened.header.layout.tail_offset(opened.trailer.plaintext_len),
+                _ => 0,
+            };
+            (opened.header, opened.keys, offset)
+        }
+        Err(failure) if failure.kind == FailureKind::Unsealed => {
+            let (header, keys) = front_alone(key, context, stream, &Limits::FORMAT)?;
+            (header, keys, 0)
+        }
+        Err(failure) => return Err(failure),
+    };
+    sealed_metadata(&header, &keys).map_err(|kind| Failure::new(kind, Unit::Metadata, offset))
+}
+
 /// A stream whose trailer, header, lengths and page table hold.
 struct Opened<'a> {
     stream: &'a [u8],
@@ -62,6 +89,19 @@ struct Opened<'a> {
 
 impl<'a> Opened<'a> {
     fn open(
+        key: &[u8; 32],
+        context: &[u8],
+        stream: &'a [u8],
+        limits: &Limits,
+    ) -> Result<Opened<'a>, Failure> {
+        let opened = Opened::up_to_lengths(key, context, stream, limits)?;
+        let table_offset = opened.header.layout.page_table_offset(opened.trailer.plaintext_len);
+        opened.trailer.check_page_table(opened.page_table(), table_offset)?;
+        Ok(opened)
+    }
+
+    /// All of F-707 up to the length of the stream.
+    fn up_to_lengths(
         key: &[u8; 32],
         context: &[u8],
         stream: &'a [u8],
@@ -82,10 +122,7 @@ impl<'a> Opened<'a> {
         if header.layout.stream_len(trailer.plaintext_len) != stream.len() as u64 {
             return Err(trailer.failure(FailureKind::Malformed, Unit::Trailer));
         }
-        let opened = Opened { stream, header, keys, trailer, used };
-        let table_offset = opened.header.layout.page_table_offset(trailer.plaintext_len);
-        trailer.check_page_table(opened.page_table(), table_offset)?;
-        Ok(opened)
+        Ok(Opened { stream, header, keys, trailer, used })
     }
 
     fn bytes(&self, start: u64, end: u64) -> &'a [u8] {

@@ -69,6 +69,7 @@ pub(super) fn sound_with(
         origin: Some(Origin { params: params.clone(), salts: drawn, trace }),
         swaps: Vec::new(),
         max_segment: None,
+        opener: None,
         notes: Vec::new(),
         readings: Vec::new(),
     }
@@ -109,8 +110,11 @@ impl StreamCase {
                 (verdict, Vec::new())
             }
             Mode::Scrub => {
-                let damages = scrub(stream).iter().map(Named::damaged).collect();
-                (Verdict::Damage(damages), Vec::new())
+                let verdict = match scrub(stream) {
+                    Ok(damages) => Verdict::Damage(damages.iter().map(Named::damaged).collect()),
+                    Err(failure) => Verdict::failed(&failure),
+                };
+                (verdict, Vec::new())
             }
         };
         self.readings.push(Reading { mode, verdict, released });

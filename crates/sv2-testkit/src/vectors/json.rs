@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use super::encode::{base64, hex};
 use super::model::{Body, Ends, Mode, Origin, Reading, StreamCase, Table, Vector, Verdict};
 use super::requests::{
-    WRITTEN_OUT, members, named_members, reading_expect, request, trace, writer_members,
+    WRITTEN_OUT, members, named_members, opener_members, reading_expect, request, trace,
+    writer_members,
 };
 use crate::paint::paint;
 use crate::reference::primitives::sha256;
@@ -44,6 +45,25 @@ pub fn object(vector: &Vector) -> Map<String, Value> {
                 .collect();
             members(json!({"kind": "layout", "rows": rows}))
         }
+        Body::Sparse(sparse) => {
+            let mut object = stream(&sparse.case);
+            object.remove("stream");
+            object.remove("stream_sha256");
+            let pieces: Vec<Value> =
+                sparse.pieces.iter().map(|(at, bytes)| json!([at, base64(bytes)])).collect();
+            object.insert("kind".to_owned(), json!("sparse"));
+            object.insert("plaintext".to_owned(), json!({"painted": sparse.plaintext_len}));
+            object.insert("stream_len".to_owned(), json!(sparse.len));
+            object.insert("pieces".to_owned(), json!(pieces));
+            object
+        }
+        Body::Refusals(rows) => {
+            let rows: Vec<Value> = rows
+                .iter()
+                .map(|row| json!({"name": row.name, "request": row.request, "error": row.error}))
+                .collect();
+            members(json!({"kind": "refusals", "rows": rows}))
+        }
     };
     object.insert("name".to_owned(), json!(vector.name));
     object.insert("layer".to_owned(), json!(vector.layer));
@@ -69,6 +89,9 @@ fn stream(case: &StreamCase) -> Map<String, Value> {
     }
     if !case.swaps.is_empty() {
         insert("swaps", json!(case.swaps));
+    }
+    if let Some(opener) = &case.opener {
+        insert("opener", json!(opener_members(opener)));
     }
     if !case.notes.is_empty() {
         let notes: Map<String, Value> =
@@ -122,8 +145,9 @@ pub(super) fn intermediates(case: &StreamCase, origin: &Origin) -> Map<String, V
 
 fn read(case: &StreamCase, reading: &Reading) -> Value {
     let mut request = request(case, &reading.mode);
-    request.remove("key");
-    request.remove("context");
+    for name in ["key", "context", "identities", "passphrase"] {
+        request.remove(name);
+    }
     let mut object = members(json!({
         "mode": reading.mode.name(),
         "request": request,
@@ -133,6 +157,12 @@ fn read(case: &StreamCase, reading: &Reading) -> Value {
         let releasable =
             json!({"len": reading.released.len(), "sha256": hex(&sha256(&reading.released))});
         object.insert("releasable".to_owned(), releasable);
+    }
+    if let Verdict::Damage(units) = &reading.verdict
+        && !units.is_empty()
+    {
+        let units: Vec<Value> = units.iter().map(|unit| json!(named_members(unit))).collect();
+        object.insert("damage".to_owned(), json!(units));
     }
     if let Verdict::Failed(_, _, Some(offset)) = reading.verdict {
         object.insert("offset".to_owned(), json!(offset));

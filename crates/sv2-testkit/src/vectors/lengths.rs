@@ -23,6 +23,18 @@ pub(super) fn vectors() -> Vec<Vector> {
     ]
 }
 
+/// One bit of each zero byte after the sections of a header without any.
+pub(super) fn padding() -> Vec<Vector> {
+    let base = sound(&tiny(), LEN);
+    let mut rows = Rows::new(&base);
+    for at in 98..HEADER_LEN - 40 {
+        let bit = at % 8;
+        let stream = both_headers(&base, |header| header[at] ^= 1 << bit);
+        rows.push(&format!("header byte {at} bit {bit}"), stream, ["Malformed header"; 2]);
+    }
+    vec![rows.table("reserved-padding", "reserved", "Each byte after the sections, one bit set.")]
+}
+
 /// The rows of one table, each checked against what was written down for it.
 struct Rows<'a> {
     base: &'a StreamCase,

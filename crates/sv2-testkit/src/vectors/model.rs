@@ -18,7 +18,7 @@ pub struct Vector {
     pub body: Body,
 }
 
-/// The three forms of a vector.
+/// The forms of a vector.
 #[derive(Clone, Debug)]
 pub enum Body {
     /// One stream.
@@ -27,6 +27,10 @@ pub enum Body {
     Table(Box<Table>),
     /// Lengths and offsets without a stream.
     Layout(Vec<LayoutRow>),
+    /// A stream that is too long to be made, of which only some bytes are there.
+    Sparse(Box<SparseCase>),
+    /// Requests that a writer or a reader must refuse.
+    Refusals(Vec<RefusalRow>),
 }
 
 /// One stream and all readings of it.
@@ -47,10 +51,21 @@ pub struct StreamCase {
     pub swaps: Vec<[(u64, u64); 2]>,
     /// The reader's own maximum of S.
     pub max_segment: Option<u64>,
+    /// What the reader is given in place of the stream key.
+    pub opener: Option<Opener>,
     /// Further facts, such as an identity that opens a slot.
     pub notes: Vec<(&'static str, String)>,
     /// The readings.
     pub readings: Vec<Reading>,
+}
+
+/// What a reader opens slots with.
+#[derive(Clone, Debug)]
+pub struct Opener {
+    /// Age identities, as their text.
+    pub identities: Vec<&'static str>,
+    /// A passphrase.
+    pub passphrase: Option<&'static str>,
 }
 
 /// What a writer was given, besides key and plaintext, and the values on its way.
@@ -224,6 +239,7 @@ fn reader_name(unit: Unit) -> Option<&'static str> {
         Unit::Index => Some("index"),
         Unit::Seal => Some("seal"),
         Unit::Trailer => Some("trailer"),
+        Unit::Metadata => Some("metadata"),
     }
 }
 
@@ -315,6 +331,30 @@ pub struct PatchRow {
     pub patches: Vec<(u64, Vec<u8>)>,
     /// How the readings end.
     pub ends: Ends,
+}
+
+/// A stream with holes: what no piece holds is zero.
+#[derive(Clone, Debug)]
+pub struct SparseCase {
+    /// Key, context and readings; stream and plaintext are empty.
+    pub case: StreamCase,
+    /// The length of the stream.
+    pub len: u64,
+    /// The length of its painted plaintext.
+    pub plaintext_len: u64,
+    /// Offsets in ascending order, and the bytes that stand there.
+    pub pieces: Vec<(u64, Vec<u8>)>,
+}
+
+/// A request that must be refused.
+#[derive(Clone, Debug)]
+pub struct RefusalRow {
+    /// What is the matter with it, in a few words.
+    pub name: String,
+    /// The members of the request, `op` among them.
+    pub request: serde_json::Map<String, serde_json::Value>,
+    /// The name of the error.
+    pub error: &'static str,
 }
 
 /// Lengths and places of one geometry.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::encode::{base64, hex};
 use super::model::{
-    Body, Ends, LayoutRow, Mode, Named, Origin, Reading, StreamCase, Table, Vector, Verdict,
+    Body, Ends, LayoutRow, Mode, Named, Opener, Origin, Reading, StreamCase, Table, Vector, Verdict,
 };
 use crate::mutate::flip;
 use crate::reference::primitives::{crc64, sha256};
@@ -21,7 +21,7 @@ pub struct Check<'a> {
     pub vector: &'a str,
     /// The layer of the vector.
     pub layer: &'static str,
-    /// `pipe`, `seekable`, `range`, `metadata`, `scrub`, `writer`, `layout` or `trace`.
+    /// `pipe`, `seekable`, `range`, `metadata`, `scrub`, `slots`, `writer`, `layout` or `trace`.
     pub mode: &'static str,
     /// The request but for `id`, `stream` and `plaintext`.
     pub request: Map<String, Value>,
@@ -33,6 +33,8 @@ pub struct Check<'a> {
     pub stream: Option<&'a [u8]>,
     /// The plaintext, for the member `plaintext`.
     pub plaintext: Option<&'a [u8]>,
+    /// The length and the pieces of a stream with holes, for the member `stream_file`.
+    pub sparse: Option<(u64, &'a [(u64, Vec<u8>)])>,
 }
 
 /// Hands every check of a vector to `sink`, in order.
@@ -46,6 +48,20 @@ pub fn each_check(vector: &Vector, sink: &mut dyn FnMut(Check<'_>)) {
                 sink(check(vector, "layout", request, expect));
             }
         }
+        Body::Sparse(sparse) => {
+            for reading in &sparse.case.readings {
+                let request = request(&sparse.case, &reading.mode);
+                let checked = check(vector, reading.mode.name(), request, reading_expect(reading));
+                sink(Check { sparse: Some((sparse.len, &sparse.pieces)), ..checked });
+            }
+        }
+        Body::Refusals(rows) => {
+            for row in rows {
+                let mode = if row.request["op"] == "encrypt" { "writer" } else { "pipe" };
+                let expect = members(json!({"ok": false, "error": row.error}));
+                sink(check(vector, mode, row.request.clone(), expect));
+            }
+        }
     }
 }
 
@@ -57,7 +73,8 @@ fn check<'a>(
 ) -> Check<'a> {
     let (name, layer) = (&vector.name[..], vector.layer);
     let damage = Vec::new();
-    Check { vector: name, layer, mode, request, expect, damage, stream: None, plaintext: None }
+    let (stream, plaintext, sparse) = (None, None, None);
+    Check { vector: name, layer, mode, request, expect, damage, stream, plaintext, sparse }
 }
 
 fn stream_checks(vector: &Vector, case: &StreamCase, sink: &mut dyn FnMut(Check<'_>)) {
@@ -65,7 +82,12 @@ fn stream_checks(vector: &Vector, case: &StreamCase, sink: &mut dyn FnMut(Check<
         let request = request(case, &reading.mode);
         let expect = reading_expect(reading);
         let stream = Some(&case.stream[..]);
-        sink(Check { stream, ..check(vector, reading.mode.name(), request, expect) });
+        let mode = if case.opener.is_some() { "slots" } else { reading.mode.name() };
+        let damage = match &reading.verdict {
+            Verdict::Damage(units) => units.clone(),
+            _ => Vec::new(),
+        };
+        sink(Check { stream, damage, ..check(vector, mode, request, expect) });
     }
     let Some(origin) = case.origin.as_ref().filter(|_| case.swaps.is_empty()) else { return };
     if is_for_writers(&origin.params) {
@@ -154,7 +176,12 @@ pub(super) fn request(case: &StreamCase, mode: &Mode) -> Map<String, Value> {
     if *mode == Mode::Scrub {
         return request;
     }
-    request.insert("key".to_owned(), json!(hex(&case.key)));
+    match &case.opener {
+        None => {
+            request.insert("key".to_owned(), json!(hex(&case.key)));
+        }
+        Some(opener) => request.extend(opener_members(opener)),
+    }
     request.insert("context".to_owned(), json!(hex(&case.context)));
     match mode {
         Mode::Pipe | Mode::Seekable => {
@@ -175,6 +202,13 @@ pub(super) fn request(case: &StreamCase, mode: &Mode) -> Map<String, Value> {
     request
 }
 
+/// What slots are opened with.
+pub(super) fn opener_members(opener: &Opener) -> Map<String, Value> {
+    let mut given = members(json!({"identities": opener.identities}));
+    given.extend(opener.passphrase.map(|text| ("passphrase".to_owned(), json!(text))));
+    given
+}
+
 /// What the answer to a reading must hold.
 pub(super) fn reading_expect(reading: &Reading) -> Map<String, Value> {
     let mut expect = members(json!({"ok": reading.verdict.is_sound()}));
@@ -188,7 +222,8 @@ pub(super) fn reading_expect(reading: &Reading) -> Map<String, Value> {
             insert("fingerprint", json!(summary.fingerprint.map(|bytes| hex(&bytes))));
         }
         Verdict::Metadata(text) => insert("metadata", json!(text)),
-        Verdict::Damage(_) => insert("damage", json!([])),
+        Verdict::Damage(units) if units.is_empty() => insert("damage", json!([])),
+        Verdict::Damage(_) => {}
         Verdict::Failed(kind, named, _) => {
             insert("error", json!(format!("{kind:?}")));
             for (name, value) in named_members(named) {

@@ -16,17 +16,17 @@ pub(super) fn vectors() -> Vec<Vector> {
 }
 
 /// A slot of kind 1.
-fn age_slot(file: &[u8]) -> (u16, Vec<u8>) {
+pub(super) fn age_slot(file: &[u8]) -> (u16, Vec<u8>) {
     (1, [&[0, 1], file].concat())
 }
 
 /// A slot of another kind.
-fn other_slot(kind: u16) -> (u16, Vec<u8>) {
+pub(super) fn other_slot(kind: u16) -> (u16, Vec<u8>) {
     (1, [&kind.to_be_bytes()[..], b"opaque"].concat())
 }
 
 /// The age file with one text replaced by another, which is not shorter than it matters.
-fn edited(file: &str, from: &str, to: &str) -> Vec<u8> {
+pub(super) fn edited(file: &str, from: &str, to: &str) -> Vec<u8> {
     let file = unhex(file);
     let from = from.as_bytes();
     let at = file.windows(from.len()).position(|window| window == from);
@@ -34,7 +34,7 @@ fn edited(file: &str, from: &str, to: &str) -> Vec<u8> {
     [&file[..at], to.as_bytes(), &file[at + from.len()..]].concat()
 }
 
-fn slotted(sections: Vec<(u16, Vec<u8>)>) -> StreamCase {
+pub(super) fn slotted(sections: Vec<(u16, Vec<u8>)>) -> StreamCase {
     let needed: usize = 96 + 40 + sections.iter().map(|(_, body)| 6 + body.len()).sum::<usize>();
     let header_len = needed.next_multiple_of(64).max(256) as u32;
     sound(&Params { slotted: true, sections, header_len, ..tiny() }, 600)

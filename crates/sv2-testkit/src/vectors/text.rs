@@ -28,6 +28,24 @@ pub fn file(vector: &Vector) -> Vec<u8> {
             table_lines(&mut lines, table);
             stream = &table.base.stream;
         }
+        Body::Sparse(sparse) => {
+            lines.push("key", &hex(&sparse.case.key));
+            lines.push("context", &hex(&sparse.case.context));
+            lines.push("plaintext", &format!("{{\"painted\":{}}}", sparse.plaintext_len));
+            lines.push("stream-len", &sparse.len.to_string());
+            for reading in &sparse.case.readings {
+                reading_lines(&mut lines, reading);
+            }
+            for (at, bytes) in &sparse.pieces {
+                lines.push("piece", &format!("{at} {}", hex(bytes)));
+            }
+        }
+        Body::Refusals(rows) => {
+            for row in rows {
+                let request = Value::Object(row.request.clone());
+                lines.push("refusal", &format!("{}: {request} -> {}", row.name, row.error));
+            }
+        }
         Body::Layout(rows) => {
             for row in rows {
                 let request: Vec<String> =
@@ -83,6 +101,14 @@ fn stream_lines(lines: &mut Lines, case: &StreamCase) {
     lines.push("context", &hex(&case.context));
     if let Some(most) = case.max_segment {
         lines.push("max-segment", &most.to_string());
+    }
+    if let Some(opener) = &case.opener {
+        for identity in &opener.identities {
+            lines.push("reader-identity", identity);
+        }
+        if let Some(passphrase) = opener.passphrase {
+            lines.push("reader-passphrase", passphrase);
+        }
     }
     for (name, note) in &case.notes {
         lines.push(&name.replace(' ', "-"), note);

@@ -2,11 +2,16 @@
 
 use sv2_testkit::mutate::{find, flip, flips, overwrite, regions, segment_range};
 use sv2_testkit::reference::forge::refresh_crc;
-use sv2_testkit::reference::{Damage, Params, Unit, scrub};
+use sv2_testkit::reference::{Damage, FailureKind, Params, Unit};
 
 use crate::stream;
 
 const LEN: usize = 1300;
+
+/// The damage of a stream of which a header decodes.
+fn scrub(stream: &[u8]) -> Vec<Damage> {
+    sv2_testkit::reference::scrub(stream).expect("a header decodes")
+}
 
 #[test]
 fn a_sound_stream_has_no_damage() {
@@ -37,9 +42,11 @@ fn damage_is_pinned_to_the_frame() {
         frame,
         offset: offset as u64,
     };
-    let expected =
-        [of_segment(Unit::Frame, Some(1), frame), of_segment(Unit::Footer, None, footer)];
-    assert_eq!(scrub(&flip(&wire, frame + 50, 1)), expected);
+    let damaged_frame = of_segment(Unit::Frame, Some(1), frame);
+    assert_eq!(scrub(&flip(&wire, frame + 50, 1)), [damaged_frame]);
+    // The footer is named by itself only where it disagrees with the index.
+    let both = flip(&flip(&wire, frame + 50, 1), footer, 1);
+    assert_eq!(scrub(&both), [damaged_frame, of_segment(Unit::Footer, None, footer)]);
 }
 
 #[test]
@@ -67,11 +74,19 @@ fn copies_that_differ_are_reported_though_both_are_sound() {
     assert_eq!(scrub(&mixed), [expected]);
 }
 
+/// F-834, F-836, F-837: full segments are checked without a trailer too.
 #[test]
-fn without_trailer_only_what_can_be_located_is_named() {
-    let wire = stream(&Params::tiny(1, 0, 1), LEN);
-    let cut = &wire[..wire.len() - 1];
-    assert_eq!(scrub(cut).iter().map(|damage| damage.unit).collect::<Vec<_>>(), [Unit::Trailer]);
-    let units: Vec<Unit> = scrub(&[]).iter().map(|damage| damage.unit).collect();
-    assert_eq!(units, [Unit::Header, Unit::Trailer]);
+fn without_trailer_full_segments_are_checked_and_without_header_nothing() {
+    let wire = stream(&Params::tiny(1, 0, 1), 1024);
+    let frame = find(&regions(&wire), "frame.header", Some(1), Some(1)).start;
+    let cut = &flip(&wire, frame + 50, 1)[..wire.len() - 1];
+    let units: Vec<Unit> = scrub(cut).iter().map(|damage| damage.unit).collect();
+    assert_eq!(units, [Unit::Frame, Unit::Trailer]);
+    let refused = |stream: &[u8]| {
+        let failure = sv2_testkit::reference::scrub(stream).expect_err("no header decodes");
+        (failure.kind, failure.unit)
+    };
+    assert_eq!(refused(&[]), (FailureKind::NotAStream, Unit::Stream));
+    assert_eq!(refused(&wire[..255]), (FailureKind::Unsealed, Unit::Stream));
+    assert_eq!(refused(&flip(&wire[..300], 9, 2)), (FailureKind::Unsupported, Unit::Header));
 }
