@@ -6,13 +6,15 @@ It aims at being easy to check against the text, not at speed or at the erasure 
 It takes salts as arguments, which F-511 allows only to a hook for tests and vectors: do not encrypt real data with it.
 Run `reference.py` for the line protocol of README.md, which is in runner.py together with scrub, or `reference.py --self-test`.
 """
-import base64, contextlib, hashlib, hmac, io, json, os, re, struct, sys
+import contextlib, hashlib, hmac, io, os, struct, sys
 from dataclasses import dataclass
 from types import SimpleNamespace
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from metadata import acceptable
+from slots import structure_fault
 try:
     from blake3 import blake3
 except ImportError:
@@ -186,35 +188,6 @@ def frame_header(j, l):
 
 # Header, section 3
 
-AGE_STANZA = re.compile(rb"-> ([!-~]+(?: [!-~]+)*)\n((?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{0,63}\n)")
-AGE_MAC = re.compile(rb"--- ([A-Za-z0-9+/]{43})\n")
-
-
-def canonical_base64(text):
-    try:
-        return base64.b64encode(base64.b64decode(text + b"=" * (-len(text) % 4))).rstrip(b"=") == text
-    except ValueError:
-        return False
-
-
-def age_stanzas(file):
-    """The arguments of each stanza of a binary age v1 file with a payload of 32 bytes, or None (F-320)."""
-    first, stanzas = b"age-encryption.org/v1\n", []
-    if not file.startswith(first):
-        return None
-    pos = len(first)
-    while stanza := AGE_STANZA.match(file, pos):
-        args = stanza[1].split(b" ")
-        if not canonical_base64(stanza[2].replace(b"\n", b"")):
-            return None
-        if args[0] == b"scrypt" and not re.fullmatch(rb"[1-9][0-9]?", args[-1]):
-            return None
-        stanzas.append(args)
-        pos = stanza.end()
-    end = AGE_MAC.match(file, pos)
-    return stanzas if stanzas and end and canonical_base64(end[1]) and len(file) - end.end() == 64 else None
-
-
 def header_len_possible(H):
     return H % 64 == 0 and 256 <= H <= MAX_HEADER
 
@@ -227,7 +200,10 @@ def judge_header_len(H, unit, at):
 
 
 def judge_header(h, key=None, context=b"", at=0, max_segment=1 << 30, unit="header"):
-    """F-335 in its order; without a key it stops where the key would be needed."""
+    """F-335 in its order; without a key it stops where the key would be needed.
+
+    key is the stream key, or a function from the slots to the keys in those that open.
+    """
     def refuse(when, name, what, value=None):
         if when:
             raise StreamError(name, unit=unit, what=what, value=value, offset=at)
@@ -260,19 +236,18 @@ def judge_header(h, key=None, context=b"", at=0, max_segment=1 << 30, unit="head
             metadata = body
         pos += 6 + size
     refuse(any(h[pos:end]), "Malformed", "bytes after the sections")
-    scrypts = 0
-    for slot_kind, body in slots:
-        if slot_kind == 1:
-            stanzas = age_stanzas(body)
-            refuse(stanzas is None, "Malformed", "age file of a slot")
-            if any(args[0] == b"scrypt" for args in stanzas):
-                scrypts += 1
-                refuse(len(stanzas) > 1 or scrypts > 1, "Malformed", "scrypt stanza")
+    fault = structure_fault(slots)
+    refuse(fault, "Malformed", fault)
     header = SimpleNamespace(raw=h, at=at, unit=unit, geo=Geometry(frame_log2, frames_log2, digest, H), suite=suite, metadata=metadata,
                              commitment=h[48:80], revision=u(h, 88, 8), keys=None)
     if key is not None:
-        header.keys = schedule(key, h[:48], context)
-        refuse(not hmac.compare_digest(header.keys.commitment, h[48:80]), "WrongKeyOrContext", None)
+        found = False
+        for candidate in key(slots) if callable(key) else [key]:        # F-327, F-404
+            found, keys = True, schedule(candidate, h[:48], context)
+            if hmac.compare_digest(keys.commitment, h[48:80]):
+                header.keys = keys
+                break
+        refuse(header.keys is None, "WrongKeyOrContext" if found else "NoKeyFits", None)
         refuse(not hmac.compare_digest(mac(header.keys.header, h[:H - 40]), h[H - 40:H - 8]), "AuthenticationFailed", None)
     return header
 
@@ -557,40 +532,19 @@ def decrypt_pipe(key, context, data, **kw):
 
 
 def decrypt_seekable(key, context, data, **kw):
-    return _released(_seekable, key, context, bytes(data), **kw)
+    return _released(_seekable, key, context, data, **kw)
 
 
 def read_range(key, context, data, offset, length, trailer_now=None, **kw):
-    return _released(_range, key, context, bytes(data), offset, length, trailer_now, **kw)
+    return _released(_range, key, context, data, offset, length, trailer_now, **kw)
 
 
 # Metadata, section 3.4
 
-def _metadata_object(text):
-    def pairs(items):
-        if len({name for name, _ in items}) < len(items):
-            raise ValueError("a member twice")
-        return dict(items)
-
-    def constant(name):
-        raise ValueError(name)
-    try:
-        m = json.loads(text.decode("utf-8"), object_pairs_hook=pairs, parse_constant=constant, parse_int=float)
-    except (ValueError, RecursionError):
-        return None
-    strings = lambda values: all(isinstance(v, str) for v in values)
-    right = (isinstance(m, dict)
-             and strings(m[x] for x in ("name", "size", "mtime", "mode", "media_type") if x in m)
-             and isinstance(m.get("slots", []), list) and strings(m.get("slots", []))
-             and isinstance(m.get("user", {}), dict) and strings(m.get("user", {}).values())
-             and m.get("name", "x") not in ("", ".", "..") and not set(m.get("name", "")) & set("/\\\0"))
-    return m if right else None
-
-
 def read_metadata(key, context, data):
     """The metadata of a stream as JSON text, or None where there is none."""
     try:
-        header = open_seekable(key, context, bytes(data)).header
+        header = open_seekable(key, context, data).header
     except StreamError as e:
         if e.name != "Unsealed":
             raise
@@ -603,7 +557,7 @@ def read_metadata(key, context, data):
         text = aead(header.suite, both[:32]).decrypt(both[32:], header.metadata[24:], b"")
     except InvalidTag:
         raise StreamError("AuthenticationFailed", unit="metadata", offset=header.at) from None
-    if _metadata_object(text) is None:
+    if not acceptable(text):
         raise StreamError("Malformed", unit="metadata", what="JSON", offset=header.at)
     return text.rstrip(b" ").decode()
 
@@ -619,15 +573,17 @@ def encrypt(key, plaintext, *, suite=1, digest=0, frame_log2=16, frames_log2=6, 
     k = schedule(key, core, context)
     sections = list(sections)
     if metadata is not None:
-        if _metadata_object(metadata) is None:
+        if not acceptable(metadata):
             raise StreamError("Malformed", unit="metadata", what="JSON")
         salt = metadata_salt or os.urandom(24)
         both = expand(k.prk, b"meta", salt, 44)
         sections.append((2, salt + aead(suite, both[:32]).encrypt(both[32:], metadata + b" " * (-len(metadata) % 64), b"")))
     body = b"".join(b(kind, 2) + b(len(x), 4) + x for kind, x in sections)
     need = ceil(96 + len(body) + 40, 64) * 64
-    H = header_len or max(4096 if slotted else 1024, need)
-    if need > H or need > MAX_HEADER:
+    H = max(4096 if slotted else 1024, need) if header_len is None else header_len
+    if header_len is not None:
+        judge_header_len(H, "header", 80)
+    if need > min(H, MAX_HEADER):
         raise StreamError("Limit", what="header_len", value=need)
     h = (core + k.commitment + b(H, 4) + bytes(4) + b(revision, 8) + body).ljust(H - 40, b"\0")
     h += mac(k.header, h)

@@ -3,7 +3,8 @@
 
 Run reference.py, not this file.
 """
-import base64, json, sys
+import base64, json, mmap, os, sys
+import slots
 from reference import (
     MAGIC, PAGE, TRAILER, Geometry, StreamError, b, blake3, ceil, crc, crc_holds, decrypt_pipe, decrypt_seekable, encrypt, fingerprint,
     frame_header, hasher, header_len_possible, index_entry, judge_header, judge_trailer_alone, open_with_table, read_metadata, read_range,
@@ -181,7 +182,7 @@ def answer(q):
     op = q["op"]
     if op == "version":
         return {"ok": True, "implementation": "reference.py", "format": 1, "suites": [1, 2],
-                "digests": [0, 1, 2] if blake3 else [0, 1], "roles": ["pipe", "random", "writer", "scrubber"], "in_order": True}
+                "digests": [0, 1, 2] if blake3 else [0, 1], "roles": ["pipe", "random", "writer", "scrubber", "slots"], "in_order": True}
     if op == "layout":
         g, reply = Geometry(q["frame_log2"], q["frames_log2"], q["digest"], q["header_len"]), {"ok": True}
         P = plaintext_len(g, q["stream_len"]) if "stream_len" in q else q["plaintext_len"]
@@ -198,8 +199,8 @@ def answer(q):
 
     def source(name):
         if name + "_file" in q:
-            with open(q[name + "_file"], "rb") as f:
-                return f.read()
+            with open(q[name + "_file"], "rb") as f:                    # it may be longer than memory
+                return mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(f.fileno()).st_size else b""
         return base64.b64decode(q[name], validate=True)
 
     def put(name, data):
@@ -210,7 +211,9 @@ def answer(q):
 
     unhex = lambda name: bytes.fromhex(q[name]) if name in q else None
     key, context = unhex("key"), unhex("context") or b""
-    if op != "scrub" and (key is None or len(key) != 32):
+    if key is None and "identities" in q:
+        key = lambda found: slots.keys_in(found, q["identities"], q.get("passphrase"))
+    elif op != "scrub" and (key is None or len(key) != 32):
         raise ValueError("key")
     if op == "encrypt":
         names = ("suite", "digest", "frame_log2", "frames_log2", "header_len", "revision", "generation", "slotted")
