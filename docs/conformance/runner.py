@@ -183,6 +183,9 @@ def answer(q):
     if op == "version":
         return {"ok": True, "implementation": "reference.py", "format": 1, "suites": [1, 2],
                 "digests": [0, 1, 2] if blake3 else [0, 1], "roles": ["pipe", "random", "writer", "scrubber", "slots"], "in_order": True}
+    if op == "accumulated":
+        import accumulated
+        return {"ok": True, "hashes": accumulated.hashes(q["checkpoints"])}
     if op == "layout":
         g, reply = Geometry(q["frame_log2"], q["frames_log2"], q["digest"], q["header_len"]), {"ok": True}
         P = plaintext_len(g, q["stream_len"]) if "stream_len" in q else q["plaintext_len"]

@@ -1,8 +1,10 @@
 //! `cargo xtask conformance -- COMMAND`: an implementation in any language against all vectors.
 //!
 //! The contract is `docs/conformance/README.md`: one JSON object a line in, one a line out.
-//! Without a command the engine itself is asked.
+//! Without a command the engine itself is asked. With `--accumulated` first, it is asked for the
+//! hashes of the accumulated test instead.
 
+mod accumulated;
 mod score;
 
 use crate::report::{Failure, Outcome};
@@ -22,18 +24,15 @@ const AHEAD: usize = 256;
 
 /// Plays all requests and prints the score; a wrong answer of an offered role is a failure.
 pub(crate) fn run(args: &[String]) -> Outcome {
-    let args = args.strip_prefix(&["--".to_owned()][..]).unwrap_or(args);
+    if let [first, rest @ ..] = args
+        && first == "--accumulated"
+    {
+        return accumulated::run(command(rest)?);
+    }
     let folder = workspace::root().join("target/conformance");
     vectors::generate("requests", &folder)?;
     let requests = BufReader::new(File::open(folder.join("requests.jsonl"))?);
-    let command = match args.split_first() {
-        Some((program, rest)) => {
-            let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
-            shell::program(program, &rest)
-        }
-        None => engine()?,
-    };
-    let score = play(command, requests)?;
+    let score = play(command(args)?, requests)?;
     print!("{}", score.table());
     for failure in score.failures.iter().take(SHOWN) {
         println!("{failure}");
@@ -45,6 +44,18 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             score.implementation,
             score.passed() + wrong
         ))),
+    }
+}
+
+/// The program that is asked: the one in the arguments, or the engine.
+fn command(args: &[String]) -> Outcome<Command> {
+    let args = args.strip_prefix(&["--".to_owned()][..]).unwrap_or(args);
+    match args.split_first() {
+        Some((program, rest)) => {
+            let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+            Ok(shell::program(program, &rest))
+        }
+        None => engine(),
     }
 }
 

@@ -7,6 +7,8 @@
 mod names;
 #[path = "../tests/conformance/opener.rs"]
 mod opener;
+#[path = "../tests/conformance/subject.rs"]
+mod subject;
 
 use std::error::Error;
 use std::io::{self, BufRead, Write};
@@ -18,7 +20,8 @@ use sv2_core::hazmat::FixedRandom;
 use sv2_core::{
     DecryptOptions, DigestAlg, Driver, EncryptOptions, Geometry, HeaderError, InputSource,
     KeySource, OutputSink, RandomSource, ReadAt, RunOptions, Section, StreamError, StreamKey,
-    StreamLayout, StreamReader, Suite, decrypt_stream_v2, decrypt_stream_with, encrypt_stream_v2, read_metadata, scrub,
+    StreamLayout, StreamReader, Suite, decrypt_stream_v2, decrypt_stream_with, encrypt_stream_v2,
+    read_metadata, scrub,
 };
 use sv2_testkit::reference::primitives::sha256;
 
@@ -57,6 +60,7 @@ fn answer(request: &Request<'_>) -> Result<Answer, Failed> {
         "encrypt" => encrypt(request),
         "scrub" => damage(request),
         "layout" => layout(request),
+        "accumulated" => Ok(members(subject::accumulated(&request.0["checkpoints"], inline))),
         other => Err(format!("the operation {other} is not offered").into()),
     }
 }

@@ -1,5 +1,6 @@
 //! Writes the conformance vectors: `files FOLDER` the committed forms, `requests FOLDER` every
-//! check as a line of the protocol, with long contents in files beside it.
+//! check as a line of the protocol, with long contents in files beside it, `accumulated CASES..`
+//! the hashes of the accumulated test after these numbers of cases.
 
 use std::error::Error;
 use std::fs;
@@ -7,6 +8,7 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use serde_json::{Value, json};
+use sv2_testkit::accumulated::{Reference, hashes};
 use sv2_testkit::vectors::requests::{Check, each_check, named_members};
 use sv2_testkit::vectors::{self, json, text};
 
@@ -18,8 +20,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     match &args[..] {
         [command, folder] if command == "files" => files(Path::new(folder)),
         [command, folder] if command == "requests" => requests(Path::new(folder)),
-        _ => Err("usage: vectors files|requests FOLDER".into()),
+        [command, counts @ ..] if command == "accumulated" => accumulated(counts),
+        _ => Err("usage: vectors files|requests FOLDER, or accumulated CASES..".into()),
     }
+}
+
+/// One hash a line.
+fn accumulated(counts: &[String]) -> Result<(), Box<dyn Error>> {
+    let counts = counts.iter().map(|count| count.parse()).collect::<Result<Vec<u64>, _>>()?;
+    let mut output = std::io::stdout().lock();
+    for hash in hashes(&counts, &mut Reference) {
+        writeln!(output, "{hash}")?;
+    }
+    Ok(())
 }
 
 /// `vectors.json` and `vectors/NAME.sv2v`.

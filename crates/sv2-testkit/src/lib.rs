@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod accumulated;
 pub mod faulty;
 pub mod mutate;
 pub mod paint;

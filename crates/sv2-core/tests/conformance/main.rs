@@ -3,8 +3,11 @@
 //!
 //! `cargo xtask vectors --check` holds the committed files to the same source.
 
+mod accumulated;
 mod expect;
 mod names;
+mod opener;
+mod subject;
 mod tables;
 mod ways;
 mod whole;

@@ -20,6 +20,28 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// The error with this name.
+    pub fn named(name: &str) -> Option<FailureKind> {
+        use FailureKind::*;
+        [
+            NotAStream,
+            Unsupported,
+            Malformed,
+            Limit,
+            NoKeyFits,
+            WrongKeyOrContext,
+            AuthenticationFailed,
+            StaleHeader,
+            ChecksumMismatch,
+            DigestMismatch,
+            Unsealed,
+            TrailingData,
+            StaleIndex,
+        ]
+        .into_iter()
+        .find(|kind| format!("{kind:?}") == name)
+    }
+
     /// With a key CRCs only explain: a failure in a unit whose CRC is wrong too is damage.
     pub fn judged(self, crc_holds: bool) -> FailureKind {
         use FailureKind::*;

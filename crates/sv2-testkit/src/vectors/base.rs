@@ -1,6 +1,6 @@
 //! What vectors are built from: key, salts, small streams, and the readings of a stream.
 
-use super::model::{Body, Ends, Mode, Named, Origin, Reading, StreamCase, Vector, Verdict};
+use super::model::{Body, Ends, Mode, Origin, Reading, StreamCase, Vector, Verdict};
 use crate::paint::paint;
 use crate::reference::primitives::sha256;
 use crate::reference::{
@@ -101,21 +101,9 @@ impl StreamCase {
                 (Verdict::of(&outcome.result), outcome.released)
             }
             Mode::Metadata => {
-                let verdict = match open_metadata(key, context, stream) {
-                    Ok(json) => Verdict::Metadata(json.map(|json| {
-                        String::from_utf8_lossy(&json).trim_end_matches(' ').to_owned()
-                    })),
-                    Err(failure) => Verdict::failed(&failure),
-                };
-                (verdict, Vec::new())
+                (Verdict::of_metadata(open_metadata(key, context, stream)), Vec::new())
             }
-            Mode::Scrub => {
-                let verdict = match scrub(stream) {
-                    Ok(damages) => Verdict::Damage(damages.iter().map(Named::damaged).collect()),
-                    Err(failure) => Verdict::failed(&failure),
-                };
-                (verdict, Vec::new())
-            }
+            Mode::Scrub => (Verdict::of_scrub(scrub(stream)), Vec::new()),
         };
         self.readings.push(Reading { mode, verdict, released });
         self

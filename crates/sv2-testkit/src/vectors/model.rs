@@ -173,6 +173,23 @@ impl Verdict {
         }
     }
 
+    /// The verdict of the reference on metadata.
+    pub fn of_metadata(result: Result<Option<Vec<u8>>, Failure>) -> Verdict {
+        let text = |json: Vec<u8>| String::from_utf8_lossy(&json).trim_end_matches(' ').to_owned();
+        match result {
+            Ok(json) => Verdict::Metadata(json.map(text)),
+            Err(failure) => Verdict::failed(&failure),
+        }
+    }
+
+    /// The verdict of the reference's scrub.
+    pub fn of_scrub(result: Result<Vec<Damage>, Failure>) -> Verdict {
+        match result {
+            Ok(damages) => Verdict::Damage(damages.iter().map(Named::damaged).collect()),
+            Err(failure) => Verdict::failed(&failure),
+        }
+    }
+
     /// A failure, with the unit where section 9.1 names one for this error.
     pub fn failed(failure: &Failure) -> Verdict {
         use FailureKind::{
