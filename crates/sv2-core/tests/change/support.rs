@@ -106,5 +106,5 @@ pub(crate) fn judge(stream: &[u8]) -> Option<(Vec<u8>, Summary)> {
     let pipe = decrypt_pipe(&KEY, &[], stream, &Limits::FORMAT);
     let summary = seekable.result.ok()?;
     let same = pipe.released == seekable.released && pipe.result.ok()? == summary;
-    (same && scrub(stream).is_empty()).then_some((seekable.released, summary))
+    (same && scrub(stream) == Ok(Vec::new())).then_some((seekable.released, summary))
 }
