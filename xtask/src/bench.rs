@@ -76,7 +76,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
 }
 
 /// Builds the program and gives its path.
-fn build(is_quick: bool) -> Outcome<PathBuf> {
+pub(crate) fn build(is_quick: bool) -> Outcome<PathBuf> {
     let mut args = vec!["build", "--package", "sv2-cli"];
     if !is_quick {
         args.push("--release");
@@ -110,7 +110,7 @@ fn parse(args: &[String]) -> Option<Request> {
     Some(Request { size, runs, folder, is_quick, is_geometry })
 }
 
-fn parse_size(text: &str) -> Option<u64> {
+pub(crate) fn parse_size(text: &str) -> Option<u64> {
     let (digits, shift) = match text.char_indices().last()? {
         (end, 'K') => (&text[..end], 10),
         (end, 'M') => (&text[..end], 20),

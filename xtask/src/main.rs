@@ -24,6 +24,7 @@ mod spec;
 mod test;
 mod tidy;
 mod tools;
+mod torture;
 mod vectors;
 mod workspace;
 
@@ -70,6 +71,11 @@ const COMMANDS: &[Command] = &[
     command("fuzz", "run fuzz targets --minutes N [TARGET], or --list, or --check", fuzz::run),
     command("bench", "sv2 against cat, cp, age, rage, openssl [--quick] [--geometry]", bench::run),
     command("blast", "what a touched file rebuilds, and the time to tests [--check]", blast::run),
+    command(
+        "torture",
+        "the program, killed at random moments [--kills N] [--seed S]",
+        torture::run,
+    ),
     command("vectors", "write docs/conformance/vectors anew, or compare [--check]", vectors::run),
     command(
         "conformance",
