@@ -109,6 +109,11 @@ const OUTER: &[Outer] = &[
         required: &["shuttle", "sv2-segment-worker"],
         forbidden: &["crossbeam-channel", "sv2-pipeline"],
     },
+    Outer {
+        name: "sv2-formats",
+        required: &["sv2-core"],
+        forbidden: &["aws-lc-rs", "ring", "sv2-framing", "sv2-frame-worker", "sv2-segment-worker"],
+    },
     Outer { name: "sv2-fuzz-bodies", required: &[], forbidden: &[] },
 ];
 
