@@ -129,6 +129,7 @@ pub fn scrub(data: &[u8]) -> Verdict {
 fn denies_plaintext(damage: &sv2_core::Damage) -> bool {
     match damage.unit {
         Unit::Frame { .. } => damage.fault != Fault::ChecksumOnly,
+        Unit::Index => true,
         Unit::Segment { .. } => damage.fault == Fault::Disagrees("digest of segment and index"),
         _ => false,
     }

@@ -1,5 +1,7 @@
 //! Reading ranges, scrubbing, verifying and salvaging: streams in which some bytes are wrong.
 
+mod listing;
+mod order;
 mod random;
 mod salvage;
 mod scrub;
