@@ -6,13 +6,14 @@ It aims at being easy to check against the text, not at speed or at the erasure 
 It takes salts as arguments, which F-511 allows only to a hook for tests and vectors: do not encrypt real data with it.
 Run `reference.py` for the line protocol of README.md, which is in runner.py together with scrub, or `reference.py --self-test`.
 """
-import contextlib, hashlib, hmac, io, os, struct, sys
+import contextlib, hashlib, hmac, io, os, sys
 from dataclasses import dataclass
 from types import SimpleNamespace
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from crc64 import crc
 from metadata import acceptable
 from slots import structure_fault
 try:
@@ -52,36 +53,6 @@ def sha256(data):
 
 def mac(key, data):
     return hmac.digest(key, data, "sha256")
-
-
-# CRC-64/NVME, eight bytes a step through four tables of 16 bits (F-102, F-103)
-
-def _crc_tables():
-    byte = []
-    for c in range(256):
-        for _ in range(8):
-            c = c >> 1 ^ (0x9a6c9329ac4bc9b5 if c & 1 else 0)
-        byte.append(c)
-    step = lambda c: byte[c & 255] ^ c >> 8
-    tables = [[step(step(x)) for x in range(65536)]]
-    for _ in range(3):
-        tables.append([tables[0][c & 65535] ^ c >> 16 for c in tables[-1]])
-    return byte, tables
-
-
-_BYTE, (_T0, _T1, _T2, _T3) = _crc_tables()
-
-
-def crc(*parts):
-    c = (1 << 64) - 1
-    for part in parts:
-        whole = len(part) // 8
-        for word in struct.unpack_from(f"<{whole}Q", part):
-            c ^= word
-            c = _T3[c & 65535] ^ _T2[c >> 16 & 65535] ^ _T1[c >> 32 & 65535] ^ _T0[c >> 48]
-        for x in part[whole * 8:]:
-            c = _BYTE[(c ^ x) & 255] ^ c >> 8
-    return b(c ^ (1 << 64) - 1, 8)
 
 
 def crc_holds(unit):
@@ -294,16 +265,38 @@ def index_wrong(at, what):
     return StreamError("AuthenticationFailed", unit="index", offset=at, what=what)
 
 
-# Frames, section 5.3
+# Segments and frames, section 5
 
-def open_frame(cipher, base, j, l, frame, place, *before):
-    with explained(*before, (frame, place)):
-        if frame[:8] != frame_header(j, l):
-            raise StreamError("Malformed", what="frame header", **place)
-        try:
-            return cipher.decrypt(nonce(base, j), frame[8:24 + l], b"")
-        except InvalidTag:
-            raise StreamError("AuthenticationFailed", **place) from None
+class Segment:
+    """Key, base nonce and running digest of the segment with this header; frames go through it in order."""
+    def __init__(self, header, head):
+        secret, self.base = segment_keys(header.keys, head)
+        self.cipher, self.running = aead(header.suite, secret), hasher(header.geo.digest)
+        self._digest(head[:56])
+
+    def _digest(self, data):                                            # F-601: no CRC enters it
+        if self.running:
+            self.running.update(data)
+
+    def digest(self):
+        return self.running.digest() if self.running else b""
+
+    def seal(self, j, plain):
+        frame = frame_header(j, len(plain)) + self.cipher.encrypt(nonce(self.base, j), plain, b"")
+        self._digest(frame)
+        return frame + crc(frame)
+
+    def open(self, j, l, frame, place, *before):
+        """The plaintext of frame j, which must hold l bytes; before are units whose CRC is judged first."""
+        with explained(*before, (frame, place)):
+            if frame[:8] != frame_header(j, l):
+                raise StreamError("Malformed", what="frame header", **place)
+            try:
+                plain = self.cipher.decrypt(nonce(self.base, j), frame[8:24 + l], b"")
+            except InvalidTag:
+                raise StreamError("AuthenticationFailed", **place) from None
+        self._digest(frame[:24 + l])
+        return plain
 
 
 # Pipe reader, section 8.3
@@ -361,19 +354,14 @@ def _pipe(key, context, source, out, info, max_segment):
                     (head[48:56] != header.commitment[:8], "AuthenticationFailed", None)):
                 if wrong:
                     raise StreamError(name, what=what, **place)
-        secret, base = segment_keys(header.keys, head)
-        cipher, digest, plain = aead(header.suite, secret), hasher(g.digest), []
-        if digest:
-            digest.update(head[:56])
+        segment, plain = Segment(header, head), []
         body = take(p + 32 * ceil(p, g.F))                              # F-814: all frames are there before one is judged
         for j in range(ceil(p, g.F)):
             l, start = min(g.F, p - j * g.F), j * (g.F + 32)
             frame, where = body[start:start + l + 32], {"unit": "frame", "segment": n, "frame": j, "offset": at + 64 + start}
-            plain.append(open_frame(cipher, base, j, l, frame, where, (head, place)))
-            if digest:
-                digest.update(frame[:24 + l])
+            plain.append(segment.open(j, l, frame, where, (head, place)))
         out += b"".join(plain)
-        read.update(head[24:48] + (digest.digest() if digest else b""))
+        read.update(head[24:48] + segment.digest())
         n, P = n + 1, P + p
         take(g.D + 8)
     take(g.H - 64)
@@ -471,20 +459,18 @@ def index_entry(o, i):
     return o.pages[q][i % PAGE * g.E:][:g.E]
 
 
-def _read_frames(o, i, lo, hi, digest=None):
-    """Bytes lo to hi of segment i, frame by frame; digest takes in what F-601 says of the frames."""
-    g, p = o.geo, min(o.geo.S, o.P - i * o.geo.S)
-    head = segment_header(i, p, index_entry(o, i)[:24], o.header.commitment)
-    secret, base = segment_keys(o.header.keys, head)
-    cipher = aead(o.header.suite, secret)
-    if digest:
-        digest.update(head[:56])
+def _segment(o, i):
+    """The segment under the header that follows from the sealed index (F-805)."""
+    p = min(o.geo.S, o.P - i * o.geo.S)
+    return p, Segment(o.header, segment_header(i, p, index_entry(o, i)[:24], o.header.commitment))
+
+
+def _read_frames(o, i, p, segment, lo, hi):
+    """Bytes lo to hi of segment i, frame by frame."""
+    g = o.geo
     for j in range(lo // g.F, ceil(hi, g.F)):
         l, at = min(g.F, p - j * g.F), g.frame_at(i, j)
-        frame = o.data[at:at + l + 32]
-        plain = open_frame(cipher, base, j, l, frame, {"unit": "frame", "segment": i, "frame": j, "offset": at})
-        if digest:
-            digest.update(frame[:24 + l])
+        plain = segment.open(j, l, o.data[at:at + l + 32], {"unit": "frame", "segment": i, "frame": j, "offset": at})
         yield plain[max(0, lo - j * g.F):hi - j * g.F]
 
 
@@ -493,9 +479,9 @@ def _seekable(key, context, data, out, info, max_segment):
     for i in range(0, o.n, PAGE):
         index_entry(o, i)
     for i in range(o.n):
-        digest = hasher(o.geo.digest)
-        plain = b"".join(_read_frames(o, i, 0, min(o.geo.S, o.P - i * o.geo.S), digest))
-        if digest and digest.digest() != index_entry(o, i)[24:56]:
+        p, segment = _segment(o, i)
+        plain = b"".join(_read_frames(o, i, p, segment, 0, p))
+        if segment.digest() != index_entry(o, i)[24:-8]:
             raise StreamError("DigestMismatch", segment=i)
         out += plain
     info.update(describe(o.header, o.t))
@@ -508,7 +494,7 @@ def _range(key, context, data, out, info, max_segment, offset, length, trailer_n
         while pos < end:
             i = pos // o.geo.S
             stop = min(end, (i + 1) * o.geo.S)
-            for plain in _read_frames(o, i, pos - i * o.geo.S, stop - i * o.geo.S):
+            for plain in _read_frames(o, i, *_segment(o, i), pos - i * o.geo.S, stop - i * o.geo.S):
                 out += plain
             pos = stop
     except StreamError:                                                 # F-824
@@ -588,28 +574,20 @@ def encrypt(key, plaintext, *, suite=1, digest=0, frame_log2=16, frames_log2=6, 
     h = (core + k.commitment + b(H, 4) + bytes(4) + b(revision, 8) + body).ljust(H - 40, b"\0")
     h += mac(k.header, h)
     h += crc(h)
-    g = judge_header(h, key, context).geo
-    if len(plaintext) > g.max_plain:
-        raise StreamError("Limit", what="plaintext", value=len(plaintext))
-    out, index, P = bytearray(h), b"", len(plaintext)
+    header = judge_header(h, key, context)
+    g, P = header.geo, len(plaintext)
+    if P > g.max_plain:
+        raise StreamError("Limit", what="plaintext", value=P)
+    out, index = bytearray(h), b""
     for i in range(g.segments(P)):
         plain = plaintext[i * g.S:(i + 1) * g.S]
         salt = salts(i) if salts else os.urandom(24)
         head = segment_header(i, len(plain), salt, k.commitment)
-        secret, base = segment_keys(k, head)
-        cipher, check, segment = aead(suite, secret), hasher(digest), bytearray(head)
-        if check:
-            check.update(head[:56])
-        for j in range(ceil(len(plain), g.F)):
-            part = plain[j * g.F:(j + 1) * g.F]
-            frame = frame_header(j, len(part)) + cipher.encrypt(nonce(base, j), part, b"")
-            segment += frame + crc(frame)
-            if check:
-                check.update(frame)
-        segment += check.digest() if check else b""
-        segment += crc(segment)
-        out += segment
-        index += salt + bytes(segment[-8 - g.D:])
+        segment = Segment(header, head)
+        wire = head + b"".join(segment.seal(j, plain[j * g.F:(j + 1) * g.F]) for j in range(ceil(len(plain), g.F))) + segment.digest()
+        wire += crc(wire)
+        out += wire
+        index += salt + wire[-8 - g.D:]
     table = b"".join(sha256(index[q:q + PAGE * g.E]) for q in range(0, len(index), PAGE * g.E))
     t = TRAILER + b(1, 2) + bytes([digest, 0]) + b(H, 4) + b(generation, 8) + b(g.segments(P), 8) + b(P, 8)
     t += sha256(table) + b(revision, 8) + bytes(8)
