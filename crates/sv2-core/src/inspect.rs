@@ -112,10 +112,12 @@ fn read_header(
         HeaderError::Truncated { .. } => StreamError::Unsealed { segments: 0 },
         error => StreamError::from_header(error, unit, offset),
     };
-    let header_len = StreamHeader::decode_prefix(&prefix).map_err(decoded)?.header_len;
-    if u64::from(header_len) > left {
+    // A source that ends within the header comes before whatever else is wrong with it (F-834).
+    let declared = sv2_headers::peek_header_len(&prefix).map_or(0, u64::from);
+    if prefix.starts_with(&sv2_headers::HEADER_MAGIC) && declared > left {
         return Err(StreamError::Unsealed { segments: 0 });
     }
+    let header_len = StreamHeader::decode_prefix(&prefix).map_err(decoded)?.header_len;
     let bytes = source.read_vec(offset, header_len.into())?;
     let header = StreamHeader::decode(&bytes).map_err(decoded)?;
     Ok((header, checksum::holds(&bytes)))

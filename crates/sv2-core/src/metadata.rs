@@ -73,12 +73,19 @@ pub fn read_metadata(
 }
 
 /// Seals metadata under a salt of its own.
+///
+/// # Errors
+/// `Malformed` for a text that no reader would accept (F-332).
 pub(crate) fn seal_metadata(
     json: &[u8],
     keys: &RootKeys,
     header: &StreamHeader,
     random: &RandomSource,
 ) -> Result<Section, StreamError> {
+    if !json::is_metadata(json) {
+        let unit = Unit::Metadata;
+        return Err(StreamError::Malformed { unit, what: "JSON object", offset: 0 });
+    }
     let mut salt = [0; SALT_LEN];
     random.fill(&mut salt)?;
     let mut padded = json.to_vec();

@@ -133,7 +133,8 @@ pub struct EncryptOptions {
     /// Key slots that hold the stream key. With any, the key must have been drawn for this
     /// stream alone, and the stream is marked so.
     pub slots: Vec<Section>,
-    /// Metadata as a UTF-8 JSON object, sealed into the header.
+    /// Metadata as a UTF-8 JSON object, sealed into the header; a text that F-332 refuses is
+    /// `Malformed`.
     pub metadata: Option<Vec<u8>>,
     /// Length of the header in bytes; `None` is the default or what the sections need.
     pub header_len: Option<u32>,

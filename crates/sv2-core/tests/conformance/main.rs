@@ -7,6 +7,7 @@ mod accumulated;
 mod expect;
 mod names;
 mod opener;
+mod sparse;
 mod subject;
 mod tables;
 mod ways;
@@ -80,6 +81,25 @@ fn bad_headers_are_judged_in_the_order_of_the_format() {
 #[test]
 fn slots_are_held_to_their_structure_under_a_raw_key() {
     assert!(play("slots") >= 100);
+}
+
+/// F-326 to F-328, F-404, F-905.
+#[test]
+fn slots_are_opened_by_identities_and_passphrases_or_no_key_fits() {
+    assert!(play("openers") >= 50);
+}
+
+/// F-828, F-830, F-834 to F-838.
+#[test]
+fn scrubs_list_each_damaged_unit_and_no_other() {
+    assert!(play("scrubs") >= 35);
+}
+
+/// F-205 to F-208, F-505, F-512.
+#[test]
+fn divisions_that_the_format_does_not_have_are_refused() {
+    assert!(play("geometry") >= 20);
+    assert!(play("foreign") >= 8);
 }
 
 /// F-329, F-332, F-333.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sv2_core::hazmat::FixedRandom;
 use sv2_core::{
-    DecryptOptions, DigestAlg, EncryptOptions, Geometry, InputSource, KeySource, OutputSink,
-    RandomSource, RunOptions, Section, StreamError, StreamKey, StreamReader, Suite,
+    Damage, DecryptOptions, DigestAlg, EncryptOptions, Geometry, InputSource, KeySource,
+    OutputSink, RandomSource, RunOptions, Section, StreamError, StreamKey, StreamReader, Suite,
     decrypt_stream_v2, encrypt_stream_v2, read_metadata, scrub,
 };
 use sv2_testkit::accumulated::{Attempt, Case, Damaged, Subject, hashes};
@@ -133,14 +133,16 @@ fn metadata(stream: &[u8], key: &StreamKey, context: &[u8]) -> Verdict {
     }
 }
 
-/// The damaged units, each once.
 fn damage(stream: &[u8], run: &RunOptions) -> Verdict {
-    let map = match scrub(InputSource::Memory(stream), run) {
-        Ok(map) => map,
-        Err(error) => return failed(&error),
-    };
-    let mut places: Vec<(Named, u64)> = map
-        .damages
+    match scrub(InputSource::Memory(stream), run) {
+        Ok(map) => listed(&map.damages),
+        Err(error) => failed(&error),
+    }
+}
+
+/// The units of these damages, each once.
+pub(crate) fn listed(damages: &[Damage]) -> Verdict {
+    let mut places: Vec<(Named, u64)> = damages
         .iter()
         .map(|damage| {
             let (unit, segment, frame) = unit_name(&damage.unit);

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 
 use sv2_core::{Backend, Driver, InputSource, RunOptions};
 use sv2_testkit::faulty::Faulty;
+use sv2_testkit::vectors::StreamCase;
 
 /// Worker threads.
 const THREADS: [usize; 4] = [1, 2, 3, 7];
@@ -36,7 +37,8 @@ impl Ways {
     }
 }
 
-/// Streams above this length in bytes are read from one source of each kind only.
+/// Streams above this length in bytes are read from one source of each kind only, and so are those
+/// that are opened by a slot, since a passphrase costs a second each time.
 const LONG: usize = 4 << 20;
 
 /// What a pipe reader reads from.
@@ -51,10 +53,10 @@ pub(crate) enum Piped {
 }
 
 impl Piped {
-    /// The sources for a stream.
-    pub(crate) fn of(stream: &[u8]) -> &'static [Piped] {
-        match stream.len() {
-            0..LONG => &[Piped::Whole, Piped::Dribbling, Piped::System],
+    /// The sources for the stream of a case.
+    pub(crate) fn of(case: &StreamCase) -> &'static [Piped] {
+        match case.stream.len() {
+            0..LONG if case.opener.is_none() => &[Piped::Whole, Piped::Dribbling, Piped::System],
             _ => &[Piped::System],
         }
     }
@@ -92,10 +94,10 @@ pub(crate) enum Placed {
 }
 
 impl Placed {
-    /// The sources for a stream.
-    pub(crate) fn of(stream: &[u8]) -> &'static [Placed] {
-        match stream.len() {
-            0..LONG => &[Placed::Memory, Placed::File, Placed::ReadAt],
+    /// The sources for the stream of a case.
+    pub(crate) fn of(case: &StreamCase) -> &'static [Placed] {
+        match case.stream.len() {
+            0..LONG if case.opener.is_none() => &[Placed::Memory, Placed::File, Placed::ReadAt],
             _ => &[Placed::File],
         }
     }
