@@ -13,6 +13,7 @@ mod clippy;
 mod conformance;
 mod deny;
 mod doc;
+mod faults;
 mod fmt;
 mod fuzz;
 mod layers;
@@ -71,6 +72,7 @@ const COMMANDS: &[Command] = &[
     command("fuzz", "run fuzz targets --minutes N [TARGET], or --list, or --check", fuzz::run),
     command("bench", "sv2 against cat, cp, age, rage, openssl [--quick] [--geometry]", bench::run),
     command("blast", "what a touched file rebuilds, and the time to tests [--check]", blast::run),
+    command("faults", "every system call of the program on files, failed once", faults::run),
     command(
         "torture",
         "the program, killed at random moments [--kills N] [--seed S]",

@@ -6,7 +6,7 @@
 //! (or, for a change in place, the next one) must lead to a whole result.
 //! The moments come from a seed, which is printed; what the machine does at that moment does not.
 
-mod bed;
+pub(crate) mod bed;
 mod dice;
 mod victim;
 

@@ -4,7 +4,7 @@ use super::output_of;
 use crate::report::{Failure, Outcome};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The inputs, which no round changes, and the folder in which a round works.
-pub(super) struct Bed {
+pub(crate) struct Bed {
     program: PathBuf,
     folder: PathBuf,
-    pub(super) plaintext: Vec<u8>,
-    pub(super) addition: Vec<u8>,
+    pub(crate) plaintext: Vec<u8>,
+    pub(crate) addition: Vec<u8>,
 }
 
 impl Bed {
     /// Makes the folder and everything in it that the rounds start from.
-    pub(super) fn new(program: PathBuf, folder: Option<&Path>, size: u64) -> Outcome<Self> {
+    pub(crate) fn new(program: PathBuf, folder: Option<&Path>, size: u64) -> Outcome<Self> {
         let memory = Path::new("/dev/shm");
         let parent = match folder {
             Some(folder) => folder.to_owned(),
@@ -46,21 +46,21 @@ impl Bed {
     }
 
     /// A file that the rounds start from.
-    pub(super) fn kept(&self, name: &str) -> PathBuf {
+    pub(crate) fn kept(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    pub(super) fn kept_name(&self, name: &str) -> String {
+    pub(crate) fn kept_name(&self, name: &str) -> String {
         self.kept(name).to_string_lossy().into_owned()
     }
 
     /// A file of the round.
-    pub(super) fn work(&self, name: &str) -> PathBuf {
+    pub(crate) fn work(&self, name: &str) -> PathBuf {
         self.folder.join("work").join(name)
     }
 
     /// The public half of an identity file.
-    pub(super) fn recipient(&self, name: &str) -> Outcome<String> {
+    pub(crate) fn recipient(&self, name: &str) -> Outcome<String> {
         let text = fs::read_to_string(self.kept(name))?;
         let start =
             text.find("age1").ok_or_else(|| Failure::new("no recipient in a new identity"))?;
@@ -68,7 +68,7 @@ impl Bed {
     }
 
     /// Removes what a round left and puts copies of these files there.
-    pub(super) fn reset(&self, names: &[&str]) -> Outcome<()> {
+    pub(crate) fn reset(&self, names: &[&str]) -> Outcome<()> {
         for name in self.left()? {
             fs::remove_file(self.work(&name))?;
         }
@@ -79,7 +79,7 @@ impl Bed {
     }
 
     /// The names in the folder of the round.
-    pub(super) fn left(&self) -> Outcome<Vec<String>> {
+    pub(crate) fn left(&self) -> Outcome<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(self.folder.join("work"))? {
             names.push(entry?.file_name().to_string_lossy().into_owned());
@@ -89,8 +89,20 @@ impl Bed {
     }
 
     /// The program with arguments, in the folder of the round.
-    pub(super) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        self.behind(&[], args)
+    }
+
+    /// The program behind another one, which gets the program's name and arguments as its own last.
+    pub(crate) fn behind(&self, wrapper: &[&str], args: &[&str]) -> Command {
+        let mut command = match wrapper {
+            [] => Command::new(&self.program),
+            [name, options @ ..] => {
+                let mut command = Command::new(name);
+                command.args(options).arg(&self.program);
+                command
+            }
+        };
         command
             .args(args)
             .current_dir(self.folder.join("work"))
@@ -103,7 +115,7 @@ impl Bed {
     }
 
     /// Whether the help of a command exists and mentions something.
-    pub(super) fn helps(&self, command: &str, word: &str) -> bool {
+    pub(crate) fn helps(&self, command: &str, word: &str) -> bool {
         let output = self.command(&[command, "--help"]).output();
         output.is_ok_and(|output| {
             output.status.success() && String::from_utf8_lossy(&output.stdout).contains(word)
@@ -111,17 +123,8 @@ impl Bed {
     }
 
     /// Runs the program, which must succeed in time, and gives its standard output.
-    pub(super) fn good(&self, args: &[&str]) -> Outcome<Vec<u8>> {
-        let mut command = self.command(args);
-        let (sender, ended) = channel();
-        std::thread::spawn(move || {
-            // Whoever waited has given up only when the run has failed anyway.
-            let _ = sender.send(command.output());
-        });
-        let output = match ended.recv_timeout(PATIENCE) {
-            Ok(output) => output?,
-            Err(_) => return Err(Failure::new(format!("sv2 {} hangs", args.join(" ")))),
-        };
+    pub(crate) fn good(&self, args: &[&str]) -> Outcome<Vec<u8>> {
+        let output = in_time(self.command(args))?;
         if !output.status.success() {
             let (status, said) = (output.status, String::from_utf8_lossy(&output.stderr));
             return Err(Failure::new(format!("sv2 {}: {status}: {said}", args.join(" "))));
@@ -130,19 +133,19 @@ impl Bed {
     }
 
     /// Starts the program and kills it after a time, unless it has ended by then.
-    pub(super) fn kill_after(&self, args: &[&str], moment: Duration) -> Outcome<()> {
+    pub(crate) fn kill_after(&self, args: &[&str], moment: Duration) -> Outcome<()> {
         let mut child = self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         wait(moment);
         kill(&mut child)
     }
 
     /// A file's whole content, or nothing where there is no such file.
-    pub(super) fn content(&self, name: &str) -> Option<Vec<u8>> {
+    pub(crate) fn content(&self, name: &str) -> Option<Vec<u8>> {
         fs::read(self.work(name)).ok()
     }
 
     /// The plaintext of a stream of the round.
-    pub(super) fn opened(&self, name: &str) -> Outcome<Vec<u8>> {
+    pub(crate) fn opened(&self, name: &str) -> Outcome<Vec<u8>> {
         let identity = self.kept_name("id");
         output_of(self.command(&["decrypt", "-i", &identity, name, "-o", "-"]))
     }
@@ -152,6 +155,20 @@ impl Drop for Bed {
     fn drop(&mut self) {
         // A folder that stays is a nuisance and no failure.
         let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Runs a command to its end, which must come in time.
+pub(crate) fn in_time(mut command: Command) -> Outcome<Output> {
+    let line = format!("{command:?}");
+    let (sender, ended) = channel();
+    std::thread::spawn(move || {
+        // Whoever waited has given up only when the run has failed anyway.
+        let _ = sender.send(command.output());
+    });
+    match ended.recv_timeout(PATIENCE) {
+        Ok(output) => Ok(output?),
+        Err(_) => Err(Failure::new(format!("{line} hangs"))),
     }
 }
 
