@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sv2_core::{Existing, OutputSink};
+use sv2_core::{Existing, OutputSink, ResumableOutput};
 
 pub(crate) use self::input::Input;
 use self::input::own;
@@ -156,6 +156,14 @@ impl Output {
             Place::Path(path, existing) => OutputSink::Path { path, existing },
         };
         (sink, Aftermath { doomed: self.doomed })
+    }
+
+    /// The output as one that may be left unfinished, and what is left to do afterwards; none where
+    /// it is no file by name.
+    pub(crate) fn into_resumable(self) -> Option<(ResumableOutput, Aftermath)> {
+        self.kept_path()?;
+        let Place::Path(path, existing) = self.place else { return None };
+        Some((ResumableOutput::new(path, existing), Aftermath { doomed: self.doomed }))
     }
 
     /// The output as something to write to piece by piece.

@@ -19,6 +19,8 @@ pub(crate) enum Exit {
     Damaged,
     /// Not a stream, or a version that this program does not know.
     NotAStream,
+    /// What was to be resumed does not match.
+    Mismatch,
     /// Interrupted by a signal.
     Interrupted,
     /// The reader of our output went away.
@@ -35,7 +37,7 @@ pub(crate) const TABLE: [(u8, &str); 10] = [
     (5, "the stream is damaged: a checksum does not match, or only a part was salvaged"),
     (6, "not a stream, or an unsupported version"),
     (7, "what was to be resumed does not match"),
-    (130, "interrupted; no unfinished file was left behind"),
+    (130, "interrupted; only --resume leaves an unfinished file behind"),
     (141, "the reader of the output went away"),
 ];
 
@@ -48,6 +50,7 @@ impl Exit {
             ErrorKind::Key => Self::NoKey,
             ErrorKind::Damaged => Self::Damaged,
             ErrorKind::NotAStream => Self::NotAStream,
+            ErrorKind::Checkpoint => Self::Mismatch,
             ErrorKind::Cancelled => Self::Interrupted,
             // Io, and kinds that this program does not know.
             _ => Self::Io,
@@ -63,6 +66,7 @@ impl Exit {
             Self::NoKey => 4,
             Self::Damaged => 5,
             Self::NotAStream => 6,
+            Self::Mismatch => 7,
             Self::Interrupted => 130,
             Self::BrokenPipe => 141,
         }
@@ -90,6 +94,7 @@ mod tests {
             (ErrorKind::Key, 4),
             (ErrorKind::Damaged, 5),
             (ErrorKind::NotAStream, 6),
+            (ErrorKind::Checkpoint, 7),
             (ErrorKind::Cancelled, 130),
         ] {
             assert_eq!(Exit::of(kind).code(), code, "{kind:?}");

@@ -207,6 +207,7 @@ fn advice(error: &StreamError) -> &'static str {
             "run the command again when nothing writes to it"
         }
         StreamError::Read { .. } => "check the file and its medium, and run the command again",
+        StreamError::HeaderFull { .. } => "name fewer recipients",
         StreamError::Spawn(_) => "use fewer threads with -T",
         StreamError::WorkerLost { .. } | StreamError::Crypto(_) => {
             "this is a defect of sv2 or of this system, please report it"
@@ -289,7 +290,7 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 }
 
 /// What the operating system said, without its number.
-fn plain(error: &io::Error) -> String {
+pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     match text.rfind(" (os error ") {
         Some(end) => text[..end].to_owned(),

@@ -99,6 +99,19 @@ pub(crate) struct NewKey {
     pub(crate) slots: Vec<Section>,
 }
 
+/// The key of an unfinished stream, and who shall open the finished one.
+pub(crate) struct ContinuedKey {
+    pub(crate) key: OpenKey,
+    named: Option<Named>,
+}
+
+/// Who shall open a stream.
+struct Named {
+    recipients: Vec<Recipient>,
+    by_passphrase: bool,
+    questions: Arc<Questions>,
+}
+
 /// What opens a stream.
 pub(crate) enum OpenKey {
     Raw(StreamKey),
@@ -111,6 +124,46 @@ impl RecipientArgs {
         if let Some(path) = &self.key_file {
             return Ok(NewKey { key: read_key_file(path)?, slots: Vec::new() });
         }
+        let named = self.named(manners)?;
+        let key = StreamKey::generate().map_err(|_| no_randomness())?;
+        let slots = named.slots(&key)?;
+        Ok(NewKey { key, slots })
+    }
+
+    /// What opens a stream that was begun by the same arguments, and finishes it for everyone
+    /// named.
+    pub(crate) fn continued_key(&self, manners: &Manners) -> Result<ContinuedKey, Failure> {
+        if let Some(path) = &self.key_file {
+            let key = OpenKey::Raw(read_key_file(path)?);
+            return Ok(ContinuedKey { key, named: None });
+        }
+        let named = self.named(manners)?;
+        named.questions.keep_answer();
+        let mut identities = Vec::new();
+        for path in &self.identities {
+            identities.extend(read_identity_file(path)?);
+        }
+        if self.identities.is_empty() {
+            identities = existing_identities()?;
+        }
+        let asks = named.by_passphrase;
+        let key = OpenKey::Slots(SlotOpener {
+            identities,
+            passphrase: if asks { PassphraseSource::Ask } else { PassphraseSource::None },
+            max_log_n: READER_MAX_LOG_N,
+            prompt: named.questions.clone(),
+        });
+        Ok(ContinuedKey { key, named: Some(named) })
+    }
+
+    /// Whether recipients are all that was named, so that nothing shows who could open the stream.
+    pub(crate) fn names_recipients_alone(&self) -> bool {
+        let named = !self.recipients.is_empty() || !self.recipients_files.is_empty();
+        named && self.identities.is_empty() && !self.passphrase && !self.passphrases.is_given()
+    }
+
+    /// Everyone who was named, and the user where nobody was.
+    fn named(&self, manners: &Manners) -> Result<Named, Failure> {
         let questions = self.passphrases.questions()?;
         let prompt: Arc<dyn Prompt> = questions.clone();
         let mut recipients = named_recipients(&self.recipients, &self.recipients_files)?;
@@ -124,14 +177,29 @@ impl RecipientArgs {
             add_own(&mut recipients, &own_identities(manners)?, &prompt)?;
         }
         check_labels(&self.labels, recipients.len() + usize::from(by_passphrase))?;
-        let key = StreamKey::generate().map_err(|_| no_randomness())?;
-        let mut slots = seal_all(&key, &recipients, &prompt)?;
-        if by_passphrase {
-            let passphrase = questions.new_passphrase("Passphrase for the new stream: ")?;
-            slots.push(seal_passphrase_slot(&key, &passphrase, WRITER_LOG_N)?);
+        Ok(Named { recipients, by_passphrase, questions })
+    }
+}
+
+impl Named {
+    /// Seals a key to everyone.
+    fn slots(&self, key: &StreamKey) -> Result<Vec<Section>, Failure> {
+        let prompt: Arc<dyn Prompt> = self.questions.clone();
+        let mut slots = seal_all(key, &self.recipients, &prompt)?;
+        if self.by_passphrase {
+            let question = "Passphrase for the new stream: ";
+            let passphrase = self.questions.new_passphrase(question)?;
+            slots.push(seal_passphrase_slot(key, &passphrase, WRITER_LOG_N)?);
         }
         check_writer_rules(&slots, SlotMixing::Refuse)?;
-        Ok(NewKey { key, slots })
+        Ok(slots)
+    }
+}
+
+impl ContinuedKey {
+    /// The slots that a finished stream gets; none where it was begun under a raw key.
+    pub(crate) fn slots(&self, key: &StreamKey) -> Result<Vec<Section>, Failure> {
+        self.named.as_ref().map_or_else(|| Ok(Vec::new()), |named| named.slots(key))
     }
 }
 

@@ -14,6 +14,7 @@ mod man;
 mod passphrase;
 mod progress;
 mod report;
+mod resume;
 mod signals;
 mod size;
 mod slots;

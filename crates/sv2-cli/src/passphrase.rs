@@ -44,6 +44,9 @@ pub(crate) struct Questions {
     /// Taken by whoever asks first.
     given: Mutex<Option<Passphrase>>,
     was_given: bool,
+    /// The passphrase that a stream was asked for, where it is needed again.
+    answered: Mutex<Option<Passphrase>>,
+    is_needed_again: AtomicBool,
 }
 
 impl PassphraseArgs {
@@ -102,17 +105,35 @@ impl Questions {
             }
             (None, None) => None,
         };
-        let was_given = given.is_some();
-        Ok(Arc::new(Self { given: Mutex::new(given), was_given }))
+        Ok(Self::answering(given))
     }
 
     /// Questions that only the terminal answers.
     pub(crate) fn terminal() -> Arc<Self> {
-        Arc::new(Self { given: Mutex::new(None), was_given: false })
+        Self::answering(None)
     }
 
-    /// A passphrase to seal under: what was given, or what is asked for, twice.
+    fn answering(given: Option<Passphrase>) -> Arc<Self> {
+        Arc::new(Self {
+            was_given: given.is_some(),
+            given: Mutex::new(given),
+            answered: Mutex::new(None),
+            is_needed_again: AtomicBool::new(false),
+        })
+    }
+
+    /// Keeps the answer that opens an unfinished stream, to finish it under the same passphrase.
+    pub(crate) fn keep_answer(&self) {
+        self.is_needed_again.store(true, Ordering::Release);
+    }
+
+    /// A passphrase to seal under: what opened the unfinished stream, what was given, or what is
+    /// asked for, twice.
     pub(crate) fn new_passphrase(&self, question: &str) -> Result<Passphrase, Failure> {
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(passphrase) = answered {
+            return Ok(passphrase);
+        }
         if self.was_given {
             return self.take().ok_or_else(|| {
                 Failure::usage("the passphrase that was given was used for an identity file")
@@ -126,6 +147,15 @@ impl Questions {
         Passphrase::from_line(first.as_bytes()).map_err(|error| Failure::passphrase(&error))
     }
 
+    /// Remembers an answer that is needed again.
+    fn kept(&self, answer: Passphrase) -> Passphrase {
+        if self.is_needed_again.load(Ordering::Acquire) {
+            let copy = answer.duplicate();
+            *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(copy);
+        }
+        answer
+    }
+
     fn take(&self) -> Option<Passphrase> {
         self.given.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -133,8 +163,10 @@ impl Questions {
 
 impl Prompt for Questions {
     fn passphrase(&self, purpose: PassphrasePurpose<'_>) -> Option<Passphrase> {
+        let is_for_stream = matches!(purpose, PassphrasePurpose::Stream);
         if self.was_given && !matches!(purpose, PassphrasePurpose::Plugin(_)) {
-            return self.take();
+            let given = self.take()?;
+            return Some(if is_for_stream { self.kept(given) } else { given });
         }
         let question = match purpose {
             PassphrasePurpose::IdentityFile(path) => {
@@ -146,7 +178,8 @@ impl Prompt for Questions {
             PassphrasePurpose::Plugin(text) => format!("{text}: "),
             _ => "Passphrase: ".to_owned(),
         };
-        Passphrase::from_line(ask(&question).ok()?.as_bytes()).ok()
+        let answer = Passphrase::from_line(ask(&question).ok()?.as_bytes()).ok()?;
+        Some(if is_for_stream { self.kept(answer) } else { answer })
     }
 
     fn message(&self, text: &str) {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sv2_core::StreamReport;
 
+use crate::console::{Channel, Manners};
+use crate::failure::{Failure, Names};
 use crate::size::readable;
 
 /// The report of a stream for machines.
@@ -19,6 +21,7 @@ pub(crate) fn to_json(command: &str, input: &str, output: &str, report: &StreamR
         "plaintext_bytes": report.plaintext_len,
         "segments": report.segments,
         "frames": report.frames,
+        "kept_segments": report.kept_segments,
         "seconds": report.wall.as_secs_f64(),
         "stages": {
             "read": stages.read.as_secs_f64(),
@@ -60,6 +63,28 @@ pub(crate) fn to_text(input: &str, output: &str, report: &StreamReport) -> Strin
         seconds(stages.write),
         seconds(stages.waiting),
     )
+}
+
+/// Reports a command that may have continued an interrupted one.
+pub(crate) fn resumed(
+    command: &str,
+    names: Names<'_>,
+    report: &StreamReport,
+    channel: Channel,
+    manners: &Manners,
+) -> Result<(), Failure> {
+    let Names { input, output } = names;
+    if manners.json {
+        return manners.report(&to_json(command, input, output, report), channel);
+    }
+    if report.kept_segments > 0 {
+        let (kept, all) = (report.kept_segments, report.segments);
+        manners.note(&format!("{output}: {kept} of {all} segments were done before and kept"));
+    }
+    if manners.verbose {
+        manners.note(&to_text(input, output, report));
+    }
+    Ok(())
 }
 
 /// Bytes as hexadecimal digits.

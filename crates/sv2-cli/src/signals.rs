@@ -1,11 +1,12 @@
 //! Interrupts: the first one cancels, and ends the program if that takes too long; a second one
-//! ends it at once. Either way no unfinished output and no silent terminal is left behind.
+//! ends it at once. Either way no silent terminal is left behind, and no unfinished output but the
+//! one that `--resume` goes on from.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -22,6 +23,15 @@ use crate::passphrase::restore_terminal;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 static SPOKEN: AtomicBool = AtomicBool::new(false);
+
+/// What is said of a run that can be continued.
+static RESUMABLE: OnceLock<String> = OnceLock::new();
+
+/// Has an interruption say `remains` in place of a promise that nothing was left behind.
+pub(crate) fn announce(remains: String) {
+    // One command is run in a process.
+    let _ = RESUMABLE.set(remains);
+}
 
 /// Whether the user was told already that the program was interrupted.
 pub(crate) fn has_spoken() -> bool {
@@ -67,7 +77,7 @@ fn wait(mut woken: UnixStream, cancel: &Cancellation) {
     remove_unfinished();
     restore_terminal();
     let remains = match &*CHANGING.lock().unwrap_or_else(PoisonError::into_inner) {
-        None => "no unfinished file was left behind".to_owned(),
+        None => RESUMABLE.get().map_or("no unfinished file was left behind", String::as_str).into(),
         Some(stream) => remains(stream),
     };
     let _ = writeln!(io::stderr(), "sv2: interrupted; {remains}");

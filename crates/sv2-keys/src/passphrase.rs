@@ -43,6 +43,13 @@ impl Passphrase {
         Self::new(text.to_owned())
     }
 
+    /// A second copy, for a passphrase that opens one thing and locks another; each is wiped when
+    /// dropped.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     pub(crate) fn to_secret(&self) -> SecretString {
         self.0.clone()
     }

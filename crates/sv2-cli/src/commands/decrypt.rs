@@ -5,7 +5,7 @@ mod salvage;
 use std::path::PathBuf;
 
 use clap::Args;
-use sv2_core::{Tail, decrypt_stream_with};
+use sv2_core::{Tail, decrypt_resumable, decrypt_stream_with};
 
 use self::salvage::{GapsName, Rescue};
 use crate::commands::{OpeningArgs, RunArgs, watch_signals};
@@ -15,6 +15,7 @@ use crate::failure::{Failure, Names};
 use crate::keys::IdentityArgs;
 use crate::progress::Display;
 use crate::report;
+use crate::resume::Resumable;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,6 +24,7 @@ Examples:
   sv2 decrypt -p secret.sv2 -o notes.txt   with a passphrase
   curl -s https://example.org/a.sv2 | sv2 decrypt > a
   sv2 decrypt --salvage zero broken.img.sv2   what is left of a damaged stream
+  sv2 decrypt --resume disk.img.sv2        again and again, until it is done
 
 Without a key option the default identity is tried, and then you are asked for a passphrase if the
 stream has one.
@@ -32,7 +34,11 @@ it was all of one sealed stream. A file is checked for its seal before the first
 
 With --salvage every frame that is authentic is written, and nothing else. What was lost is listed
 in OUTPUT.lost.json, and on standard error with --json where standard output carries the data. Exit
-code 0 then says that nothing was lost, 5 that something was or that the seal was.";
+code 0 then says that nothing was lost, 5 that something was or that the seal was.
+
+With --resume an interrupted command leaves OUTPUT.unfinished, the plaintext so far, and
+OUTPUT.sv2-journal, which says how much of it is safely on the disk; the same command continues
+there. Files that do not belong to the stream are left alone, and the exit code is 7.";
 
 /// The arguments of `sv2 decrypt`.
 #[derive(Debug, Args)]
@@ -42,6 +48,9 @@ pub(crate) struct DecryptArgs {
     input: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
+    /// Leave what is done where the command is interrupted, and continue what is there
+    #[arg(long, conflicts_with_all = ["unsealed", "salvage"])]
+    resume: bool,
     #[command(flatten)]
     identities: IdentityArgs,
     #[command(flatten)]
@@ -94,6 +103,15 @@ pub(crate) fn run(args: &DecryptArgs, manners: &Manners) -> Result<(), Failure> 
     options.run = args.run.options(cancel, &display);
     let (from, to, channel) = (input.name.clone(), output.name.clone(), output.free_channel());
     let names = Names { input: &from, output: &to };
+    if args.resume {
+        let (resumable, aftermath) = Resumable::new(&input, output)?;
+        let source = input.into_source();
+        let done = key.with(|key| decrypt_resumable(source, &resumable.output, key, &options));
+        drop(display);
+        let done = done.map_err(|error| resumable.failure(&error, names))?;
+        aftermath.settle()?;
+        return report::resumed("decrypt", names, &done, channel, manners);
+    }
     let (sink, aftermath) = output.into_sink();
     let source = input.into_source();
     if let Some(rescue) = rescue {

@@ -1,5 +1,7 @@
 //! `sv2 encrypt`: a file or standard input to a sealed stream.
 
+mod resume;
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -22,10 +24,19 @@ Examples:
   sv2 encrypt -p -o secret.sv2 notes.txt     under a passphrase
   pg_dump db | sv2 encrypt -o db.sql.sv2     from a pipe
   sv2 encrypt --digest sha256 a.tar          with digests, so that a fingerprint binds the content
+  sv2 encrypt --resume disk.img              again and again, until it is done
 
 Metadata:
   Nothing about the file is stored unless --name or --meta asks for it. What is stored is sealed:
-  only who can open the stream can read it, though its length can be told within 64 bytes.";
+  only who can open the stream can read it, though its length can be told within 64 bytes.
+
+Interruptions:
+  With --resume an interrupted command leaves OUTPUT.unfinished, and the same command continues it:
+  each segment there that opens and holds what the input holds is kept, everything else is written
+  anew, so an input that changed costs no more than time. Continuing needs a key that opens what
+  was begun: your default identity, one named with -i or SV2_IDENTITY, the passphrase or the raw
+  key. The result opens for whom the last command names. Cipher, digest, sizes and context must be
+  those that it was begun with; otherwise nothing is changed and the exit code is 7.";
 
 /// The arguments of `sv2 encrypt`.
 #[derive(Debug, Args)]
@@ -35,6 +46,9 @@ pub(crate) struct EncryptArgs {
     input: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
+    /// Leave what is done where the command is interrupted, and continue what is there
+    #[arg(long)]
+    resume: bool,
     #[command(flatten)]
     recipients: RecipientArgs,
     #[command(flatten)]
@@ -112,6 +126,9 @@ pub(crate) fn run(args: &EncryptArgs, manners: &Manners) -> Result<(), Failure> 
     }
     options.header_len = args.stream.header_size;
     options.metadata = args.stream.metadata(&input, &args.recipients.labels)?;
+    if args.resume {
+        return resume::run(args, (input, output), options, cancel, manners);
+    }
     let new = args.recipients.new_key(manners)?;
     options.slots = new.slots;
 

@@ -76,6 +76,11 @@ impl Input {
         Ok(())
     }
 
+    /// Whether it is a file by name, which a later command can read again.
+    pub(crate) fn is_named_file(&self) -> bool {
+        self.path.is_some() && self.metadata.is_file()
+    }
+
     /// The base name of a named input.
     pub(crate) fn base_name(&self) -> Option<&str> {
         self.path.as_deref()?.file_name()?.to_str()

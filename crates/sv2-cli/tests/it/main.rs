@@ -8,6 +8,7 @@ mod keys;
 mod looking;
 mod ranges;
 mod recipients;
+mod resuming;
 mod salvaging;
 mod sandbox;
 mod terminal;

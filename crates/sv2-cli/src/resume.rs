@@ -1,0 +1,157 @@
+//! What `--resume` adds to a command: both ends in files, and the words for a run that is cut off.
+
+use sv2_core::{CheckpointError, CheckpointFile, ErrorKind, ResumableOutput, StreamError};
+
+use crate::ends::{Aftermath, Input, Output};
+use crate::exit::Exit;
+use crate::failure::{Failure, Names, chain, plain};
+use crate::signals;
+
+/// A run that a later one can continue.
+pub(crate) struct Resumable {
+    pub(crate) output: ResumableOutput,
+    /// The command line that continues it.
+    command: String,
+}
+
+impl Resumable {
+    /// Refuses ends that a later run could not find again.
+    pub(crate) fn new(input: &Input, output: Output) -> Result<(Self, Aftermath), Failure> {
+        let refused = |end: &str, option: &str| {
+            Failure::usage(format!(
+                "--resume needs a file by name at both ends, and the {end} is none; name one{option}"
+            ))
+        };
+        if !input.is_named_file() {
+            return Err(refused("input", ""));
+        }
+        let (output, aftermath) =
+            output.into_resumable().ok_or_else(|| refused("output", " with -o"))?;
+        let words = std::env::args_os().skip(1);
+        let command = words.fold("sv2".to_owned(), |command, word| {
+            format!("{command} {}", quoted(&word.to_string_lossy()))
+        });
+        let resumable = Self { output, command };
+        signals::announce(resumable.remains());
+        Ok((resumable, aftermath))
+    }
+
+    /// The sentence about a run that did not end well.
+    pub(crate) fn failure(&self, error: &StreamError, names: Names<'_>) -> Failure {
+        let unfinished = self.name(CheckpointFile::Output);
+        match error {
+            StreamError::Cancelled { .. } => Failure {
+                exit: Exit::Interrupted,
+                sentence: format!("interrupted; {}", self.remains()),
+            },
+            StreamError::Checkpoint(cause) => self.checkpoint(cause, Exit::of(error.kind())),
+            StreamError::Write { offset, source } => Failure {
+                exit: Exit::Io,
+                sentence: format!(
+                    "{unfinished}: writing failed at byte {offset}: {}; free space and run the \
+                     command again, which continues",
+                    plain(source)
+                ),
+            },
+            _ => {
+                let mut failure = Failure::stream(error, names);
+                if self.output.is_unfinished() && error.kind() != ErrorKind::Usage {
+                    failure.sentence = format!(
+                        "{}; what was done is kept in '{unfinished}', and the same command \
+                         continues",
+                        failure.sentence
+                    );
+                }
+                failure
+            }
+        }
+    }
+
+    /// As [`Resumable::failure`], of an encrypt that goes on from what was left.
+    pub(crate) fn continued_failure(&self, error: &StreamError, names: Names<'_>) -> Failure {
+        let unfinished = self.name(CheckpointFile::Output);
+        match error {
+            StreamError::NoKeyFits { .. } => Failure {
+                exit: Exit::NoKey,
+                sentence: format!(
+                    "{unfinished}: no key that is at hand opens what was begun, and without one \
+                     nothing can be continued; name the identity of a recipient with -i or \
+                     SV2_IDENTITY, use -p for a passphrase, or remove the file to start anew"
+                ),
+            },
+            _ => self.failure(error, names),
+        }
+    }
+
+    fn checkpoint(&self, error: &CheckpointError, exit: Exit) -> Failure {
+        let output = self.name(CheckpointFile::Output);
+        let journal = self.name(CheckpointFile::Journal);
+        let (name, advice) = match error {
+            CheckpointError::File { file, .. } => {
+                (self.name(*file), "see to the file or its disk and run the command again".into())
+            }
+            CheckpointError::InUse => {
+                (output, "wait until it has ended and run the command again".into())
+            }
+            CheckpointError::NotOurs { file, .. } => (
+                self.name(*file),
+                "it may be somebody else's bait, so it is not used; remove it to start anew".into(),
+            ),
+            CheckpointError::Foreign { file, .. } => {
+                (self.name(*file), "move it away, or remove it to start anew".into())
+            }
+            CheckpointError::Differs { .. } => (
+                output,
+                "give the options of the interrupted command, or remove the file to start anew"
+                    .into(),
+            ),
+            CheckpointError::OtherStream => (
+                journal.clone(),
+                format!(
+                    "name the stream that was interrupted, or remove '{journal}' and '{output}' \
+                     to start anew"
+                ),
+            ),
+            CheckpointError::Missing => (output, "run the command again, which starts it".into()),
+            _ => (journal.clone(), format!("remove '{journal}' and '{output}' to start anew")),
+        };
+        Failure { exit, sentence: format!("{name}: {}; {advice}", chain(error)) }
+    }
+
+    /// What is said of a run that was interrupted.
+    fn remains(&self) -> String {
+        format!("continue with: {}", self.command)
+    }
+
+    fn name(&self, file: CheckpointFile) -> String {
+        self.output.file(file).display().to_string()
+    }
+}
+
+/// A word as a shell takes it for itself.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_as_a_shell_needs_them() {
+        for (word, expected) in [
+            ("-o", "-o"),
+            ("a/b.tar", "a/b.tar"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+            ("$HOME", "'$HOME'"),
+        ] {
+            assert_eq!(quoted(word), expected);
+        }
+    }
+}
