@@ -2,7 +2,8 @@
 //!
 //! The contract is `docs/conformance/README.md`: one JSON object a line in, one a line out.
 //! Without a command the engine itself is asked. With `--accumulated` first, it is asked for the
-//! hashes of the accumulated test instead.
+//! hashes of the accumulated test instead. With `--matrix` the tests of the engine read every
+//! vector with each number of threads and each backend.
 
 mod accumulated;
 mod score;
@@ -28,6 +29,13 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         && first == "--accumulated"
     {
         return accumulated::run(command(rest)?);
+    }
+    if args == ["--matrix"] {
+        let test = ["test", "--package", "sv2-core", "--all-features", "--test", "conformance"];
+        let mut matrix = shell::cargo(&test);
+        matrix.env("SV2_CONFORMANCE", "full");
+        shell::run(matrix)?;
+        return Ok("every vector, by each driver, number of threads and backend".to_owned());
     }
     let folder = workspace::root().join("target/conformance");
     vectors::generate("requests", &folder)?;

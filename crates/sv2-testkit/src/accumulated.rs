@@ -64,8 +64,14 @@ pub fn line(number: u64, subject: &mut dyn Subject) -> String {
     let given = damage::damaged(&mut case, stream, subject);
     let mode = case.mode();
     let (verdict, released) = subject.read(&case, &given, &mode);
-    let amount = || format!("{} {}", released.len(), hex(&sha256(&released)));
-    let outcome = match &verdict {
+    let outcome = outcome(&mode, &verdict, &released);
+    format!("{number} {len} {hash} {} {outcome}\n", mode.name())
+}
+
+/// How a reading ends, without what one implementation may do otherwise than another.
+pub fn outcome(mode: &Mode, verdict: &Verdict, released: &[u8]) -> String {
+    let amount = || format!("{} {}", released.len(), hex(&sha256(released)));
+    match verdict {
         Verdict::Sound(summary) => {
             let fingerprint = hex(&summary.fingerprint.unwrap_or_default());
             format!("ok {} {fingerprint} {} {}", amount(), summary.revision, summary.generation)
@@ -80,11 +86,10 @@ pub fn line(number: u64, subject: &mut dyn Subject) -> String {
         Verdict::Failed(kind, named, _) => {
             let offset = verdict.binding_offset();
             let offset = offset.map_or_else(|| "-".to_owned(), |offset| offset.to_string());
-            let amount = if mode == Mode::Pipe { format!(" {}", amount()) } else { String::new() };
+            let amount = if *mode == Mode::Pipe { format!(" {}", amount()) } else { String::new() };
             format!("{kind:?};{named};{offset}{amount}")
         }
-    };
-    format!("{number} {len} {hash} {} {outcome}\n", mode.name())
+    }
 }
 
 /// The hash over the lines of the first cases, at each of these counts, which ascend.

@@ -1,12 +1,16 @@
 //! Every conformance vector through the engine: each driver, each backend, 1, 2, 3 and 7 threads,
 //! from memory, files, pipes and readers that dribble, with the released bytes compared.
 //!
+//! A test run takes threads, backends and outputs in turn; `cargo xtask conformance --matrix` takes
+//! each threads and backend for each reading.
+//!
 //! `cargo xtask vectors --check` holds the committed files to the same source.
 
 mod accumulated;
 mod expect;
 mod names;
 mod opener;
+mod pairs;
 mod sparse;
 mod subject;
 mod tables;

@@ -1,10 +1,10 @@
 //! The ways to call the engine, taken in turn so that many vectors together cover all of them.
 
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::{Read, Seek, Write};
 use std::num::NonZeroUsize;
 
-use sv2_core::{Backend, Driver, InputSource, RunOptions};
+use sv2_core::{Backend, Driver, InputSource, OutputSink, RunOptions};
 use sv2_testkit::faulty::Faulty;
 use sv2_testkit::vectors::StreamCase;
 
@@ -19,6 +19,14 @@ pub(crate) struct Ways {
 impl Ways {
     pub(crate) fn new() -> Self {
         Self { turn: 0 }
+    }
+
+    /// The choices of threads and backend for one reading under this driver: the next one, or with
+    /// `SV2_CONFORMANCE=full` in the environment all of them.
+    pub(crate) fn each(&mut self, driver: Driver) -> Vec<(RunOptions, String)> {
+        let is_full = std::env::var_os("SV2_CONFORMANCE").is_some_and(|value| value == "full");
+        let all = THREADS.len() * Backend::available().len();
+        (0..if is_full { all } else { 1 }).map(|_| self.next(driver)).collect()
     }
 
     /// The next choice of threads and backend under this driver, with its name.
@@ -76,6 +84,53 @@ impl Piped {
                     scope.spawn(move || writer.write_all(stream).is_ok());
                     let file = File::from(std::os::fd::OwnedFd::from(reader));
                     read(InputSource::File(file))
+                })
+            }
+        }
+    }
+}
+
+/// What a decrypt in order writes to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Taken {
+    /// A writer in memory.
+    Writer,
+    /// Memory that the engine may write to as it likes.
+    Memory,
+    /// A pipe of the operating system, emptied by a thread.
+    System,
+}
+
+impl Taken {
+    /// The output whose turn it is.
+    pub(crate) fn turn(ways: &Ways) -> Taken {
+        [Taken::Writer, Taken::Memory, Taken::System][ways.turn % 3]
+    }
+
+    /// What is in the output in the end: memory is emptied by a call that fails.
+    pub(crate) fn left(self, is_sound: bool, released: &[u8]) -> &[u8] {
+        match self {
+            Taken::Memory if !is_sound => &[],
+            _ => released,
+        }
+    }
+
+    /// Hands the output to `write` and returns what came of it, and what was written.
+    pub(crate) fn with<T>(self, write: impl FnOnce(OutputSink<'_>) -> T) -> (T, Vec<u8>) {
+        let mut taken = Vec::new();
+        match self {
+            Taken::Writer => (write(OutputSink::Writer(Box::new(&mut taken))), taken),
+            Taken::Memory => (write(OutputSink::Memory(&mut taken)), taken),
+            Taken::System => {
+                let (mut reader, writer) = std::io::pipe().expect("a pipe");
+                std::thread::scope(|scope| {
+                    let emptying = scope.spawn(move || {
+                        reader.read_to_end(&mut taken).expect("a pipe can be read");
+                        taken
+                    });
+                    let file = File::from(std::os::fd::OwnedFd::from(writer));
+                    let done = write(OutputSink::File(file));
+                    (done, emptying.join().expect("a thread that only reads"))
                 })
             }
         }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use sv2_core::hazmat::FixedRandom;
 use sv2_core::{
-    DigestAlg, Driver, EncryptOptions, Geometry, InputSource, OutputSink, RandomSource, Section,
-    StreamKey, Suite, encrypt_stream_v2,
+    DigestAlg, Driver, EncryptOptions, Geometry, InputSource, RandomSource, Section, StreamKey,
+    Suite, encrypt_stream_v2,
 };
 use sv2_testkit::vectors::requests::is_for_writers;
 use sv2_testkit::vectors::{Origin, StreamCase};
 
-use crate::ways::Ways;
+use crate::ways::{Taken, Ways};
 
 /// The salts of one vector.
 struct Given {
@@ -57,15 +57,17 @@ pub(crate) fn write(name: &str, case: &StreamCase, origin: &Origin, ways: &mut W
         ..EncryptOptions::standard()
     };
     for driver in [Driver::Positional, Driver::Ordered, Driver::Inline] {
-        let (run, way) = ways.next(driver);
-        options.run = run;
-        let key = StreamKey::from_bytes(case.key);
-        let mut stream = Vec::new();
-        let output = OutputSink::Writer(Box::new(&mut stream));
-        let report =
-            encrypt_stream_v2(InputSource::Memory(&case.plaintext), output, &key, &options)
-                .unwrap_or_else(|error| panic!("{name}, {way}: {error}"));
-        assert!(stream == case.stream, "{name}, {way}: another stream");
-        assert_eq!(report.fingerprint, Some(origin.trace.fingerprint), "{name}, {way}");
+        for (run, way) in ways.each(driver) {
+            let taken = Taken::turn(ways);
+            let way = format!("{way} {taken:?}");
+            options.run = run;
+            let key = StreamKey::from_bytes(case.key);
+            let input = InputSource::Memory(&case.plaintext);
+            let (done, stream) =
+                taken.with(|output| encrypt_stream_v2(input, output, &key, &options));
+            let report = done.unwrap_or_else(|error| panic!("{name}, {way}: {error}"));
+            assert!(stream == case.stream, "{name}, {way}: another stream");
+            assert_eq!(report.fingerprint, Some(origin.trace.fingerprint), "{name}, {way}");
+        }
     }
 }

@@ -21,7 +21,8 @@ pub struct Case {
 }
 
 impl Case {
-    pub(super) fn draw(number: u64) -> Case {
+    /// The case with this number.
+    pub fn draw(number: u64) -> Case {
         let mut draw = Draw::new(number);
         let (key, stream_salt) = (draw.array(), draw.array());
         let metadata_salt = draw.array();
