@@ -36,8 +36,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Keys must not end up in a core file; where the system refuses, it has its reasons.
+/// Keys must not end up in a core file, nor be read by another process of the same user; where the
+/// system refuses, it has its reasons.
 fn forbid_core_files() {
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+    // The limit alone does not stop a program that the kernel pipes core files to.
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
 }

@@ -6,11 +6,11 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::low_level;
 use sv2_core::Cancellation;
 
@@ -58,6 +58,8 @@ pub(crate) fn cancellation() -> io::Result<Cancellation> {
             low_level::pipe::register(signal, waker.try_clone()?)?;
         }
     }
+    // A limit on the size of files is then an error of the write, which leaves nothing behind.
+    signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     let token = cancel.clone();
     thread::Builder::new().name("signals".into()).spawn(move || wait(woken, &token))?;
     Ok(cancel)

@@ -59,6 +59,8 @@ impl Partial {
     /// Makes the content durable and gives the file its name.
     pub(super) fn finish(self) -> io::Result<()> {
         self.file.sync_all()?;
+        // What can fail does so before the file has its name.
+        let folder = File::open(folder_of(&self.path))?;
         let name = self.temporary.to_path_buf();
         let persisted = match self.existing {
             Existing::Replace => self.temporary.persist(&self.path),
@@ -67,7 +69,7 @@ impl Partial {
         register().paths.retain(|path| *path != name);
         // The error holds the temporary file, which is removed with it.
         persisted.map_err(|PathPersistError { error, .. }| error)?;
-        sync(&File::open(folder_of(&self.path))?)
+        sync(&folder)
     }
 }
 

@@ -11,6 +11,10 @@ mod recipients;
 mod resuming;
 mod salvaging;
 mod sandbox;
+#[cfg(target_os = "linux")]
+mod secrecy;
 mod terminal;
 mod texts;
 mod verifying;
+#[cfg(target_os = "linux")]
+mod world;

@@ -134,11 +134,12 @@ impl OutputEnd {
             }
             Self::Rename { temporary, path, existing } => {
                 file.sync_all().map_err(failed)?;
+                // What can fail does so before the file has its name.
+                let folder = File::open(folder_of(&path)).map_err(failed)?;
                 temporary.persist(&path, existing).map_err(|error| match error.kind() {
                     io::ErrorKind::AlreadyExists => StreamError::OutputExists,
                     _ => failed(error),
                 })?;
-                let folder = File::open(folder_of(&path)).map_err(failed)?;
                 sync(&folder).map_err(failed)
             }
         }
