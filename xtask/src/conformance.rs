@@ -69,7 +69,7 @@ fn command(args: &[String]) -> Outcome<Command> {
 
 /// The engine behind the line protocol, built first so that cargo stays out of the pipe.
 fn engine() -> Outcome<Command> {
-    let args = ["--quiet", "--package", "sv2-core", "--example", "conformance"];
+    let args = ["--quiet", "--package", "sv2-keys", "--example", "conformance"];
     shell::run(shell::cargo(&[&["build"][..], &args].concat()))?;
     Ok(shell::cargo(&[&["run"][..], &args].concat()))
 }

@@ -207,7 +207,6 @@ fn advice(error: &StreamError) -> &'static str {
             "run the command again when nothing writes to it"
         }
         StreamError::Read { .. } => "check the file and its medium, and run the command again",
-        StreamError::HeaderFull { .. } => "name fewer recipients",
         StreamError::Spawn(_) => "use fewer threads with -T",
         StreamError::WorkerLost { .. } | StreamError::Crypto(_) => {
             "this is a defect of sv2 or of this system, please report it"

@@ -79,6 +79,10 @@ impl Resumable {
                      SV2_IDENTITY, use -p for a passphrase, or remove the file to start anew"
                 ),
             },
+            StreamError::HeaderFull { needed, available } => Failure::usage(format!(
+                "{unfinished}: the key slots and metadata need {needed} bytes and the header that \
+                 was begun has room for {available}; name fewer, or remove the file to start anew"
+            )),
             _ => self.failure(error, names),
         }
     }

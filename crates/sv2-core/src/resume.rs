@@ -23,7 +23,7 @@ pub use encrypt::{encrypt_resumable, resume_encrypt};
 pub use error::{CheckpointError, CheckpointFile, FileFault};
 
 /// Plaintext bytes between two checkpoints of a decrypt, unless the caller says otherwise.
-const CHECKPOINT_DISTANCE: u64 = 256 << 20;
+const CHECKPOINT_DISTANCE: u64 = 64 << 20;
 
 /// A named output that a call leaves unfinished, for a later one to go on from, when it fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct ResumableOutput {
 }
 
 impl ResumableOutput {
-    /// An output with a checkpoint of a decrypt every 256 MiB.
+    /// An output with a checkpoint of a decrypt every 64 MiB.
     #[must_use]
     pub fn new(path: PathBuf, existing: Existing) -> Self {
         Self { path, existing, checkpoint_distance: CHECKPOINT_DISTANCE }

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sv2_testkit::accumulated::{Reference, hashes};
 use sv2_testkit::vectors::requests::{Check, each_check, named_members};
-use sv2_testkit::vectors::{self, json, text};
+use sv2_testkit::vectors::{self, SparseCase, json, text};
 
 /// Contents up to this length stand in the line itself, in base64.
 const INLINE: usize = 48 << 10;
@@ -78,10 +78,10 @@ fn line(folder: &Path, check: Check<'_>, lines: &mut dyn Write) -> Result<(), Bo
             request.insert(format!("{member}_file"), json!(path.to_string_lossy()));
         }
     }
-    if let Some((len, pieces)) = check.sparse {
+    if let Some(SparseCase { len, pieces, .. }) = check.sparse {
         let path = folder.join(format!("{}.stream", check.vector));
         let mut file = fs::File::create(&path)?;
-        file.set_len(len)?;
+        file.set_len(*len)?;
         for (at, bytes) in pieces {
             file.seek(SeekFrom::Start(*at))?;
             file.write_all(bytes)?;

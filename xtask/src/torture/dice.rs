@@ -33,7 +33,7 @@ impl Dice {
 
     /// True once in `sides` throws.
     pub(super) fn one_in(&mut self, sides: u64) -> bool {
-        self.next() % sides.max(1) == 0
+        self.next().is_multiple_of(sides.max(1))
     }
 }
 

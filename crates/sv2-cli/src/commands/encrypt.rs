@@ -139,14 +139,8 @@ pub(crate) fn run(args: &EncryptArgs, manners: &Manners) -> Result<(), Failure> 
     let (sink, aftermath) = output.into_sink();
     let done = encrypt_stream_v2(input.into_source(), sink, &new.key, &options);
     drop(display);
-    let done = done.map_err(|error| match &error {
-        StreamError::Limit { what: "bytes of sections in the header", value, max } => {
-            Failure::usage(format!(
-                "the key slots and metadata need {value} bytes and the header has room for {max}; \
-                 use a larger --header-size, or fewer of them"
-            ))
-        }
-        _ => Failure::stream(&error, names),
+    let done = done.map_err(|error| {
+        header_too_small(&error).unwrap_or_else(|| Failure::stream(&error, names))
     })?;
     aftermath.settle()?;
     if manners.json {
@@ -155,6 +149,17 @@ pub(crate) fn run(args: &EncryptArgs, manners: &Manners) -> Result<(), Failure> 
         manners.note(&report::to_text(&from, &to, &done));
     }
     Ok(())
+}
+
+/// What to do about slots and metadata that a header has no room for.
+fn header_too_small(error: &StreamError) -> Option<Failure> {
+    let StreamError::Limit { what: "bytes of sections in the header", value, max } = error else {
+        return None;
+    };
+    Some(Failure::usage(format!(
+        "the key slots and metadata need {value} bytes and the header has room for {max}; use a \
+         larger --header-size, or fewer of them"
+    )))
 }
 
 impl StreamArgs {

@@ -30,8 +30,14 @@ pub(crate) fn unprivileged(sandbox: &Sandbox, arguments: &[&str]) -> Option<Comm
     if as_nobody(&["--version"]).output().is_ok_and(|output| output.status.success()) {
         return Some(as_nobody(arguments));
     }
-    println!("SKIPPED: as root, and setpriv cannot run the program as somebody else");
+    skipped("as root, and setpriv cannot run the program as somebody else");
     None
+}
+
+/// Says that a test shows nothing on this machine.
+#[expect(clippy::print_stdout, reason = "a test that shows nothing says so")]
+fn skipped(why: &str) {
+    println!("SKIPPED: {why}");
 }
 
 /// A shell that prepares its own process and then becomes the program.
@@ -82,7 +88,7 @@ fn a_full_disk_is_told_and_leaves_nothing() {
             ended.expect_failure(1, &["disk/out: writing failed", "No space left", "free space"]);
             assert_eq!(ended.text(), "", "something is left on the disk");
         }
-        _ => println!("SKIPPED: no file system of its own can be mounted here"),
+        _ => skipped("no file system of its own can be mounted here"),
     }
 }
 

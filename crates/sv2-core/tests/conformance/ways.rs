@@ -45,8 +45,7 @@ impl Ways {
     }
 }
 
-/// Streams above this length in bytes are read from one source of each kind only, and so are those
-/// that are opened by a slot, since a passphrase costs a second each time.
+/// Streams above this length in bytes are read from one source of each kind only.
 const LONG: usize = 4 << 20;
 
 /// What a pipe reader reads from.
@@ -64,7 +63,7 @@ impl Piped {
     /// The sources for the stream of a case.
     pub(crate) fn of(case: &StreamCase) -> &'static [Piped] {
         match case.stream.len() {
-            0..LONG if case.opener.is_none() => &[Piped::Whole, Piped::Dribbling, Piped::System],
+            0..LONG => &[Piped::Whole, Piped::Dribbling, Piped::System],
             _ => &[Piped::System],
         }
     }
@@ -152,7 +151,7 @@ impl Placed {
     /// The sources for the stream of a case.
     pub(crate) fn of(case: &StreamCase) -> &'static [Placed] {
         match case.stream.len() {
-            0..LONG if case.opener.is_none() => &[Placed::Memory, Placed::File, Placed::ReadAt],
+            0..LONG => &[Placed::Memory, Placed::File, Placed::ReadAt],
             _ => &[Placed::File],
         }
     }

@@ -6,31 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sv2_core::{
-    DecryptOptions, Driver, InputSource, KeySource, OutputSink, ReadAt, RunOptions, Section,
-    StreamError, StreamKey, StreamReader, StreamReport, decrypt_stream_v2, decrypt_stream_with,
-    read_metadata,
+    DecryptOptions, Driver, InputSource, KeySource, OutputSink, ReadAt, RunOptions, StreamKey,
+    StreamReader, decrypt_stream_v2, read_metadata,
 };
 use sv2_testkit::vectors::{Mode, Reading, StreamCase, Verdict};
 
 use crate::expect::{ends_as, fails_as};
-use crate::opener::{Fits, Opener};
 use crate::subject::listed;
 use crate::ways::{Piped, Placed, Taken, Ways};
-
-/// Decrypts with the key of the case, or through the slots where it has no key.
-fn decrypt(
-    case: &StreamCase,
-    input: InputSource<'_>,
-    output: OutputSink<'_>,
-    options: &DecryptOptions,
-) -> Result<StreamReport, StreamError> {
-    let Some(given) = &case.opener else {
-        return decrypt_stream_v2(input, output, &key(case), options);
-    };
-    let opener = Opener::new(&given.identities, given.passphrase).expect("sound identities");
-    let open = |sections: &[Section], fits: Fits<'_>| opener.open(sections, fits);
-    decrypt_stream_with(input, output, &KeySource::Slots(&open), options)
-}
 
 fn key(case: &StreamCase) -> StreamKey {
     StreamKey::from_bytes(case.key)
@@ -56,7 +39,9 @@ pub(crate) fn pipe(name: &str, case: &StreamCase, reading: &Reading, ways: &mut 
                 let options = options(case, run);
                 let left = taken.left(reading.verdict.is_sound(), &reading.released);
                 let (done, released) = taken.with(|output| {
-                    piped.with(&case.stream, |input| decrypt(case, input, output, &options))
+                    piped.with(&case.stream, |input| {
+                        decrypt_stream_v2(input, output, &key(case), &options)
+                    })
                 });
                 ends_as(name, &way, &done, &reading.verdict);
                 assert!(released == left, "{name}, {way}: released bytes differ");
@@ -75,7 +60,9 @@ pub(crate) fn seekable(name: &str, case: &StreamCase, reading: &Reading, ways: &
                 let options = options(case, run);
                 let left = taken.left(reading.verdict.is_sound(), &reading.released);
                 let (done, released) = taken.with(|output| {
-                    placed.with(&case.stream, |input| decrypt(case, input, output, &options))
+                    placed.with(&case.stream, |input| {
+                        decrypt_stream_v2(input, output, &key(case), &options)
+                    })
                 });
                 ends_as(name, &way, &done, &reading.verdict);
                 assert!(released == left, "{name}, {way}: released bytes differ");
@@ -87,7 +74,7 @@ pub(crate) fn seekable(name: &str, case: &StreamCase, reading: &Reading, ways: &
             let mut file = tempfile::tempfile().expect("a file");
             let done = placed.with(&case.stream, |input| {
                 let output = OutputSink::File(file.try_clone().expect("the same file"));
-                decrypt(case, input, output, &options)
+                decrypt_stream_v2(input, output, &key(case), &options)
             });
             ends_as(name, &way, &done, &reading.verdict);
             assert_placed(name, &way, case, reading, &mut file);

@@ -2,6 +2,8 @@
 //! end, and to stall: typed errors at the right place, the same result where the fault is harmless,
 //! nothing left behind, no thread and no hang.
 
+#![expect(clippy::print_stdout, reason = "counts of fault points")]
+
 mod jobs;
 mod source;
 mod threads;

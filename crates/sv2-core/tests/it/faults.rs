@@ -1,6 +1,8 @@
 //! Inputs and outputs that fail, fall short or dribble at any call: typed errors with positions,
 //! no output that looks finished, no file left behind, and nothing that hangs.
 
+#![expect(clippy::print_stdout, reason = "counts of fault points")]
+
 use std::io::{Cursor, ErrorKind, Read, Write};
 
 use sv2_core::{

@@ -67,6 +67,41 @@ fn a_stream_that_was_fetched_again_is_continued() {
     assert_eq!((report.kept_segments, folder.result()), (20, paint(LEN)));
 }
 
+/// F-1106: what the journal counts is neither read nor written again.
+#[test]
+fn what_is_counted_is_not_done_again() {
+    let sound = wire(LEN);
+    let folder = Folder::new();
+    folder.decrypt_with(&sound, cancelled_at(9 * SEGMENT as u64)).expect_err("cancelled");
+    let mut damaged = sound.clone();
+    let at = crate::support::place(&sound, 3, DigestAlg::Sha256, LEN);
+    damaged[at].fill(0);
+    folder.decrypt(&damaged).expect("the damage is behind it");
+    assert_eq!(folder.result(), paint(LEN));
+}
+
+/// F-1211: the journal is there while plaintext is written, and until the output has its name.
+#[test]
+fn the_journal_outlasts_the_work() {
+    let wire = wire(LEN);
+    let folder = Folder::new();
+    let (journal, output) = (folder.output.file(CheckpointFile::Journal), folder.path("out"));
+    let run = sv2_core::RunOptions {
+        observer: Some(std::sync::Arc::new(move |_| {
+            assert!(journal.exists());
+            fs::write(&output, b"precious").expect("a small file");
+        })),
+        ..sv2_core::RunOptions::automatic()
+    };
+    let error = folder.decrypt_with(&wire, run).expect_err("the output exists");
+    assert!(matches!(error, StreamError::OutputExists), "{error}");
+    assert_eq!(folder.result(), b"precious");
+    assert_eq!(folder.names(), ["out", "out.sv2-journal", "out.unfinished"]);
+    fs::remove_file(folder.path("out")).expect("it is there");
+    folder.decrypt(&wire).expect("it goes on");
+    assert_eq!((folder.result(), folder.names()), (paint(LEN), vec!["out".to_owned()]));
+}
+
 /// F-1106: the journal of another stream, or of another state of the stream, is refused, and
 /// nothing is lost.
 #[test]

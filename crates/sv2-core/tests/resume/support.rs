@@ -197,5 +197,5 @@ pub(crate) fn holds(wire: &[u8], plaintext: &[u8]) -> bool {
         && pipe.result.is_ok()
         && seekable.released == plaintext
         && pipe.released == plaintext
-        && scrub(wire).is_empty()
+        && scrub(wire).is_ok_and(|damage| damage.is_empty())
 }

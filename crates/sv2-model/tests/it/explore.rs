@@ -75,6 +75,7 @@ impl Explorer {
 }
 
 impl Drop for Explorer {
+    #[expect(clippy::print_stdout, reason = "how far the search went")]
     fn drop(&mut self) {
         println!("{}: {} schedules of {} models", self.name, self.schedules, self.models);
     }

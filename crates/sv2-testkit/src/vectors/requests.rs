@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::encode::{base64, hex};
 use super::model::{
-    Body, Ends, LayoutRow, Mode, Named, Opener, Origin, Reading, StreamCase, Table, Vector, Verdict,
+    Body, Ends, LayoutRow, Mode, Named, Opener, Origin, Reading, SparseCase, StreamCase, Table,
+    Vector, Verdict,
 };
 use crate::mutate::flip;
 use crate::reference::primitives::{crc64, sha256};
@@ -34,7 +35,7 @@ pub struct Check<'a> {
     /// The plaintext, for the member `plaintext`.
     pub plaintext: Option<&'a [u8]>,
     /// The length and the pieces of a stream with holes, for the member `stream_file`.
-    pub sparse: Option<(u64, &'a [(u64, Vec<u8>)])>,
+    pub sparse: Option<&'a SparseCase>,
 }
 
 /// Hands every check of a vector to `sink`, in order.
@@ -52,7 +53,7 @@ pub fn each_check(vector: &Vector, sink: &mut dyn FnMut(Check<'_>)) {
             for reading in &sparse.case.readings {
                 let request = request(&sparse.case, &reading.mode);
                 let checked = check(vector, reading.mode.name(), request, reading_expect(reading));
-                sink(Check { sparse: Some((sparse.len, &sparse.pieces)), ..checked });
+                sink(Check { sparse: Some(sparse), ..checked });
             }
         }
         Body::Refusals(rows) => {

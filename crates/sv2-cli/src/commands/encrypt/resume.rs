@@ -4,7 +4,7 @@ use sv2_core::{
     Cancellation, EncryptOptions, StreamError, StreamKey, encrypt_resumable, resume_encrypt,
 };
 
-use super::EncryptArgs;
+use super::{EncryptArgs, header_too_small};
 use crate::console::Manners;
 use crate::ends::{Input, Output};
 use crate::failure::{Failure, Names};
@@ -59,8 +59,9 @@ pub(super) fn run(
         }
         let display = Display::new(manners);
         options.run = args.run.options(cancel, &display);
-        encrypt_resumable(input.into_source(), &resumable.output, &new.key, &options)
-            .map_err(|error| resumable.failure(&error, names))?
+        encrypt_resumable(input.into_source(), &resumable.output, &new.key, &options).map_err(
+            |error| header_too_small(&error).unwrap_or_else(|| resumable.failure(&error, names)),
+        )?
     };
     aftermath.settle()?;
     report::resumed("encrypt", names, &done, channel, manners)

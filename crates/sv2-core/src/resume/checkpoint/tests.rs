@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use sv2_crypto::{RootKeys, StreamKey};
 use sv2_headers::{DigestAlg, Trailer};
@@ -130,6 +131,53 @@ fn a_record_follows_the_sync_of_what_it_counts() {
             assert_eq!(steps[steps.len() - 2..], [Step::Record(6), Step::SyncJournal]);
         }
     }
+}
+
+/// Files whose first sync of the plaintext lasts until one more segment is finished.
+struct SlowSync {
+    log: Log,
+    begun: SyncSender<()>,
+    finished: Mutex<Receiver<()>>,
+}
+
+impl CheckpointStorage for SlowSync {
+    fn sync_output(&self) -> io::Result<()> {
+        // The second sync is that of the last checkpoint, when nobody listens any more.
+        if self.begun.send(()).is_ok() {
+            let finished = self.finished.lock().expect("no panic while it is held");
+            finished.recv().expect("the work finishes a segment");
+        }
+        self.log.sync_output()
+    }
+
+    fn write_record(&self, record: &[u8], offset: u64) -> io::Result<()> {
+        self.log.write_record(record, offset)
+    }
+
+    fn sync_journal(&self) -> io::Result<()> {
+        self.log.sync_journal()
+    }
+}
+
+/// F-1201: a segment that is finished while a sync runs may not be part of it, and is not counted
+/// by its record.
+#[test]
+fn a_segment_that_is_finished_during_a_sync_is_not_counted() {
+    let (begun, syncing) = sync_channel(0);
+    let (tell, finished) = sync_channel(1);
+    let storage = SlowSync { log: Log::new(None), begun, finished: Mutex::new(finished) };
+    let mut chain = chain();
+    let work = move |frontier: &super::Frontier| {
+        frontier.finish(0)?;
+        syncing.recv().expect("a checkpoint is begun");
+        frontier.finish(1)?;
+        tell.send(()).expect("the checkpoint waits");
+        Ok(())
+    };
+    with_checkpoints(&storage, &mut chain, 1, work).expect("nothing fails");
+    let records: Vec<Step> =
+        storage.log.steps().into_iter().filter(|step| matches!(step, Step::Record(_))).collect();
+    assert_eq!(records[0], Step::Record(1), "{records:?}");
 }
 
 /// A segment with a gap before it is not counted.

@@ -3,11 +3,11 @@
 //! `cargo xtask conformance` asks it all vectors. It offers every role and no trace; slots are
 //! opened by `sv2-keys`.
 
-#[path = "../tests/conformance/names.rs"]
+#[path = "../../sv2-core/tests/conformance/names.rs"]
 mod names;
-#[path = "../tests/conformance/opener.rs"]
+#[path = "../tests/vectors/opener.rs"]
 mod opener;
-#[path = "../tests/conformance/subject.rs"]
+#[path = "../../sv2-core/tests/conformance/subject.rs"]
 mod subject;
 
 use std::error::Error;
