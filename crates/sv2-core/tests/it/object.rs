@@ -1,15 +1,11 @@
 //! The checksum of a whole stream from its index, and where errors of the metadata point.
 
 use proptest::prelude::*;
-use sv2_core::{
-    InputSource, KeySource, OutputSink, StreamError, Unit, encrypt_stream_v2, object_checksum,
-    read_metadata,
-};
-use sv2_testkit::paint::paint;
+use sv2_core::{InputSource, KeySource, StreamError, Unit, object_checksum, read_metadata};
 use sv2_testkit::reference::Params;
 use sv2_testkit::reference::primitives::crc64;
 
-use crate::harness::{encrypt_options, key, stream};
+use crate::harness::{key, stream};
 
 fn computed(stream: &[u8]) -> u64 {
     object_checksum(InputSource::Memory(stream)).expect("a sealed stream")
@@ -82,15 +78,12 @@ fn without_a_tail_that_can_be_believed_there_is_no_checksum() {
 /// Section 9.1: for metadata the offset is that of the header they are in.
 #[test]
 fn metadata_that_are_refused_are_placed_in_the_header_that_was_opened() {
-    let mut options = encrypt_options(&Params { header_len: 512, ..Params::tiny(1, 0, 0) });
-    options.metadata = Some(b"[]".to_vec());
-    let mut stream = Vec::new();
-    let plaintext = paint(100);
-    let output = OutputSink::Memory(&mut stream);
-    encrypt_stream_v2(InputSource::Memory(&plaintext), output, &key(), &options).expect("a stream");
+    let metadata = Some((b"[]".to_vec(), [9; 24]));
+    let params = Params { header_len: 512, metadata, ..Params::tiny(1, 0, 0) };
+    let mut stream = stream(&params, 100);
     let offset_of = |stream: &[u8]| {
         let key = key();
-        match read_metadata(InputSource::Memory(stream), &KeySource::Key(&key), &options.context) {
+        match read_metadata(InputSource::Memory(stream), &KeySource::Key(&key), b"") {
             Err(StreamError::Malformed { unit: Unit::Metadata, offset, .. }) => offset,
             other => panic!("{other:?}"),
         }
