@@ -105,10 +105,10 @@ fn slot_corpus_has_its_verdicts() {
     replay("slot_decode", 6);
 }
 
-/// F-1206, F-1207, F-1210.
+/// F-1206, F-1207, F-1210, F-1212.
 #[test]
 fn sidecar_corpus_has_its_verdicts() {
-    replay("sidecar_replay", 10);
+    replay("sidecar_replay", 20);
 }
 
 #[test]

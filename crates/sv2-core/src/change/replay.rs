@@ -2,13 +2,15 @@
 //!
 //! Whatever the sidecar says is judged before the first byte of the stream is written.
 
+use std::ops::Range;
+
 use sv2_crypto::Sha256;
 use sv2_headers::checksum::{self, CRC_LEN};
 
 use crate::StreamError;
 use crate::change::sidecar::{
-    Direction, HASH_LEN, HEAD_LEN, MAGIC, MAX_RECORD_LEN, Purpose, RECORD_HEAD_LEN, VERSION,
-    read_exact,
+    Direction, HASH_LEN, HEAD_LEN, MAGIC, MAX_RECORD_LEN, MAX_WITNESSES, Purpose, RECORD_HEAD_LEN,
+    VERSION, read_exact,
 };
 use crate::change::{ChangeFile, ChangeStorage, Recovery};
 
@@ -18,7 +20,7 @@ pub(super) fn remove(storage: &dyn ChangeStorage) -> Result<(), StreamError> {
     removed.map_err(StreamError::Sidecar)
 }
 
-/// Looks for a sidecar and does what it says (F-1206, F-1207, F-1210).
+/// Looks for a sidecar and does what it says (F-1206, F-1207, F-1210, F-1212).
 pub(super) fn recover(storage: &dyn ChangeStorage) -> Result<Recovery, StreamError> {
     let Some(len) = storage.len(ChangeFile::Sidecar).map_err(StreamError::Sidecar)? else {
         return Ok(Recovery::Nothing);
@@ -54,6 +56,13 @@ struct Record<'r> {
     purpose: Purpose,
     offset: u64,
     bytes: &'r [u8],
+}
+
+impl Record<'_> {
+    /// The bytes of the stream that it is about; their end was compared with the stream's length.
+    fn range(&self) -> Range<u64> {
+        self.offset..self.offset + self.bytes.len() as u64
+    }
 }
 
 impl<'s> Sidecar<'s> {
@@ -101,7 +110,6 @@ impl<'s> Sidecar<'s> {
         &self,
         mut call: impl FnMut(&Record<'_>) -> Result<(), StreamError>,
     ) -> Result<(), StreamError> {
-        let broken = || unfinished("its sidecar is whole but makes no sense");
         let mut at = HEAD_LEN as u64;
         let mut bytes = Vec::new();
         for _ in 0..self.records {
@@ -149,17 +157,49 @@ impl<'s> Sidecar<'s> {
         if !possible {
             return Err(foreign());
         }
+        let mut witnesses = Vec::new();
+        let mut writes = false;
         let mut found = Vec::new();
-        self.for_each(|record| {
-            if record.purpose == Purpose::Write {
-                return Ok(());
+        self.for_each(|record| match record.purpose {
+            Purpose::Witness if writes || witnesses.len() == MAX_WITNESSES => Err(broken()),
+            Purpose::Witness => {
+                witnesses.push(record.range());
+                let same = self.stream_holds(record.bytes, record.offset, &mut found)?;
+                if same { Ok(()) } else { Err(foreign()) }
             }
-            let Record { offset, bytes, .. } = *record;
-            found.resize(bytes.len(), 0);
-            read_exact(self.storage, ChangeFile::Stream, &mut found, offset)
-                .map_err(|source| StreamError::Read { offset, source })?;
-            if found == bytes { Ok(()) } else { Err(foreign()) }
+            Purpose::Write => {
+                writes = true;
+                // The stream holds every witness, so a write that leaves one as it is holds what
+                // the stream does (F-1212).
+                for witness in &witnesses {
+                    let range = record.range();
+                    let start = range.start.max(witness.start);
+                    let end = range.end.min(witness.end);
+                    if start >= end {
+                        continue;
+                    }
+                    // Both within the record, so they fit.
+                    let within = (start - range.start) as usize..(end - range.start) as usize;
+                    if !self.stream_holds(&record.bytes[within], start, &mut found)? {
+                        return Err(broken());
+                    }
+                }
+                Ok(())
+            }
         })
+    }
+
+    /// Whether the stream has these bytes at `offset`; `found` is room for them.
+    fn stream_holds(
+        &self,
+        bytes: &[u8],
+        offset: u64,
+        found: &mut Vec<u8>,
+    ) -> Result<bool, StreamError> {
+        found.resize(bytes.len(), 0);
+        read_exact(self.storage, ChangeFile::Stream, found, offset)
+            .map_err(|source| StreamError::Read { offset, source })?;
+        Ok(found.as_slice() == bytes)
     }
 
     /// Writes every record in its place and brings all to stable storage; a redo after each, so
@@ -185,6 +225,10 @@ impl<'s> Sidecar<'s> {
         }
         Ok(())
     }
+}
+
+fn broken() -> StreamError {
+    unfinished("its sidecar is whole but makes no sense")
 }
 
 fn unfinished(what: &'static str) -> StreamError {

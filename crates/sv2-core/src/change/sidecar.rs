@@ -18,6 +18,8 @@ pub(super) const RECORD_HEAD_LEN: usize = 16;
 pub(super) const HASH_LEN: usize = 32;
 /// The most bytes of the stream that one record holds; bounds the memory of a replay.
 pub(super) const MAX_RECORD_LEN: u64 = 1 << 20;
+/// The most witnesses of a sidecar (F-1212); bounds what a replay compares its writes with.
+pub(super) const MAX_WITNESSES: usize = 16;
 
 /// Which state a replay brings about.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,8 @@ impl<'p> Plan<'p> {
     }
 
     /// Names bytes of the stream that the change leaves as they are: at most 1 MiB.
+    ///
+    /// Witnesses are named before anything that is written, and few of them (F-1212).
     pub(super) fn witness(&mut self, offset: u64, len: u64) {
         let content = Content::OfStream(len);
         self.records.push(Planned { purpose: Purpose::Witness, offset, content });

@@ -129,6 +129,92 @@ fn a_whole_sidecar_of_a_later_version_is_left_alone() {
     }
 }
 
+/// The records of a sidecar, each as it stands there.
+fn records_of(sidecar: &[u8]) -> Vec<Vec<u8>> {
+    let mut rest = &sidecar[32..sidecar.len() - 32];
+    let mut records = Vec::new();
+    while !rest.is_empty() {
+        let len = 24 + u32::from_be_bytes([rest[8], rest[9], rest[10], rest[11]]) as usize;
+        records.push(rest[..len].to_vec());
+        rest = &rest[len..];
+    }
+    records
+}
+
+/// A whole sidecar with the head of another one and these records.
+fn sidecar_of(head: &[u8], records: &[Vec<u8>]) -> Vec<u8> {
+    let mut sidecar = head[..24].to_vec();
+    sidecar.extend((records.len() as u64).to_be_bytes());
+    for record in records {
+        let mut record = record.clone();
+        sv2_testkit::reference::forge::refresh_crc(&mut record);
+        sidecar.extend(record);
+    }
+    let hash = sv2_testkit::reference::primitives::sha256(&sidecar);
+    sidecar.extend(hash);
+    sidecar
+}
+
+// F-1212
+#[test]
+fn a_sidecar_that_would_overwrite_its_own_witness_is_refused_before_anything_is_written() {
+    let old = stream(SEGMENT + 100, DigestAlg::None);
+    let appended = half_appended(&old);
+    let rewritten = half_rewritten(&old);
+    let (undo, redo) = (appended.sidecar.clone(), rewritten.sidecar.clone());
+    let (undo, redo) = (undo.expect("a sidecar"), redo.expect("a sidecar"));
+    let (of_undo, of_redo) = (records_of(&undo), records_of(&redo));
+    assert_eq!((of_undo.len(), of_redo.len()), (3, 5), "two of each are witnesses");
+    // Offset of a record's byte: 16 bytes stand before the content.
+    let flipped = |records: &[Vec<u8>], record: usize, at: usize| {
+        let mut records = records.to_vec();
+        records[record][16 + at] ^= 1;
+        records
+    };
+    let with = |records: &[Vec<u8>], record: Vec<u8>, place: usize| {
+        let mut records = records.to_vec();
+        records.insert(place, record);
+        records
+    };
+    // A write of the last byte of the front header, which is a witness of the append.
+    let mut clash = (HEADER_LEN as u64 - 1).to_be_bytes().to_vec();
+    clash.extend([0, 0, 0, 1, 0, 0, 0, 2]);
+    let (same, other) = (old[HEADER_LEN - 1], old[HEADER_LEN - 1] ^ 1);
+    let clashing = |byte: u8| [&clash[..], &[byte], &[0; 8]].concat();
+    let sixteen: Vec<_> =
+        std::iter::repeat_n(of_redo[0].clone(), 14).chain(of_redo.clone()).collect();
+    let seventeen = with(&sixteen, of_redo[0].clone(), 0);
+
+    let cases = [
+        ("the header's first kept byte", &rewritten, flipped(&of_redo, 3, 0), false),
+        ("the header's last kept byte", &rewritten, flipped(&of_redo, 3, 87), false),
+        ("the header's next byte", &rewritten, flipped(&of_redo, 3, 88), true),
+        ("the trailer's last kept byte", &rewritten, flipped(&of_redo, 4, 71), false),
+        ("the trailer's next byte", &rewritten, flipped(&of_redo, 4, 72), true),
+        ("a witness after a write", &rewritten, with(&of_redo, of_redo[0].clone(), 3), false),
+        ("sixteen witnesses", &rewritten, sixteen, true),
+        ("seventeen witnesses", &rewritten, seventeen, false),
+        ("an undo of a witness", &appended, with(&of_undo, clashing(other), 2), false),
+        ("an undo after the rest", &appended, with(&of_undo, clashing(other), 3), false),
+        ("an undo that changes nothing", &appended, with(&of_undo, clashing(same), 3), true),
+    ];
+    for (what, found, records, sound) in cases {
+        let head = found.sidecar.as_deref().unwrap_or_default();
+        let sidecar = sidecar_of(head, &records);
+        let disk = Disk::holding(Found { sidecar: Some(sidecar), ..found.clone() });
+        let result = recover_on(&disk);
+        if sound {
+            result.expect(what);
+            assert_eq!(disk.found().sidecar, None, "{what}");
+        } else {
+            let error = result.expect_err(what);
+            assert!(matches!(error, StreamError::UnfinishedChange { .. }), "{what}: {error}");
+            assert!(error.to_string().contains("makes no sense"), "{what}: {error}");
+            assert_eq!(disk.log(), [], "{what}: nothing was written");
+        }
+    }
+}
+
 // F-1208
 #[test]
 fn a_sidecar_holds_neither_key_nor_plaintext() {

@@ -88,7 +88,7 @@ fn age_files() -> Vec<Seed> {
 
 /// Sidecars for the 300 painted bytes of the target.
 fn sidecars() -> Vec<Seed> {
-    let records = [(2, 0, 20), (1, 100, 30), (2, 290, 10)];
+    let records = [(1, 100, 30), (2, 0, 20), (2, 290, 10)];
     let redo = sidecar(1, 300, &records);
     let undo = sidecar(2, 300, &records);
     let shorter = sidecar(2, 250, &records[..2]);
@@ -97,6 +97,9 @@ fn sidecars() -> Vec<Seed> {
         bytes[32 + 16] ^= 1;
         bytes
     };
+    // A cut before the second write is one in the middle of its replay.
+    let clash = [(1, 100, 30), (2, 128, 20), (2, 290, 10)];
+    let many = [(1, 100, 30); 17];
     let seed = |name, selector: u8, bytes: &[u8]| {
         seed("sidecar_replay", name, [&[selector], bytes].concat())
     };
@@ -107,6 +110,12 @@ fn sidecars() -> Vec<Seed> {
         seed("good-undo-cut-off", 2 << 2, &undo),
         seed("good-undo-shorter", 3, &shorter),
         seed("good-empty", 0, &sidecar(1, 300, &[])),
+        seed("good-witnesses", 3, &sidecar(1, 300, &many[..16])),
+        seed("good-overwritten", 0x17, &sidecar(1, 300, &[(2, 0, 20), (2, 10, 20)])),
+        seed("bad-witnesses", 3, &sidecar(1, 300, &many)),
+        seed("bad-write-changes-witness", 0x17, &sidecar(1, 300, &clash)),
+        seed("bad-undo-changes-witness", 0x17, &sidecar(2, 290, &clash[..2])),
+        seed("bad-witness-after-write", 0, &sidecar(1, 300, &[records[1], records[0]])),
         seed("bad-witness", 3, &foreign),
         seed("bad-outside", 0, &sidecar(1, 299, &records)),
         seed("bad-cut", 0, &redo[..redo.len() - 1]),

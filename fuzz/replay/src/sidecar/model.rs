@@ -1,4 +1,5 @@
-//! What a sidecar means, read from front to back out of memory (appendix A.2, F-1206 to F-1210).
+//! What a sidecar means, read from front to back out of memory (appendix A.2, F-1206, F-1207,
+//! F-1210, F-1212).
 
 use sv2_testkit::reference::primitives::{crc_holds, sha256};
 
@@ -42,6 +43,8 @@ fn replayed(stream: &[u8], body: &[u8]) -> Option<Vec<u8>> {
         _ => return None,
     }
     let mut after = stream.to_vec();
+    let mut witnesses = Vec::new();
+    let mut writes = 0;
     for _ in 0..long(head, 24) {
         let bytes_len = u32::from_be_bytes(rest.get(8..12)?.try_into().ok()?) as usize;
         let record = rest.get(..24 + bytes_len)?;
@@ -53,9 +56,18 @@ fn replayed(stream: &[u8], body: &[u8]) -> Option<Vec<u8>> {
         }
         let bytes = &record[16..16 + bytes_len];
         match record[12..16] {
-            [0, 0, 0, 1] if stream[offset..end] == *bytes => {}
-            [0, 0, 0, 2] => after[offset..end].copy_from_slice(bytes),
+            [0, 0, 0, 1] if writes == 0 && witnesses.len() < 16 => {
+                witnesses.push((offset..end, bytes));
+            }
+            [0, 0, 0, 2] => {
+                writes += 1;
+                after[offset..end].copy_from_slice(bytes);
+            }
             _ => return None,
+        }
+        // What a witness names is there before the first write and after each.
+        if witnesses.iter().any(|(range, bytes)| after[range.clone()] != **bytes) {
+            return None;
         }
     }
     after.truncate(len);
