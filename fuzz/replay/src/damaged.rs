@@ -4,7 +4,7 @@ use crate::differential::options;
 use crate::{Verdict, script};
 use std::sync::Arc;
 use sv2_core::{
-    DamageMap, Fault, Gaps, InputSource, KeySource, OutputSink, SalvageReport, StreamError,
+    Damage, DamageMap, Fault, Gaps, InputSource, KeySource, OutputSink, SalvageReport, StreamError,
     StreamKey, Unit, decrypt_stream_v2, inspect, salvage as salvage_stream, scrub as scrub_stream,
     verify,
 };
@@ -113,7 +113,11 @@ pub fn scrub(data: &[u8]) -> Verdict {
     };
     let found = found.expect("what can be verified can be scrubbed");
     assert!(verified.authenticated && verified.sealed && !found.authenticated);
-    for damage in &found.damages {
+    // Of two headers that differ, scrub takes one by its place and verify the one that opens (F-829).
+    let differ = |damage: &&Damage| damage.fault == Fault::Disagrees("header and header copy");
+    let differing = found.damages.iter().find(differ);
+    let comparable = differing.map_or(&found.damages[..], std::slice::from_ref);
+    for damage in comparable {
         let listed = verified.damages.iter().any(|other| {
             let settled = other.fault == damage.fault || other.fault == Fault::ChecksumOnly;
             settled && (other.unit, other.offset) == (damage.unit, damage.offset)
@@ -126,7 +130,7 @@ pub fn scrub(data: &[u8]) -> Verdict {
 
 /// Whether decrypt, which is indifferent to checksums and to stored segment headers, stumbles
 /// over this.
-fn denies_plaintext(damage: &sv2_core::Damage) -> bool {
+fn denies_plaintext(damage: &Damage) -> bool {
     match damage.unit {
         Unit::Frame { .. } => damage.fault != Fault::ChecksumOnly,
         Unit::Index => true,

@@ -6,7 +6,7 @@ use sv2_core::{
 use sv2_testkit::mutate;
 use sv2_testkit::reference::forge::refresh_crc;
 
-use crate::support::{FRAME, FRAME_WIRE, SEGMENT, frame_at, stream, with_key};
+use crate::support::{FRAME, FRAME_WIRE, HEADER_LEN, SEGMENT, frame_at, stream, with_key};
 
 const DIGESTS: [DigestAlg; 3] = [DigestAlg::None, DigestAlg::Sha256, DigestAlg::Blake3];
 
@@ -134,6 +134,31 @@ fn a_stream_without_its_tail_is_scrubbed_as_far_as_it_goes() {
     assert_eq!(found.segments, 3);
     let units: Vec<_> = found.damages.iter().map(|damage| damage.unit).collect();
     assert_eq!(units, [Unit::Frame { segment: 1, frame: 0 }, Unit::Trailer]);
+}
+
+/// F-829: of two headers with right checksums the key tells which one is the stream's, and what
+/// is verified is what a decrypt reads.
+#[test]
+fn a_planted_header_of_another_geometry_does_not_mislead_verify() {
+    let digest = DigestAlg::Sha256;
+    let mut wire = stream(2 * SEGMENT + 5, digest);
+    // Frames of 512 bytes instead of 256.
+    wire[12] += 1;
+    refresh_crc(&mut wire[..HEADER_LEN]);
+    assert!(scrubbed(&wire).expect("a stream").damages.len() > 1, "scrub believes the front");
+    let copy_differs = Fault::Disagrees("header and header copy");
+    let (len, segments) = (2 * SEGMENT as u64 + 5, 3);
+
+    let found = verified(&wire).expect("the copy opens");
+    assert_eq!((found.plaintext_len, found.segments, found.authenticated), (len, segments, true));
+    let faults: Vec<_> = found.damages.iter().map(|damage| (damage.unit, damage.fault)).collect();
+    assert_eq!(faults, [(Unit::HeaderCopy, copy_differs)]);
+
+    wire[frame_at(digest, 1, 2) + 100] ^= 1;
+    let found = verified(&wire).expect("the copy opens");
+    let faults: Vec<_> = found.damages.iter().map(|damage| (damage.unit, damage.fault)).collect();
+    let frame = Unit::Frame { segment: 1, frame: 2 };
+    assert_eq!(faults, [(frame, Fault::Checksum), (Unit::HeaderCopy, copy_differs)]);
 }
 
 /// F-831: decrypt is silent about a copy that differs, scrub is not.
