@@ -10,7 +10,7 @@ UNITS = {"segment header": "segment", "frame header": "frame", "plaintext": "fra
 
 
 def main():
-    for check in (fixed, lengths, round_trips, pages, slots, metadata, flips, placed, clauses, fuzz, protocol):
+    for check in (fixed, lengths, round_trips, pages, slots, metadata, flips, placed, clauses, without_blake3, fuzz, protocol):
         print(f"{check.__name__}: {check()}", flush=True)
     return 0
 
@@ -352,6 +352,26 @@ def clauses():
         except r.StreamError as e:
             assert e.name == name, e
     return "all hold"
+
+
+def without_blake3():
+    """F-338: a reader without BLAKE3 refuses a header with digest 2, and judges the trailer as ever."""
+    _, plain = sample(700)
+    hashed = reheader(plain, lambda h: h.__setitem__(11, 2))
+    hashed = put(hashed, r.Geometry(8, 1, 0, 256).tail(700), hashed[:256])
+    kept = r.blake3
+    r.blake3 = runner.blake3 = None
+    try:
+        for where in ("pipe", "seekable"):
+            error = both(hashed)[where][1]
+            assert (error.name, error.fields.get("unit"), error.fields.get("what")) == ("Unsupported", "header", "digest"), error
+        assert 2 not in runner.answer({"id": 1, "op": "version"})["digests"]
+        trailer = bytearray(plain[-128:])
+        trailer[10] = 2
+        r.judge_trailer_alone(bytes(trailer), 0)
+    finally:
+        r.blake3 = runner.blake3 = kept
+    return "digest 2 is refused and not offered"
 
 
 def fuzz(rounds=4000):

@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use sv2_framing::{FrameIndex, PlaintextPosition, SegmentIndex, SegmentLayout};
-use sv2_headers::{IndexEntry, PAGE_ENTRIES, Trailer, checksum};
+use sv2_headers::{DigestAlg, IndexEntry, PAGE_ENTRIES, Trailer, checksum};
 use sv2_segment_worker::DecryptSegmentWorker;
 
 use crate::decrypt::DecryptJob;
@@ -82,6 +82,13 @@ impl<'a> StreamReader<'a> {
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
         self.stream.fingerprint()
+    }
+
+    /// The digest of the stream's segments; only with one does the fingerprint bind the content
+    /// against holders of the key (F-605).
+    #[must_use]
+    pub fn digest(&self) -> DigestAlg {
+        self.stream.keyed.header.digest
     }
 
     /// The revision of the header that opened the stream.

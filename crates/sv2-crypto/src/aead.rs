@@ -175,4 +175,20 @@ mod tests {
             }
         }
     }
+
+    /// F-1008: what this crate holds of a segment's key and nonces wipes itself; where it does not,
+    /// this is not compiled.
+    #[test]
+    fn keys_and_nonces_of_a_segment_wipe_themselves() {
+        fn wipes_itself<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+
+        let key = crate::SegmentsKey::from_bytes([7; 32]);
+        let material = key.segment_material(&[1; 56]);
+        wipes_itself(&material);
+        let cipher = key
+            .segment_cipher(&[1; 56], Suite::Aes256Gcm, Backend::Ring)
+            .expect("ring is in every build");
+        wipes_itself(&cipher.base_nonce);
+        assert_eq!(cipher.base_nonce[..], material[32..]);
+    }
 }

@@ -53,17 +53,17 @@ pub(crate) fn run(args: &FingerprintArgs, manners: &Manners) -> Result<(), Failu
     let mut options = DecryptOptions::standard();
     options.context = args.context.clone().into_bytes();
     let key = args.identities.open_key()?;
-    let opened = key.with(|key| {
-        StreamReader::open(input.into_source(), key, &options).map(|stream| stream.fingerprint())
-    });
+    let opened = key.with(|key| StreamReader::open(input.into_source(), key, &options));
     let verified = match opened {
-        Ok(fingerprint) => Some(fingerprint),
+        Ok(stream) => Some(stream),
         // Who named no key did not ask for a proof.
         Err(error) if error.kind() == ErrorKind::Key && args.identities.is_empty() => None,
         Err(error) => return Err(failed(error)),
     };
-    let fingerprint = verified.unwrap_or(claimed);
-    let binds = seen.header.digest != DigestAlg::None;
+    let fingerprint = verified.as_ref().map_or(claimed, StreamReader::fingerprint);
+    let revision = verified.as_ref().map_or(seen.header.revision, StreamReader::revision);
+    // F-605: a header that no key opened can claim any digest.
+    let binds = verified.as_ref().map(|stream| stream.digest() != DigestAlg::None);
     if manners.json {
         return manners.report(
             &json!({
@@ -71,19 +71,18 @@ pub(crate) fn run(args: &FingerprintArgs, manners: &Manners) -> Result<(), Failu
                 "fingerprint": hex(&fingerprint),
                 "verified": verified.is_some(),
                 "binds_content": binds,
-                "header_revision": seen.header.revision,
+                "header_revision": revision,
             }),
             Channel::Stdout,
         );
     }
     print(&format!("{}\n", hex(&fingerprint)))?;
-    if verified.is_none() {
-        manners.note("no key opened the stream: this is what it claims, and nothing was verified");
-    }
-    manners.note(if binds {
-        "it binds the content, even against who holds the key"
-    } else {
-        "it does not bind the content against who holds the key (made without --digest)"
+    manners.note(match binds {
+        None => "no key opened the stream: this is what it claims, and nothing was verified",
+        Some(true) => "it binds the content, even against who holds the key",
+        Some(false) => {
+            "it does not bind the content against who holds the key (made without --digest)"
+        }
     });
     Ok(())
 }

@@ -207,3 +207,31 @@ fn a_fingerprint_without_a_key_is_a_claim() {
     sandbox.write("other", &[1; 32]);
     sandbox.bad(&["fingerprint", "-K", "other", "a.sv2"], 4, &["the key"]);
 }
+
+/// F-605: a fingerprint binds the content only with a digest that the key vouches for, whatever
+/// digest a header claims.
+#[test]
+fn a_fingerprint_is_called_binding_only_under_a_digest_that_was_verified() {
+    let sandbox = with_stream();
+    let sizes = ["--frame-size", "256", "--segment-size", "1K"];
+    sandbox.good(&[&["encrypt", "a", "-o", "bare.sv2", "-K", "key"], &sizes[..]].concat());
+    let mut planted = sandbox.read("bare.sv2");
+    // The digest that the front header names, under a right checksum.
+    planted[11] = 1;
+    let checked = planted.len().min(1024) - 8;
+    let checksum = crc64(&planted[..checked]).to_be_bytes();
+    planted[checked..checked + 8].copy_from_slice(&checksum);
+    sandbox.write("planted.sv2", &planted);
+    let told = |name: &str, key: bool| {
+        let keys: &[&str] = if key { &["-K", "key"] } else { &[] };
+        let text = sandbox.good(&[&["fingerprint", name], keys].concat()).stderr;
+        let json = sandbox.good(&[&["fingerprint", "--json", name], keys].concat());
+        (text.contains("it binds the content"), parsed(json.text())["binds_content"].clone())
+    };
+    assert_eq!(told("a.sv2", true), (true, json!(true)));
+    assert_eq!(told("bare.sv2", true), (false, json!(false)));
+    assert_eq!(told("planted.sv2", true), (false, json!(false)));
+    for name in ["a.sv2", "bare.sv2", "planted.sv2"] {
+        assert_eq!(told(name, false), (false, json!(null)), "{name}");
+    }
+}

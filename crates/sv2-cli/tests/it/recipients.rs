@@ -61,7 +61,8 @@ fn labels_are_for_who_holds_a_key() {
     sandbox.bad(&["recipients", "list", "-i", "three", "a.sv2"], 4, &["no key slot opens"]);
 }
 
-/// F-1107: revision, front, copy and trailer change, and nothing else.
+/// F-1107: revision, front, copy and trailer change, and nothing else. F-324: each recipient is
+/// removed by itself.
 #[test]
 fn a_recipient_comes_and_goes_and_the_content_stays() {
     let (sandbox, recipients) = with_stream();

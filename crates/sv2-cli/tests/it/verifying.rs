@@ -43,6 +43,7 @@ fn found(sandbox: &Sandbox, arguments: &[&str], code: i32, words: &[&str]) -> St
     ended.text().to_owned()
 }
 
+/// F-829.
 #[test]
 fn a_sound_stream_is_told_in_one_sentence_that_says_what_was_done() {
     let sandbox = with_stream();

@@ -23,7 +23,7 @@ fn salt_at(stream: &[u8], digest: DigestAlg, segment: usize) -> &[u8] {
     &stream[at..at + 24]
 }
 
-// F-1109, F-1110, F-706
+// F-1109, F-1110, F-1111, F-706
 #[test]
 fn an_appended_stream_is_the_stream_of_both_plaintexts_in_the_next_generation() {
     for digest in DIGESTS {

@@ -13,6 +13,7 @@ fn assert_tiles(geometry: Geometry, digest: DigestAlg, plaintext_len: u64) {
     let frame_size = u64::from(geometry.frame_size());
     let frame_count = plaintext_len.div_ceil(frame_size);
     assert_eq!(u64::from(layout.frame_count()), frame_count);
+    assert_eq!(layout.frame_size(), geometry.frame_size());
     let (mut at, mut left) = (64, plaintext_len);
     for (frame, slot) in (0..layout.frame_count()).map(FrameIndex).zip(layout.plaintext_slots()) {
         let len = left.min(frame_size);

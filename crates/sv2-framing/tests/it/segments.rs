@@ -154,6 +154,11 @@ fn segments_behind_the_last_possible_one_are_over_a_limit() {
 
     let large = Geometry::new(20, 10).expect("2^30 bytes");
     assert!(decode(large, (1 << 26) - 1).is_ok());
+    for (geometry, last) in [(small(), (1 << 32) - 1), (large, (1 << 26) - 1)] {
+        let full = header(last, geometry.segment_size() as u32);
+        let bytes = encode_segment_header(&full);
+        assert_eq!(decode_segment_header(&bytes, geometry, SegmentIndex(last)), Ok(full));
+    }
     let (index, max) = (1 << 26, 1 << 56);
     assert_eq!(decode(large, index), limit(index, "plaintext length", max + 1, max));
 }

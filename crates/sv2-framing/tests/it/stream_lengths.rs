@@ -218,8 +218,9 @@ proptest! {
         let count = layout.geometry.segment_count(plaintext_len);
         let len = |index| layout.segment_plaintext_len(plaintext_len, SegmentIndex(index));
         let size = layout.geometry.segment_size();
+        let of = |index| layout.segment_layout(plaintext_len, SegmentIndex(index));
         for index in [count, count + 1, u64::MAX] {
-            prop_assert_eq!(len(index), None);
+            prop_assert_eq!((len(index), of(index)), (None, None));
         }
         if let Some(last) = count.checked_sub(1) {
             let rest = len(last).expect("the last segment");
@@ -227,6 +228,8 @@ proptest! {
             prop_assert_eq!(last * size + u64::from(rest), plaintext_len);
             for index in [0, last / 2, last.saturating_sub(1)] {
                 prop_assert!(index == last || len(index) == Some(size as u32));
+                let found = of(index).map(|segment| (segment.plaintext_len(), segment.footer().len()));
+                prop_assert_eq!(found, len(index).map(|len| (len, layout.digest.len() + 8)));
             }
         }
     }

@@ -24,6 +24,7 @@ fn all_kinds() -> Vec<(Section, StanzaKind)> {
     kinds.into_iter().map(|(to, stanza)| (seal(&key(1), &to), stanza)).collect()
 }
 
+/// F-324: a slot holds one recipient's stanza.
 #[test]
 fn every_slot_is_well_formed_and_tells_its_kind() {
     for (section, stanza) in all_kinds() {
@@ -63,6 +64,7 @@ fn slots_are_numbered_apart_from_other_sections() {
     assert_eq!(described[2].content, SlotContent::Malformed);
 }
 
+/// F-325.
 #[test]
 fn post_quantum_and_classical_slots_are_mixed_only_by_force() {
     let (x25519, tagpq) = (seal(&key(1), &x25519().1), seal(&key(1), &recipient("tagpq.txt")));

@@ -89,13 +89,17 @@ fn records_that_are_no_whole_frames_are_refused() {
             if len == 0 || borders.contains(&len) {
                 assert_eq!(opened, Ok(()), "{len} from {first}");
             } else {
-                let is_length = matches!(opened, Err(SegmentWorkerError::Length { .. }));
-                assert!(is_length, "{len} from {first}: {opened:?}");
+                let need =
+                    borders.iter().find(|border| **border > len).copied().unwrap_or(rest.len());
+                let (segment, need, have) = (SEGMENT, need as u64, len as u64);
+                let expected = Err(SegmentWorkerError::Length { segment, need, have });
+                assert_eq!(opened, expected, "{len} from {first}");
             }
         }
     }
     for first in [3, 4, u16::MAX] {
         let opened = decrypt_frames(SMALL, &segment, first, &mut [0; 120]);
-        assert!(matches!(opened, Err(SegmentWorkerError::Length { .. })), "{opened:?}");
+        let expected = SegmentWorkerError::Length { segment: SEGMENT, need: 0, have: 120 };
+        assert_eq!(opened, Err(expected), "from {first}");
     }
 }
