@@ -48,20 +48,22 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     let mut tallies = Vec::new();
     for victim in VICTIMS {
         match victim.usual_time(&bed)? {
-            Some(time) => tallies.push(Tally { victim, time, phases: [0; 3], again: 0 }),
+            Some(time) => tallies.push(Tally { victim, time, phases: [0; 3], again: 0, kept: 0 }),
             None => println!("{}: SKIPPED, this program has no such command", victim.name()),
         }
     }
     let mut dice = Dice::new(request.seed);
     let mut done = 0;
     while done < request.kills {
-        let turn = done % tallies.len();
-        let tally = &mut tallies[turn];
+        let Some(tally) = tallies.iter_mut().min_by_key(|tally| tally.kills()) else {
+            return Err(Failure::new("this program has no command that can be killed"));
+        };
         let round = tally.victim.round(&bed, &mut dice, tally.time).map_err(|failure| {
             Failure::new(format!("{}, kill {done}: {failure}", tally.victim.name()))
         })?;
         tally.phases[round.phase as usize] += 1;
         tally.again += round.killed_again;
+        tally.kept += usize::from(round.kept);
         done += 1 + round.killed_again;
     }
     for tally in &tallies {
@@ -81,19 +83,32 @@ struct Tally {
     time: Duration,
     phases: [usize; 3],
     again: usize,
+    kept: usize,
 }
 
 impl Tally {
+    fn kills(&self) -> usize {
+        self.phases.iter().sum::<usize>() + self.again
+    }
+
+    /// Every round that is counted here ended in a result that was compared with what it was made
+    /// of, or [`run`] would have failed.
     fn line(&self) -> String {
+        let rounds: usize = self.phases.iter().sum();
         let [before, during, after] =
             [Phase::Before, Phase::During, Phase::After].map(|phase| self.phases[phase as usize]);
-        format!(
-            "{:18} usually {:4} ms; killed before {before:3}, during {during:3}, after {after:3}; \
-             killed again while it continued {:3}",
+        let mut line = format!(
+            "{:16} usually {:4} ms; {} kills: before {before}, during {during}, after {after}, \
+             while it continued {}; {rounds} of {rounds} results whole",
             self.victim.name(),
             self.time.as_millis(),
+            self.kills(),
             self.again
-        )
+        );
+        if self.victim.is_resumed() {
+            line.push_str(&format!(", {} went on from what was done", self.kept));
+        }
+        line
     }
 }
 

@@ -124,12 +124,17 @@ impl Bed {
 
     /// Runs the program, which must succeed in time, and gives its standard output.
     pub(crate) fn good(&self, args: &[&str]) -> Outcome<Vec<u8>> {
+        self.ended_well(args).map(|output| output.stdout)
+    }
+
+    /// Runs the program, which must succeed in time.
+    pub(crate) fn ended_well(&self, args: &[&str]) -> Outcome<Output> {
         let output = in_time(self.command(args))?;
         if !output.status.success() {
             let (status, said) = (output.status, String::from_utf8_lossy(&output.stderr));
             return Err(Failure::new(format!("sv2 {}: {status}: {said}", args.join(" "))));
         }
-        Ok(output.stdout)
+        Ok(output)
     }
 
     /// Starts the program and kills it after a time, unless it has ended by then.

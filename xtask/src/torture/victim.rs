@@ -41,7 +41,12 @@ pub(super) enum Phase {
 pub(super) struct Round {
     pub(super) phase: Phase,
     pub(super) killed_again: usize,
+    /// Whether the program said that it kept something of the runs that were killed.
+    pub(super) kept: bool,
 }
+
+/// What the program says where it kept something, see `sv2 encrypt --resume`.
+const KEPT: &str = "segments were done before and kept";
 
 /// The most kills of the same job, one after the other.
 const CHAIN: usize = 4;
@@ -56,6 +61,11 @@ impl Victim {
             Self::Append => "append",
             Self::Recipients => "recipients add",
         }
+    }
+
+    /// Whether the command goes on from what a killed one left.
+    pub(super) fn is_resumed(self) -> bool {
+        matches!(self, Self::ResumedEncrypt | Self::ResumedDecrypt)
     }
 
     /// Whether the program knows the command.
@@ -99,8 +109,8 @@ impl Victim {
             bed.kill_after(&args, dice.moment(most))?;
             killed_again += 1;
         }
-        self.judge(bed, phase)?;
-        Ok(Round { phase, killed_again })
+        let kept = self.judge(bed, phase)?;
+        Ok(Round { phase, killed_again, kept })
     }
 
     /// What the command starts from.
@@ -143,10 +153,12 @@ impl Victim {
         Ok(args)
     }
 
-    /// Runs the command to its end.
-    fn finish(self, bed: &Bed) -> Outcome<()> {
+    /// Runs the command to its end, and tells whether it kept something of an earlier run.
+    fn finish(self, bed: &Bed) -> Outcome<bool> {
         let args = self.args(bed)?;
-        bed.good(&args.iter().map(String::as_str).collect::<Vec<_>>()).map(drop)
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let output = bed.ended_well(&args)?;
+        Ok(String::from_utf8_lossy(&output.stderr).contains(KEPT))
     }
 
     /// What the folder tells of how far the command came.
@@ -167,35 +179,26 @@ impl Victim {
         Ok(bed.content("stream") != Some(std::fs::read(bed.kept("stream"))?))
     }
 
-    /// What must hold after a kill in this phase, now and when the work was continued.
-    fn judge(self, bed: &Bed, phase: Phase) -> Outcome<()> {
-        match self {
-            Self::Encrypt | Self::Decrypt | Self::ResumedEncrypt | Self::ResumedDecrypt => {
-                if phase != Phase::After && !bed.left()?.iter().any(|name| name == self.output()) {
-                    self.finish(bed)?;
-                }
-                let content = match self {
-                    Self::Encrypt | Self::ResumedEncrypt => bed.opened(self.output())?,
-                    _ => bed.content(self.output()).unwrap_or_default(),
-                };
-                require(
-                    content == bed.plaintext,
-                    "the result is not the whole of what it was made of",
-                )?;
-                if matches!(self, Self::ResumedEncrypt | Self::ResumedDecrypt)
-                    && phase != Phase::After
-                {
-                    let left = bed.left()?;
-                    let expected = self.inputs().len() + 1;
-                    require(
-                        left.len() == expected,
-                        &format!("something is left behind: {left:?}"),
-                    )?;
-                }
-                Ok(())
-            }
-            Self::Append | Self::Recipients => self.judge_change(bed),
+    /// What must hold after a kill in this phase, now and when the work was continued; tells
+    /// whether something was kept then.
+    fn judge(self, bed: &Bed, phase: Phase) -> Outcome<bool> {
+        if matches!(self, Self::Append | Self::Recipients) {
+            self.judge_change(bed)?;
+            return Ok(false);
         }
+        let is_there = bed.left()?.iter().any(|name| name == self.output());
+        let kept = if is_there { false } else { self.finish(bed)? };
+        let content = match self {
+            Self::Encrypt | Self::ResumedEncrypt => bed.opened(self.output())?,
+            _ => bed.content(self.output()).unwrap_or_default(),
+        };
+        require(content == bed.plaintext, "the result is not the whole of what it was made of")?;
+        if self.is_resumed() && phase != Phase::After {
+            let left = bed.left()?;
+            let is_clean = left.len() == self.inputs().len() + 1;
+            require(is_clean, &format!("something is left behind: {left:?}"))?;
+        }
+        Ok(kept)
     }
 
     /// After the next command that changes the stream, it is in its old or its new state.
