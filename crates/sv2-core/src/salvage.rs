@@ -1,6 +1,7 @@
 //! Getting out of a damaged stream what still authenticates (format.md section 8.6).
 
 mod locate;
+mod map;
 mod recover;
 
 use std::ops::Range;
@@ -14,7 +15,7 @@ use crate::encrypt::pipeline_options;
 use crate::error::pipeline_error;
 use crate::io::{Durability, Input, Output, PositionedInput, SequentialOutput};
 use crate::key::KeyRing;
-use crate::salvage::locate::{Found, Map};
+use crate::salvage::map::Map;
 use crate::salvage::recover::Recovered;
 use crate::{DecryptOptions, InputSource, KeySource, OutputSink, StreamError};
 
@@ -193,15 +194,4 @@ enum Salt {
     Sealed(IndexEntry),
     /// From the segment's own header, as far as one was found.
     OwnHeader,
-}
-
-/// Where a segment may be, best guess first.
-fn candidates(found: Option<&Found>, guesses: &[u64]) -> Vec<u64> {
-    let mut offsets: Vec<u64> = found.map(|found| found.offset).into_iter().collect();
-    for &guess in guesses {
-        if !offsets.contains(&guess) {
-            offsets.push(guess);
-        }
-    }
-    offsets
 }

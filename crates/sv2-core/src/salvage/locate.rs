@@ -5,109 +5,25 @@ use std::collections::BTreeMap;
 use sv2_framing::{
     SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader, SegmentIndex, decode_segment_header,
 };
-use sv2_headers::{HEADER_MAGIC, HEADER_PREFIX_LEN, IndexEntry, PAGE_ENTRIES, checksum};
+use sv2_headers::{HEADER_MAGIC, HEADER_PREFIX_LEN, StreamHeader, checksum};
 
 use crate::decrypt::read_header;
 use crate::header::{HeaderStart, KeyedHeader};
 use crate::io::{PositionedInput, SequentialInput};
 use crate::key::KeyRing;
-use crate::salvage::Salt;
+use crate::salvage::map::{Found, Map};
 use crate::tail::SealedStream;
 use crate::{DecryptOptions, ErrorKind, StreamError, Unit};
 
 /// Bytes that are searched at a time.
 const WINDOW: usize = 4 << 20;
 
-/// A segment whose header was found, with a checksum that holds.
-pub(crate) struct Found {
-    pub(crate) offset: u64,
-    pub(crate) header: SegmentHeader,
-}
+/// Headers that are tried with the caller's keys when front and trailer are lost: whoever made the
+/// file may have put thousands there, and each may demand a derivation from a passphrase.
+const MOST_HEADERS: usize = 16;
 
-/// What is known of a damaged stream before its frames are tried.
-pub(crate) struct Map {
-    pub(crate) keyed: KeyedHeader,
-    pub(crate) sealed: bool,
-    pub(crate) plaintext_len: u64,
-    /// Pages of the index by number; those that fail are absent.
-    pages: BTreeMap<u64, Vec<u8>>,
-    /// Segments by number; those whose header is damaged are absent.
-    found: BTreeMap<u64, Found>,
-}
-
-impl Map {
-    pub(crate) fn segments(&self) -> u64 {
-        self.keyed.header.geometry.segment_count(self.plaintext_len)
-    }
-
-    /// Without a seal, forgets what was found behind the last segment of which `opens` says that
-    /// something opens: a header alone proves nothing, and the end of the output follows from it.
-    pub(crate) fn end_with_last_that(
-        &mut self,
-        mut opens: impl FnMut(&Self, u64) -> Result<bool, StreamError>,
-    ) -> Result<(), StreamError> {
-        while !self.sealed
-            && let Some((&last, _)) = self.found.last_key_value()
-            && !opens(self, last)?
-        {
-            self.found.remove(&last);
-            self.end_with_last_found();
-        }
-        Ok(())
-    }
-
-    /// Without a seal, the plaintext ends with the last segment that was found.
-    fn end_with_last_found(&mut self) {
-        if !self.sealed {
-            let size = self.keyed.header.geometry.segment_size();
-            let end = |(segment, last): (&u64, &Found)| {
-                segment * size + u64::from(last.header.plaintext_len)
-            };
-            self.plaintext_len = self.found.last_key_value().map_or(0, end);
-        }
-    }
-
-    /// Where the salt of a segment is to be had.
-    pub(crate) fn salt(&self, segment: u64) -> Salt {
-        let digest = self.keyed.header.digest;
-        let len = IndexEntry::len(digest);
-        let at = (segment % PAGE_ENTRIES) as usize * len;
-        self.pages
-            .get(&(segment / PAGE_ENTRIES))
-            .and_then(|page| IndexEntry::decode(digest, page.get(at..at + len)?).ok())
-            .map_or(Salt::OwnHeader, Salt::Sealed)
-    }
-
-    /// The segment with this number, if its header was found.
-    pub(crate) fn found(&self, segment: u64) -> Option<&Found> {
-        self.found.get(&segment)
-    }
-
-    /// Where a segment without a header of its own may be: where it belongs, and where it lies
-    /// seen from its neighbours.
-    pub(crate) fn guesses(&self, segment: u64) -> Vec<u64> {
-        let layout = self.keyed.layout();
-        let len = layout.full_segment_len();
-        let mut guesses = Vec::new();
-        if let Some((&before, found)) = self.found.range(..segment).next_back() {
-            guesses.push(found.offset + (segment - before) * len);
-        }
-        if let Some((&after, found)) = self.found.range(segment + 1..).next() {
-            guesses.extend(
-                (after - segment)
-                    .checked_mul(len)
-                    .and_then(|distance| found.offset.checked_sub(distance)),
-            );
-        }
-        guesses.push(layout.segment_offset(SegmentIndex(segment)));
-        guesses
-    }
-
-    /// Where the next segment that was found begins, if it is the one right behind.
-    pub(crate) fn next_offset(&self, segment: u64) -> Option<u64> {
-        self.found.get(&(segment + 1)).map(|found| found.offset)
-    }
-}
+/// Bytes of such headers that are read for each byte of the source.
+const HEADER_READS: u64 = 4;
 
 /// Finds everything that can be found without opening a frame.
 pub(crate) fn locate(
@@ -129,11 +45,7 @@ pub(crate) fn locate(
         Err(error) => (find_header(source, ring, options, error)?, None),
     };
     let found = find_segments(source, &keyed, sealed_len)?;
-    let sealed = sealed_len.is_some();
-    let plaintext_len = sealed_len.unwrap_or_default();
-    let mut map = Map { keyed, sealed, plaintext_len, pages, found };
-    map.end_with_last_found();
-    Ok(map)
+    Ok(Map::new(keyed, sealed_len, pages, found, source.len()))
 }
 
 /// Reads the pages that agree with a page table that the seal covers.
@@ -173,17 +85,23 @@ fn find_header(
         Err(error) => error,
     };
     let mut copy = None;
+    let (mut tried, mut left_to_read) = (0, source.len().saturating_mul(HEADER_READS));
     search(source, &HEADER_MAGIC, &mut |offset| {
         let left = source.len() - offset;
         let prefix = source.read_vec(offset, left.min(HEADER_PREFIX_LEN as u64))?;
-        if let HeaderStart::Len(len) = HeaderStart::of(&prefix)
-            && len as u64 <= left
-        {
-            let bytes = source.read_vec(offset, len as u64)?;
+        let HeaderStart::Len(len) = HeaderStart::of(&prefix) else { return Ok(true) };
+        if len as u64 > left {
+            return Ok(true);
+        }
+        let Some(rest) = left_to_read.checked_sub(len as u64) else { return Ok(false) };
+        left_to_read = rest;
+        let bytes = source.read_vec(offset, len as u64)?;
+        if StreamHeader::decode(&bytes).is_ok() {
+            tried += 1;
             let unit = Unit::HeaderCopy;
             copy = KeyedHeader::open(bytes, ring, &options.context, unit, offset).ok();
         }
-        Ok(copy.is_none())
+        Ok(copy.is_none() && tried < MOST_HEADERS)
     })?;
     match front {
         // A file in which nothing of a stream was found has the error of the tail.

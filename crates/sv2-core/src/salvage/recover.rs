@@ -8,12 +8,14 @@ use sv2_segment_worker::Explain;
 use crate::StreamError;
 use crate::decrypt::DecryptJob;
 use crate::io::PositionedInput;
-use crate::salvage::locate::Map;
-use crate::salvage::{Salt, candidates};
+use crate::salvage::Salt;
+use crate::salvage::map::Map;
 
 /// What is left of a segment.
 pub(crate) struct Recovered {
     buffer: Vec<u8>,
+    /// Bytes that the buffer needs; it gets them when something is read.
+    needed: usize,
     layout: SegmentLayout,
     opened: Vec<bool>,
     /// Whether the index confirms the version of the segment.
@@ -55,7 +57,7 @@ pub(crate) fn recover(
     map: &Map,
     job: &DecryptJob,
     segment: u64,
-    mut buffer: Vec<u8>,
+    buffer: Vec<u8>,
 ) -> Result<Recovered, StreamError> {
     let index = SegmentIndex(segment);
     let layout = map.keyed.layout();
@@ -64,10 +66,11 @@ pub(crate) fn recover(
     };
     // A frame that does not lie within the source is not opened, so no more is ever needed (F-802).
     let there = usize::try_from(source.len()).unwrap_or(usize::MAX);
-    buffer.resize(segment_layout.wire_len().min(there), 0);
+    let needed = segment_layout.wire_len().min(there);
     let frames = segment_layout.frame_count();
     let mut recovered = Recovered {
         buffer,
+        needed,
         layout: segment_layout,
         opened: vec![false; frames.into()],
         confirmed: true,
@@ -86,21 +89,19 @@ pub(crate) fn recover(
         }
     };
 
-    let starts = candidates(found, &map.guesses(segment));
+    let mut starts = map.places(segment);
     if let Some(&start) = starts.first()
-        && open_whole(source, job, &header, start, &mut recovered)?
+        && open_whole(source, job, &header, start, map.reach(start), &mut recovered)?
     {
         return Ok(recovered);
     }
     // Bytes that went missing inside the segment moved the frames behind them towards the next
     // segment, so frames are looked for from both ends.
-    let len = segment_layout.wire_len() as u64;
-    let from_behind = map.next_offset(segment).and_then(|next| next.checked_sub(len));
-    let starts =
-        candidates(found, &[&starts[..], &from_behind.into_iter().collect::<Vec<_>>()].concat());
+    starts.extend(map.place_from_behind(segment).filter(|place| !starts.contains(place)));
     for frame in (0..frames).map(FrameIndex) {
         for &start in &starts {
-            if open_frame(source, job, &header, start, frame, &mut recovered)? {
+            let end = map.reach(start);
+            if open_frame(source, job, &header, (start, end), frame, &mut recovered)? {
                 break;
             }
         }
@@ -114,13 +115,15 @@ fn open_whole(
     job: &DecryptJob,
     header: &SegmentHeader,
     start: u64,
+    end: u64,
     recovered: &mut Recovered,
 ) -> Result<bool, StreamError> {
     let body = SEGMENT_HEADER_LEN..recovered.layout.body_len();
     let offset = start + SEGMENT_HEADER_LEN as u64;
-    if !fits(source, offset, body.len()) {
+    if !fits(source, offset, body.len(), end) {
         return Ok(false);
     }
+    recovered.buffer.resize(recovered.needed, 0);
     read_lossy(source, &mut recovered.buffer[body], offset)?;
     let opened =
         job.worker().decrypt_in_place(header, &mut recovered.buffer, Explain::CallerRereads);
@@ -135,15 +138,16 @@ fn open_frame(
     source: &PositionedInput<'_>,
     job: &DecryptJob,
     header: &SegmentHeader,
-    start: u64,
+    (start, end): (u64, u64),
     frame: FrameIndex,
     recovered: &mut Recovered,
 ) -> Result<bool, StreamError> {
     let range = recovered.layout.frame(frame);
     let offset = start + range.start as u64;
-    if !fits(source, offset, range.len()) {
+    if !fits(source, offset, range.len(), end) {
         return Ok(false);
     }
+    recovered.buffer.resize(recovered.needed, 0);
     let record = &mut recovered.buffer[range];
     read_lossy(source, record, offset)?;
     let opened = job.worker().decrypt_frames(header, frame, record).is_ok();
@@ -151,8 +155,9 @@ fn open_frame(
     Ok(opened)
 }
 
-fn fits(source: &PositionedInput<'_>, offset: u64, len: usize) -> bool {
-    offset.checked_add(len as u64).is_some_and(|end| end <= source.len())
+/// Whether so many bytes lie within the source and in front of `limit`.
+fn fits(source: &PositionedInput<'_>, offset: u64, len: usize, limit: u64) -> bool {
+    offset.checked_add(len as u64).is_some_and(|end| end <= source.len().min(limit))
 }
 
 /// Reads bytes of which some may not be readable: a bad sector is a gap, not the end.
