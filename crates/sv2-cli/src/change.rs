@@ -4,7 +4,7 @@
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 
-use sv2_core::{ChangeOptions, Recovery, StreamError, recover, unfinished_change};
+use sv2_core::{ChangeOptions, FileFault, Recovery, StreamError, recover, unfinished_change};
 
 use crate::commands::OpeningArgs;
 use crate::console::Manners;
@@ -84,6 +84,15 @@ impl Target {
                 chain(error),
                 remains(&self.path)
             ),
+            StreamError::Sidecar(source) if fault(source).is_some() => {
+                let sidecar = unfinished_change(&self.path).unwrap_or_default();
+                format!(
+                    "{name}: '{}' {}, so it may be somebody else's bait and is not used; if no \
+                     change of yours was cut off, remove it and run the command again",
+                    sidecar.display(),
+                    chain(source)
+                )
+            }
             StreamError::Sidecar(source) => format!(
                 "{name}: a file beside the stream that makes the change safe cannot be used: {}; \
                  check the permissions and the free space of its folder",
@@ -108,6 +117,11 @@ impl Target {
         };
         Failure { exit, sentence }
     }
+}
+
+/// What makes a sidecar unfit to be believed, where that is why it was not used.
+fn fault(error: &std::io::Error) -> Option<&FileFault> {
+    error.get_ref().and_then(|inner| inner.downcast_ref())
 }
 
 /// What became of an earlier change, in words; `None` where there was none.

@@ -69,7 +69,7 @@ impl ChangeOptions {
 pub enum Recovery {
     /// There was nothing: no change is unfinished.
     Nothing,
-    /// A sidecar that was never finished was removed; the stream had not been touched (F-1206).
+    /// A sidecar that is not whole was removed, beside a stream that needs none (F-1206).
     Discarded,
     /// A change that was cut off was finished: the stream is in its new state.
     Finished,
@@ -96,8 +96,10 @@ pub fn unfinished_change(path: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 /// `Busy` while a change is under way; `UnfinishedChange` where the sidecar is of another stream,
-/// or of another state of this one: nothing was written then, and it is for the caller to judge
-/// which of the two files to keep.
+/// or of another state of this one, or is damaged beside a stream that needs it: nothing was
+/// written then, and it is for the caller to judge which of the two files to keep.
+/// `Sidecar` with a [`FileFault`](crate::FileFault) inside where somebody who may not write to the
+/// stream may have written the sidecar (F-1213).
 /// `Read`, `Write` and `Sidecar`: the sidecar is still there then, and a later call goes on.
 pub fn recover(path: &Path) -> Result<Recovery, StreamError> {
     recover_on(&FileStorage::open(path)?)

@@ -9,10 +9,11 @@ use sv2_headers::checksum::{self, CRC_LEN};
 
 use crate::StreamError;
 use crate::change::sidecar::{
-    Direction, HASH_LEN, HEAD_LEN, MAGIC, MAX_RECORD_LEN, MAX_WITNESSES, Purpose, RECORD_HEAD_LEN,
-    VERSION, read_exact,
+    Direction, HASH_LEN, HEAD_LEN, MAGIC, MAX_RECORD_LEN, MAX_WITNESSES, MIN_WITNESS_LEN, Purpose,
+    RECORD_HEAD_LEN, VERSION, read_exact,
 };
-use crate::change::{ChangeFile, ChangeStorage, Recovery};
+use crate::change::{ChangeFile, ChangeStorage, Recovery, stream_source};
+use crate::inspect::inspect_input;
 
 /// Removes the sidecar of a change that is on stable storage.
 pub(super) fn remove(storage: &dyn ChangeStorage) -> Result<(), StreamError> {
@@ -26,6 +27,9 @@ pub(super) fn recover(storage: &dyn ChangeStorage) -> Result<Recovery, StreamErr
         return Ok(Recovery::Nothing);
     };
     let Some(sidecar) = Sidecar::open(storage, len)? else {
+        if !is_sealed(storage)? {
+            return Err(unfinished("its sidecar is cut short or damaged and the stream needs it"));
+        }
         remove(storage)?;
         return Ok(Recovery::Discarded);
     };
@@ -39,6 +43,21 @@ pub(super) fn recover(storage: &dyn ChangeStorage) -> Result<Recovery, StreamErr
         Direction::Redo => Recovery::Finished,
         Direction::Undo => Recovery::TakenBack,
     })
+}
+
+/// Whether the stream is in a sealed state, as far as that is seen without a key: then a change of
+/// it had not begun, or it is as good as done (F-1206).
+fn is_sealed(storage: &dyn ChangeStorage) -> Result<bool, StreamError> {
+    let seen = match inspect_input(&stream_source(storage)?) {
+        Err(error @ StreamError::Read { .. }) => return Err(error),
+        Err(_) => return Ok(false),
+        Ok(seen) => seen,
+    };
+    let has_header = seen.front_intact || seen.copy_intact == Some(true);
+    let has_tail = seen.trailer_intact == Some(true) && seen.len_matches == Some(true);
+    // A rewrite of the header passes through states in which the trailer is that of another one.
+    let is_own = seen.trailer.is_some_and(|trailer| trailer.revision == seen.header.revision);
+    Ok(has_header && has_tail && is_own)
 }
 
 /// A sidecar that is whole.
@@ -157,7 +176,7 @@ impl<'s> Sidecar<'s> {
         if !possible {
             return Err(foreign());
         }
-        let mut witnesses = Vec::new();
+        let mut witnesses: Vec<Range<u64>> = Vec::new();
         let mut writes = false;
         let mut found = Vec::new();
         self.for_each(|record| match record.purpose {
@@ -186,7 +205,9 @@ impl<'s> Sidecar<'s> {
                 }
                 Ok(())
             }
-        })
+        })?;
+        let is_long = |witness: &Range<u64>| witness.end - witness.start >= MIN_WITNESS_LEN;
+        if witnesses.iter().any(is_long) { Ok(()) } else { Err(broken()) }
     }
 
     /// Whether the stream has these bytes at `offset`; `found` is room for them.

@@ -20,6 +20,8 @@ pub(super) const HASH_LEN: usize = 32;
 pub(super) const MAX_RECORD_LEN: u64 = 1 << 20;
 /// The most witnesses of a sidecar (F-1212); bounds what a replay compares its writes with.
 pub(super) const MAX_WITNESSES: usize = 16;
+/// The least length of one of them: what a header says of its stream and no other header does.
+pub(super) const MIN_WITNESS_LEN: u64 = 80;
 
 /// Which state a replay brings about.
 #[derive(Clone, Copy, PartialEq, Eq)]

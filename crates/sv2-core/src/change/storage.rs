@@ -3,11 +3,17 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::StreamError;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use crate::{FileFault, StreamError};
+
+/// Bits of a mode by which group and others write.
+const OTHERS_WRITE: u32 = 0o022;
 
 /// What the name of a sidecar ends with; the rest is the name of the stream (appendix A.2).
 const SUFFIX: &str = ".sv2-change";
@@ -122,12 +128,34 @@ impl FileStorage {
         }
     }
 
-    /// Opens a sidecar that an earlier change left; a link or a device there is none.
+    /// Opens a sidecar that an earlier change left, and that nobody can have written who may not
+    /// write to the stream (F-1213).
     fn open_sidecar(&self) -> io::Result<File> {
-        if !self.sidecar_path.symlink_metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the sidecar is no file"));
-        }
-        File::options().read(true).write(true).open(&self.sidecar_path)
+        let refused = |fault: FileFault| io::Error::new(io::ErrorKind::PermissionDenied, fault);
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let mut options = OpenOptions::new();
+        // The bits of an open are a C int; what an earlier change left is read and never written.
+        options.read(true).custom_flags(flags.bits() as i32);
+        let found = options.open(&self.sidecar_path).map_err(|error| {
+            let is_link = error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+            if is_link { refused(FileFault::Link) } else { error }
+        })?;
+        let (sidecar, stream) = (found.metadata()?, self.stream.metadata()?);
+        let user = rustix::process::geteuid().as_raw();
+        // Root could write to any stream.
+        let owners = [user, stream.uid(), 0];
+        let fault = if !sidecar.is_file() {
+            FileFault::Special
+        } else if !owners.contains(&sidecar.uid()) {
+            FileFault::Owner
+        } else if sidecar.mode() & !stream.mode() & OTHERS_WRITE != 0 {
+            FileFault::Writable
+        } else if sidecar.nlink() != 1 {
+            FileFault::Names
+        } else {
+            return Ok(found);
+        };
+        Err(refused(fault))
     }
 }
 

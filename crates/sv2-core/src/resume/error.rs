@@ -22,31 +22,24 @@ impl fmt::Display for CheckpointFile {
 }
 
 /// Why a file is not believed to be this user's alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileFault {
     /// It is a symbolic link.
+    #[error("is a symbolic link")]
     Link,
     /// It is no regular file.
+    #[error("is no regular file")]
     Special,
     /// Somebody else owns it.
+    #[error("belongs to another user")]
     Owner,
     /// Its group or others may write to it.
+    #[error("can be written to by other users")]
     Writable,
     /// It has another name, a hard link.
+    #[error("has a second name, a hard link")]
     Names,
-}
-
-impl fmt::Display for FileFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Link => "is a symbolic link",
-            Self::Special => "is no regular file",
-            Self::Owner => "belongs to another user",
-            Self::Writable => "can be written to by other users",
-            Self::Names => "has a second name, a hard link",
-        })
-    }
 }
 
 /// Why a resumable call does not go on from what an earlier one left (format.md section 11 and

@@ -1,11 +1,12 @@
 //! Sidecars that are damaged, of something else, or in use (format.md appendix A.2).
 
-use std::fs::File;
-use std::path::PathBuf;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use sv2_core::{
-    ChangeFile, ChangeOptions, DigestAlg, ErrorKind, InputSource, KeySource, Recovery, StreamError,
-    append, recover, recover_on, unfinished_change,
+    ChangeFile, ChangeOptions, DigestAlg, ErrorKind, FileFault, InputSource, KeySource, Recovery,
+    StreamError, append, recover, recover_on, unfinished_change,
 };
 
 use crate::disk::{Disk, Found, Operation, Stop};
@@ -36,6 +37,15 @@ fn half_rewritten(old: &[u8]) -> Found {
 fn a_sidecar_with_a_wrong_bit_or_without_its_end_is_removed_and_not_used() {
     let old = stream(SEGMENT + 100, DigestAlg::None);
     let found = half_appended(&old);
+    for sidecar in broken(&found) {
+        let disk = Disk::holding(Found { sidecar: Some(sidecar), stream: old.clone() });
+        assert_eq!(recover_on(&disk).expect("a recovery"), Recovery::Discarded);
+        assert_eq!(disk.log(), [Operation::Remove, Operation::SyncFolder]);
+    }
+}
+
+/// The sidecar of a disk cut at each length, and with each byte changed.
+fn broken(found: &Found) -> Vec<Vec<u8>> {
     let sidecar = found.sidecar.clone().expect("a sidecar");
     let mut broken: Vec<Vec<u8>> = (0..sidecar.len()).map(|len| sidecar[..len].to_vec()).collect();
     broken.extend((0..sidecar.len()).map(|at| {
@@ -43,11 +53,45 @@ fn a_sidecar_with_a_wrong_bit_or_without_its_end_is_removed_and_not_used() {
         flipped[at] ^= 1 << (at % 8);
         flipped
     }));
-    for sidecar in broken {
+    broken
+}
+
+/// F-1206: where the old tail is gone, the sidecar is all there is of it, and stays although it is
+/// damaged.
+#[test]
+fn a_damaged_sidecar_stays_beside_a_stream_that_needs_it() {
+    let found = half_appended(&stream(SEGMENT + 100, DigestAlg::None));
+    for sidecar in broken(&found) {
         let disk = Disk::holding(Found { sidecar: Some(sidecar), ..found.clone() });
-        assert_eq!(recover_on(&disk).expect("a recovery"), Recovery::Discarded);
-        assert_eq!(disk.log(), [Operation::Remove, Operation::SyncFolder]);
+        let error = recover_on(&disk).expect_err("it cannot be used");
+        assert!(matches!(error, StreamError::UnfinishedChange { .. }), "{error}");
+        assert_eq!(disk.log(), [], "nothing was changed");
     }
+}
+
+/// F-1206: a damaged sidecar of a rewrite stays where the front header is that of another trailer,
+/// or torn beside a copy that is.
+#[test]
+fn a_damaged_sidecar_stays_in_each_step_of_a_rewrite_that_needs_it() {
+    let old = stream(SEGMENT + 100, DigestAlg::None);
+    let whole = Disk::new(&old);
+    readdress(&whole, &[1, 2]).expect("a rewrite");
+    let (new, count) = (whole.stream(), whole.log().len());
+    let (front, tail) = (HEADER_LEN, old.len() - 128);
+    let mut verdicts = [0, 0];
+    for (at, eighths) in (0..count).flat_map(|at| [(at, 0), (at, 4)]) {
+        let disk = Disk::new(&old).stopping(Stop::Killed { at, eighths });
+        readdress(&disk, &[1, 2]).expect_err("a rewrite that is stopped");
+        let Found { stream, sidecar: Some(mut sidecar) } = disk.found() else { continue };
+        sidecar.truncate(sidecar.len().saturating_sub(1));
+        let same =
+            |other: &[u8]| (stream[..front] == other[..front], stream[tail..] == other[tail..]);
+        let is_settled = same(&old) == (true, true) || same(&new) == (true, true);
+        let disk = Disk::holding(Found { stream, sidecar: Some(sidecar) });
+        assert_eq!(recover_on(&disk).is_ok(), is_settled, "{at}, {eighths}");
+        verdicts[usize::from(is_settled)] += 1;
+    }
+    assert!(verdicts[0] >= 4 && verdicts[1] >= 4, "{verdicts:?}");
 }
 
 // F-1210
@@ -197,6 +241,9 @@ fn a_sidecar_that_would_overwrite_its_own_witness_is_refused_before_anything_is_
         ("an undo of a witness", &appended, with(&of_undo, clashing(other), 2), false),
         ("an undo after the rest", &appended, with(&of_undo, clashing(other), 3), false),
         ("an undo that changes nothing", &appended, with(&of_undo, clashing(same), 3), true),
+        ("the trailer's witness alone", &rewritten, of_redo[1..].to_vec(), false),
+        ("the header's witness alone", &rewritten, [&of_redo[..1], &of_redo[2..]].concat(), true),
+        ("no witness", &appended, of_undo[2..].to_vec(), false),
     ];
     for (what, found, records, sound) in cases {
         let head = found.sidecar.as_deref().unwrap_or_default();
@@ -289,4 +336,48 @@ fn what_is_no_file_is_neither_changed_nor_taken_for_a_sidecar() {
     std::os::unix::fs::symlink(&aim, folder.path().join("stream.sv2.sv2-change")).expect("a link");
     assert!(matches!(recover(&path), Err(StreamError::Sidecar(_))));
     assert_eq!(std::fs::read(&aim).expect("a file"), b"precious");
+}
+
+// F-1213
+#[test]
+fn a_sidecar_that_others_may_have_written_is_not_used() {
+    let old = stream(SEGMENT + 100, DigestAlg::None);
+    let found = half_appended(&old);
+    let fault_of = |path: &Path| match recover(path) {
+        Err(StreamError::Sidecar(error)) => {
+            error.get_ref().and_then(|inner| inner.downcast_ref()).copied()
+        }
+        _ => None,
+    };
+    let (folder, path) = folder_with(&found);
+    let sidecar = folder.path().join("stream.sv2.sv2-change");
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("a file of ours");
+    };
+    for others_write in [0o620, 0o602] {
+        mode(&sidecar, others_write);
+        assert_eq!(fault_of(&path), Some(FileFault::Writable));
+    }
+    mode(&sidecar, 0o600);
+    let second = folder.path().join("second");
+    std::fs::hard_link(&sidecar, &second).expect("a second name");
+    assert_eq!(fault_of(&path), Some(FileFault::Names));
+    std::fs::remove_file(&second).expect("it is there");
+    std::fs::rename(&sidecar, &second).expect("it is there");
+    std::os::unix::fs::symlink(&second, &sidecar).expect("a link");
+    assert_eq!(fault_of(&path), Some(FileFault::Link));
+    std::fs::remove_file(&sidecar).expect("it is there");
+    std::fs::rename(&second, &sidecar).expect("it is there");
+    // Another owner can only be made by root; the tests of CI may run as anybody.
+    if std::os::unix::fs::chown(&sidecar, Some(65_534), None).is_ok() {
+        assert_eq!(fault_of(&path), Some(FileFault::Owner));
+        // The stream's own owner could have written to the stream as well.
+        std::os::unix::fs::chown(&path, Some(65_534), None).expect("it worked before");
+    }
+    assert_eq!(std::fs::read(&path).expect("a file"), found.stream, "nothing was written");
+    // Who may write to the stream need not plant anything.
+    mode(&path, 0o660);
+    mode(&sidecar, 0o660);
+    assert_eq!(recover(&path).expect("a recovery"), Recovery::TakenBack);
+    assert_eq!(std::fs::read(&path).expect("a file"), old);
 }

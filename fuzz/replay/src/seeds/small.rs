@@ -88,18 +88,18 @@ fn age_files() -> Vec<Seed> {
 
 /// Sidecars for the 300 painted bytes of the target.
 fn sidecars() -> Vec<Seed> {
-    let records = [(1, 100, 30), (2, 0, 20), (2, 290, 10)];
+    let records = [(1, 100, 80), (2, 0, 20), (2, 290, 10)];
     let redo = sidecar(1, 300, &records);
     let undo = sidecar(2, 300, &records);
     let shorter = sidecar(2, 250, &records[..2]);
     let foreign = {
-        let mut bytes = sidecar(1, 300, &[(1, 100, 30)]);
+        let mut bytes = sidecar(1, 300, &[(1, 100, 80)]);
         bytes[32 + 16] ^= 1;
         bytes
     };
     // A cut before the second write is one in the middle of its replay.
-    let clash = [(1, 100, 30), (2, 128, 20), (2, 290, 10)];
-    let many = [(1, 100, 30); 17];
+    let clash = [(1, 100, 80), (2, 128, 20), (2, 290, 10)];
+    let many = [(1, 100, 80); 17];
     let seed = |name, selector: u8, bytes: &[u8]| {
         seed("sidecar_replay", name, [&[selector], bytes].concat())
     };
@@ -109,9 +109,11 @@ fn sidecars() -> Vec<Seed> {
         seed("good-undo", 0, &undo),
         seed("good-undo-cut-off", 2 << 2, &undo),
         seed("good-undo-shorter", 3, &shorter),
-        seed("good-empty", 0, &sidecar(1, 300, &[])),
+        seed("good-nothing", 0, &sidecar(1, 300, &records[..1])),
         seed("good-witnesses", 3, &sidecar(1, 300, &many[..16])),
-        seed("good-overwritten", 0x17, &sidecar(1, 300, &[(2, 0, 20), (2, 10, 20)])),
+        seed("good-overwritten", 0x17, &sidecar(1, 300, &[records[0], (2, 0, 20), (2, 10, 20)])),
+        seed("bad-no-witness", 0, &sidecar(1, 300, &records[1..])),
+        seed("bad-short-witness", 0, &sidecar(1, 300, &[(1, 100, 79)])),
         seed("bad-witnesses", 3, &sidecar(1, 300, &many)),
         seed("bad-write-changes-witness", 0x17, &sidecar(1, 300, &clash)),
         seed("bad-undo-changes-witness", 0x17, &sidecar(2, 290, &clash[..2])),
