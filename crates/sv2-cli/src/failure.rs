@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use sv2_core::StreamError;
+use sv2_core::{StreamError, Unit};
 use sv2_keys::{KeyFileError, KeysError, PassphraseError};
 
 use crate::change::half_changed;
@@ -182,6 +182,10 @@ fn advice(error: &StreamError) -> &'static str {
             "the bytes were damaged after they were written, so fetch the file again or restore \
              it from a copy"
         }
+        StreamError::AuthenticationFailed { unit: Unit::Index, .. } => {
+            "the index has no checksum, so this may be damage or an attack: fetch the file again, \
+             and do not use it if that does not help"
+        }
         StreamError::AuthenticationFailed { .. } => {
             "the checksum is right, so this is no accident: the stream was altered, do not use it"
         }
@@ -195,8 +199,8 @@ fn advice(error: &StreamError) -> &'static str {
             "something was appended to it, so get the file again from whom you trust"
         }
         StreamError::Unsealed { .. } => {
-            "it is truncated or was never finished: fetch it again, or read what there is with \
-             'sv2 decrypt --unsealed'"
+            "it is truncated, was never finished or something was appended to it: fetch it again, \
+             or read what there is with 'sv2 decrypt --unsealed'"
         }
         StreamError::WrongKeyOrContext => {
             "check the key, and the --context that the stream was written with"

@@ -4,6 +4,7 @@ mod ordered;
 mod positional;
 mod sequential;
 
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use sv2_framing::StreamLayout;
@@ -183,6 +184,9 @@ impl EncryptJob {
     }
 }
 
+/// The segments that threads work on at the same time take at most this many bytes, or one thread
+/// works alone: the header of a stream, which anybody can write, says how long segments are.
+const WORKING_LEN: u64 = 1 << 30;
 /// Buffers beyond one for each thread, the reader and the writer are only worth this much memory.
 const SPARE_BUFFERS_LEN: u64 = 256 << 20;
 
@@ -193,10 +197,13 @@ pub(crate) fn pipeline_options(
     layout: &StreamLayout,
     segments: Option<u64>,
 ) -> PipelineOptions {
-    let wanted = run.worker_threads();
+    let affordable =
+        usize::try_from(WORKING_LEN / layout.geometry.segment_size()).unwrap_or(usize::MAX);
+    let affordable = NonZeroUsize::new(affordable).unwrap_or(NonZeroUsize::MIN);
+    let wanted = run.worker_threads().min(affordable);
     let threads = segments
         .and_then(|segments| usize::try_from(segments).ok())
-        .and_then(std::num::NonZeroUsize::new)
+        .and_then(NonZeroUsize::new)
         .map_or(wanted, |segments| wanted.min(segments));
     let mut options = PipelineOptions::for_threads(threads);
     let needed = threads.saturating_add(2);
@@ -204,4 +211,28 @@ pub(crate) fn pipeline_options(
         options.buffers = needed;
     }
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use sv2_headers::{DigestAlg, Geometry};
+
+    use super::*;
+
+    /// F-802: what a header says of segments does not multiply by the caller's threads.
+    #[test]
+    fn threads_are_as_few_as_large_segments_need() {
+        let run = RunOptions { threads: NonZeroUsize::new(16), ..RunOptions::automatic() };
+        let threads = |frames_log2: u8| {
+            let geometry = Geometry::new(16, frames_log2).expect("a legal geometry");
+            let layout = StreamLayout { geometry, digest: DigestAlg::None, header_len: 1024 };
+            let options = pipeline_options(&run, &layout, None);
+            (options.threads.get(), options.buffers.get())
+        };
+        assert_eq!(threads(0), (16, 34), "64 KiB");
+        assert_eq!(threads(6), (16, 34), "4 MiB");
+        assert_eq!(threads(9), (16, 18), "32 MiB");
+        assert_eq!(threads(12), (4, 6), "256 MiB");
+        assert_eq!(threads(14), (1, 3), "1 GiB");
+    }
 }

@@ -152,9 +152,9 @@ pub enum StreamError {
         segment: u64,
     },
     /// The input ends without a trailer: the end of the stream is missing.
-    #[error("the stream ends after {segments} whole segments without a trailer")]
+    #[error("{}", unsealed(*segments))]
     Unsealed {
-        /// Whole segments that were found, where the reader counted them.
+        /// Whole segments that were found, where the reader counted them; else 0.
         segments: u64,
     },
     /// There are bytes after the trailer.
@@ -242,6 +242,14 @@ pub enum StreamError {
     /// The operating system's random source failed, or a cipher refused what no input can cause.
     #[error("a cryptographic primitive failed")]
     Crypto(#[from] sv2_crypto::CryptoError),
+}
+
+fn unsealed(segments: u64) -> String {
+    match segments {
+        0 => "the stream has no trailer at its end".to_owned(),
+        1 => "the stream ends after 1 whole segment without a trailer".to_owned(),
+        _ => format!("the stream ends after {segments} whole segments without a trailer"),
+    }
 }
 
 /// The error of whoever tried the key slots.

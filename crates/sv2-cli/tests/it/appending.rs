@@ -169,7 +169,7 @@ fn what_cannot_be_appended_to_stays_as_it_is() {
         (&["a.sv2", "plain"], 4, &["no key slot opens"]),
         (&["-K", "key", "last.sv2", "plain"], 5, &["checksum mismatch", "frame 0 of segment 7"]),
         (&["-K", "key", "seal.sv2", "plain"], 5, &["checksum mismatch", "trailer"]),
-        (&["-K", "key", "cut.sv2", "plain"], 3, &["without a trailer"]),
+        (&["-K", "key", "cut.sv2", "plain"], 3, &["no trailer"]),
         (&["-K", "key", "plain", "a.sv2"], 6, &["not a stream_v2 stream"]),
         (&["-K", "key", "empty", "a.sv2"], 6, &["not a stream_v2 stream"]),
         (&["-K", "key", "missing", "a.sv2"], 1, &["cannot change 'missing'"]),

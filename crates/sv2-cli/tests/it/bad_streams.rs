@@ -76,7 +76,7 @@ fn a_damaged_header_is_found_before_the_key_is_blamed() {
 #[test]
 fn a_cut_stream_is_unsealed() {
     for cut in [1, 100, 2000] {
-        let words = ["without a trailer", "truncated", "--unsealed"];
+        let words = ["trailer", "truncated", "--unsealed"];
         refused(&with_stream(), 3, &words, |stream| stream.truncate(stream.len() - cut));
     }
 }

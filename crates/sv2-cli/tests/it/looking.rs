@@ -102,7 +102,7 @@ fn inspect_tells_damage_and_a_missing_end() {
     stream.truncate(3000);
     sandbox.write("bad", &stream);
     sandbox.bad(&["inspect", "bad"], 3, &["not sealed, its end is missing"]);
-    sandbox.bad(&["inspect", "--checksum", "bad"], 3, &["without a trailer"]);
+    sandbox.bad(&["inspect", "--checksum", "bad"], 3, &["no trailer"]);
     let ended = sandbox.run(&["inspect", "--json", "--segments", "bad"]);
     assert_eq!(ended.code, 3);
     let seen = parsed(ended.text());

@@ -103,7 +103,7 @@ fn only_the_sealed_stream_that_was_meant_is_read() {
     assert_eq!(sandbox.good(&[&other[..], &["b.sv2"]].concat()).stdout, sandbox.read("plain"));
     let stream = sandbox.read("a.sv2");
     sandbox.write("a.sv2", &stream[..stream.len() - 1]);
-    sandbox.bad(&CAT, 3, &["without a trailer"]);
+    sandbox.bad(&CAT, 3, &["no trailer"]);
     sandbox.write("a.sv2", b"");
     sandbox.bad(&CAT, 6, &["not a stream_v2 stream"]);
 }

@@ -192,7 +192,7 @@ fn what_has_no_slots_or_no_key_stays_as_it_is() {
         (&["raw.sv2", "-K", "key"][..], 2, &["without key slots and can get none"][..]),
         (&["a.sv2", "-i", "three"], 4, &["a.sv2: no key slot opens"]),
         (&["a.sv2"], 4, &["a.sv2: no key slot opens"]),
-        (&["cut.sv2", "-i", "one"], 3, &["without a trailer"]),
+        (&["cut.sv2", "-i", "one"], 3, &["no trailer"]),
         (&["bad.sv2", "-i", "one"], 5, &["checksum mismatch", "trailer"]),
         (&["a", "-i", "one"], 6, &["not a stream_v2 stream"]),
         (&["missing", "-i", "one"], 1, &["cannot change 'missing'"]),

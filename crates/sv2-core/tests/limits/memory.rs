@@ -1,5 +1,7 @@
 //! The peak of allocations while vectors are read, by family.
 
+#![expect(clippy::print_stdout, reason = "what was counted is printed")]
+
 use std::io;
 use std::num::NonZeroUsize;
 

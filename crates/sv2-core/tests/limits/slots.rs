@@ -1,6 +1,8 @@
 //! How often a hostile file makes a reader open slots, each of which may cost a derivation from a
 //! passphrase.
 
+#![expect(clippy::print_stdout, reason = "what was counted is printed")]
+
 use std::cell::Cell;
 use std::io;
 
