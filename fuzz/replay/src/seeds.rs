@@ -159,6 +159,22 @@ fn header_seeds() -> Vec<Seed> {
         seeds.push(seed(format!("bad-cut-{name}.bin"), header[..header.len() - 1].to_vec()));
         seeds.push(seed(format!("good-{name}.bin"), header));
     }
+    let slotted = |header_len, slots: Vec<Vec<u8>>| Params {
+        slotted: true,
+        header_len,
+        sections: slots.into_iter().map(|slot| (1, slot)).collect(),
+        ..plain(0)
+    };
+    let scrypt = [&[0, 1][..], SCRYPT_HEADER, &[0xEE; 64]].concat();
+    let unknown = vec![0, 2];
+    for (name, params) in [
+        ("good-scrypt", slotted(640, vec![scrypt.clone()])),
+        ("bad-two-scrypt", slotted(896, vec![scrypt.clone(), scrypt])),
+        ("good-64-slots", slotted(704, vec![unknown.clone(); 64])),
+        ("bad-65-slots", slotted(704, vec![unknown; 65])),
+    ] {
+        seeds.push(seed(format!("{name}.bin"), Sample::new(&params, 0).trace.header));
+    }
     seeds
 }
 
@@ -166,6 +182,12 @@ fn header_seeds() -> Vec<Seed> {
 pub(crate) const AGE_HEADER: &[u8] = b"age-encryption.org/v1\n\
     -> X25519 TEiF0ypqr+bpvcqXNyCVJpL7OuwPdVwPL7KQEbFDOCc\n\
     EmECAEcKN+n/Vs9SbWiV+Hu0r+E8R77DdWYyd83nw7U\n\
+    --- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n";
+
+/// The same for a passphrase.
+const SCRYPT_HEADER: &[u8] = b"age-encryption.org/v1\n\
+    -> scrypt bBjlhJVYZeE4aqUdmtRHfw 18\n\
+    ZV/AhotwSGqaPCU43cepl4WYUouAa17a3xpu4G2yi5k\n\
     --- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n";
 
 /// The unit as it is, cut by a byte, and with single bytes changed.
