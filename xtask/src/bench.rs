@@ -18,6 +18,7 @@ use crate::report::{Failure, Outcome};
 use crate::{shell, workspace};
 use bed::Bed;
 use machine::Machine;
+pub(crate) use memory::high_water_mark;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 

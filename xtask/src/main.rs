@@ -21,6 +21,7 @@ mod model;
 mod report;
 mod rust_text;
 mod shell;
+mod soak;
 mod spec;
 mod test;
 mod tidy;
@@ -78,6 +79,7 @@ const COMMANDS: &[Command] = &[
         "the program, killed at random moments [--kills N] [--seed S]",
         torture::run,
     ),
+    command("soak", "streams larger than memory, through pipes [--gib N]", soak::run),
     command("vectors", "write docs/conformance/vectors anew, or compare [--check]", vectors::run),
     command(
         "conformance",

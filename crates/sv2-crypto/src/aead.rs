@@ -1,12 +1,15 @@
 //! The AEAD of one segment: its key, its base nonce, and the one function that makes nonces
 //! (format.md sections 4 and 5).
 
+use alloc::boxed::Box;
 use core::fmt;
+use core::hint::black_box;
 
 use ring::aead as ring_aead;
 use sv2_headers::Suite;
 use zeroize::Zeroizing;
 
+use crate::secret::{scrub_stack, without_traces};
 use crate::{Backend, CryptoError};
 
 /// Length of a nonce in bytes.
@@ -17,14 +20,17 @@ pub const TAG_LEN: usize = 16;
 /// Seals and opens the frames of one segment, in place.
 ///
 /// A frame number may be sealed once under one cipher, ever; whoever holds one sees to that.
+/// The expanded key is on the heap, where no move copies it, and is overwritten by the drop.
 pub struct SegmentCipher {
-    aead: Aead,
+    aead: Box<Aead>,
+    suite: Suite,
+    backend: Backend,
     base_nonce: Zeroizing<[u8; NONCE_LEN]>,
 }
 
 #[cfg_attr(
     feature = "aws-lc",
-    expect(clippy::large_enum_variant, reason = "lives on the stack for one segment")
+    expect(clippy::large_enum_variant, reason = "one is boxed for each segment")
 )]
 enum Aead {
     Ring(ring_aead::LessSafeKey),
@@ -32,21 +38,17 @@ enum Aead {
     AwsLc(aws_lc_rs::aead::LessSafeKey),
 }
 
-impl SegmentCipher {
-    pub(crate) fn new(
-        suite: Suite,
-        backend: Backend,
-        key: &[u8; 32],
-        base_nonce: Zeroizing<[u8; NONCE_LEN]>,
-    ) -> Result<Self, CryptoError> {
-        let aead = match backend {
+impl Aead {
+    fn new(suite: Suite, backend: Backend, key: &[u8]) -> Result<Self, CryptoError> {
+        match backend {
             Backend::Ring => {
                 let algorithm = match suite {
                     Suite::ChaCha20Poly1305 => &ring_aead::CHACHA20_POLY1305,
                     Suite::Aes256Gcm => &ring_aead::AES_256_GCM,
                 };
                 let key = ring_aead::UnboundKey::new(algorithm, key);
-                Aead::Ring(ring_aead::LessSafeKey::new(key.map_err(|_| CryptoError::TooLong)?))
+                let key = key.map_err(|_| CryptoError::TooLong)?;
+                Ok(Self::Ring(ring_aead::LessSafeKey::new(key)))
             }
             #[cfg(feature = "aws-lc")]
             Backend::AwsLc => {
@@ -56,12 +58,24 @@ impl SegmentCipher {
                     Suite::Aes256Gcm => &aead::AES_256_GCM,
                 };
                 let key = aead::UnboundKey::new(algorithm, key);
-                Aead::AwsLc(aead::LessSafeKey::new(key.map_err(|_| CryptoError::TooLong)?))
+                let key = key.map_err(|_| CryptoError::TooLong)?;
+                Ok(Self::AwsLc(aead::LessSafeKey::new(key)))
             }
             #[cfg(not(feature = "aws-lc"))]
-            Backend::AwsLc => return Err(CryptoError::BackendMissing),
-        };
-        Ok(Self { aead, base_nonce })
+            Backend::AwsLc => Err(CryptoError::BackendMissing),
+        }
+    }
+}
+
+impl SegmentCipher {
+    pub(crate) fn new(
+        suite: Suite,
+        backend: Backend,
+        key: &[u8],
+        base_nonce: Zeroizing<[u8; NONCE_LEN]>,
+    ) -> Result<Self, CryptoError> {
+        let aead = without_traces(|| Aead::new(suite, backend, key).map(Box::new))?;
+        Ok(Self { aead, suite, backend, base_nonce })
     }
 
     /// Seals the plaintext of frame `frame` in place and returns its tag.
@@ -72,7 +86,7 @@ impl SegmentCipher {
     pub fn seal(&self, frame: u32, plaintext: &mut [u8]) -> Result<[u8; TAG_LEN], CryptoError> {
         let nonce = self.nonce(frame);
         let mut out = [0; TAG_LEN];
-        match &self.aead {
+        match &*self.aead {
             Aead::Ring(key) => {
                 let nonce = ring_aead::Nonce::assume_unique_for_key(nonce);
                 let tag = key
@@ -106,7 +120,7 @@ impl SegmentCipher {
     ) -> Result<(), CryptoError> {
         let nonce = self.nonce(frame);
         let failed = CryptoError::AuthenticationFailed;
-        match &self.aead {
+        match &*self.aead {
             Aead::Ring(key) => {
                 let nonce = ring_aead::Nonce::assume_unique_for_key(nonce);
                 let tag = ring_aead::Tag::from(*tag);
@@ -137,6 +151,18 @@ impl SegmentCipher {
             *byte ^= counter;
         }
         nonce
+    }
+}
+
+impl Drop for SegmentCipher {
+    /// Puts an expanded key of zeros over the other one, since the libraries do not wipe theirs.
+    fn drop(&mut self) {
+        if let Ok(blank) = Aead::new(self.suite, self.backend, &[0; 32]) {
+            *self.aead = blank;
+        }
+        black_box(&mut self.aead);
+        // What sealing and opening left in frames that are dead.
+        scrub_stack();
     }
 }
 

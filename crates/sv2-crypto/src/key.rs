@@ -2,14 +2,15 @@
 
 use core::fmt;
 
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
+use crate::secret::Secret;
 use crate::{CryptoError, RandomSource};
 
 /// 32 uniform random bytes from which every key of a stream is derived; never a passphrase.
 ///
 /// Wiped when dropped, not cloneable, and printed as nothing but its name.
-pub struct StreamKey(Zeroizing<[u8; 32]>);
+pub struct StreamKey(Secret<32>);
 
 impl StreamKey {
     /// Draws a key from the operating system.
@@ -17,15 +18,18 @@ impl StreamKey {
     /// # Errors
     /// `RandomSource` where the operating system gives no random bytes.
     pub fn generate() -> Result<Self, CryptoError> {
-        let mut key = Self(Zeroizing::new([0; 32]));
-        RandomSource::System.fill(&mut *key.0)?;
+        let mut key = Self(Secret::zero());
+        RandomSource::System.fill(&mut key.0[..])?;
         Ok(key)
     }
 
     /// Takes 32 uniform random bytes as the key; the caller wipes his own copy.
     #[must_use]
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+    pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
+        let mut key = Self(Secret::zero());
+        key.0.copy_from_slice(&bytes);
+        bytes.zeroize();
+        key
     }
 
     /// The key's bytes, for wrapping them into a key slot.

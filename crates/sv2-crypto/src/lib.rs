@@ -18,6 +18,7 @@ mod key;
 mod mac;
 mod salt;
 mod schedule;
+mod secret;
 
 pub use aead::{NONCE_LEN, SegmentCipher, TAG_LEN};
 pub use backend::Backend;

@@ -2,25 +2,27 @@
 
 use core::fmt;
 
-use ring::hmac;
-use zeroize::Zeroizing;
-
 use crate::CryptoError;
+use crate::secret::{Secret, without_traces};
+use ring::hmac;
 
 /// A derived 32-byte key for HMAC-SHA-256; wiped when dropped.
-pub struct MacKey(pub(crate) Zeroizing<[u8; 32]>);
+pub struct MacKey(pub(crate) Secret<32>);
 
 impl MacKey {
     /// The MAC of the concatenation of `parts`.
     #[must_use]
     pub fn sign(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &*self.0));
-        for part in parts {
-            context.update(part);
-        }
-        let mut mac = [0; 32];
-        mac.copy_from_slice(context.sign().as_ref());
-        mac
+        without_traces(|| {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0[..]);
+            let mut context = hmac::Context::with_key(&key);
+            for part in parts {
+                context.update(part);
+            }
+            let mut mac = [0; 32];
+            mac.copy_from_slice(context.sign().as_ref());
+            mac
+        })
     }
 
     /// Compares the MAC of `message` with `mac` in constant time (F-336, F-708).
@@ -28,8 +30,10 @@ impl MacKey {
     /// # Errors
     /// `AuthenticationFailed` where they differ.
     pub fn verify(&self, message: &[u8], mac: &[u8; 32]) -> Result<(), CryptoError> {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.0);
-        hmac::verify(&key, message, mac).map_err(|_| CryptoError::AuthenticationFailed)
+        without_traces(|| {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0[..]);
+            hmac::verify(&key, message, mac).map_err(|_| CryptoError::AuthenticationFailed)
+        })
     }
 
     /// Compares two values in constant time, by comparing their MACs under this key.

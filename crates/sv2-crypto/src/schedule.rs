@@ -1,5 +1,6 @@
 //! From the stream key to every other key (format.md section 4).
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use ring::hkdf;
@@ -9,6 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::aead::{self, NONCE_LEN, SegmentCipher, TAG_LEN};
 use crate::digest::sha256;
 use crate::mac::MacKey;
+use crate::secret::{Secret, without_traces};
 use crate::{Backend, CryptoError, StreamKey};
 
 /// Bytes of a segment header that its key is derived from.
@@ -17,7 +19,7 @@ const SEGMENT_KEYED_LEN: usize = 56;
 /// Everything that the stream key, the header's core and the context determine.
 pub struct RootKeys {
     commitment: [u8; 32],
-    prk: Zeroizing<[u8; 32]>,
+    prk: Secret<32>,
 }
 
 impl RootKeys {
@@ -26,11 +28,11 @@ impl RootKeys {
     /// `context` is the caller's own data of any length; empty by default.
     #[must_use]
     pub fn derive(key: &StreamKey, core: &[u8; HEADER_CORE_LEN], context: &[u8]) -> Self {
-        let mut root = Zeroizing::new([0; 64]);
+        let mut root = Secret::<64>::zero();
         // F-403: the context enters through its hash, the empty one too.
         let info = [label!("root"), core, &sha256(&[context])];
-        expand(key.expose(), &info, &mut *root);
-        let mut keys = Self { commitment: [0; 32], prk: Zeroizing::new([0; 32]) };
+        expand(key.expose(), &info, &mut root[..]);
+        let mut keys = Self { commitment: [0; 32], prk: Secret::zero() };
         keys.commitment.copy_from_slice(&root[..32]);
         keys.prk.copy_from_slice(&root[32..]);
         keys
@@ -69,8 +71,8 @@ impl RootKeys {
     /// `K_segments`: enough to seal and open segments, not to forge header or seal.
     #[must_use]
     pub fn segments_key(&self) -> SegmentsKey {
-        let mut key = SegmentsKey(Zeroizing::new([0; 32]));
-        expand(&self.prk, &[label!("segments")], &mut *key.0);
+        let mut key = SegmentsKey(Secret::zero());
+        expand(&self.prk, &[label!("segments")], &mut key.0[..]);
         key
     }
 
@@ -83,14 +85,14 @@ impl RootKeys {
         suite: Suite,
         salt: &[u8; 24],
     ) -> Result<MetadataCipher, CryptoError> {
-        let mut material = Zeroizing::new([0; 32 + NONCE_LEN]);
-        expand(&self.prk, &[label!("meta"), salt], &mut *material);
+        let mut material = Box::new(Zeroizing::new([0; 32 + NONCE_LEN]));
+        expand(&self.prk, &[label!("meta"), salt], &mut material[..]);
         Ok(MetadataCipher(cipher(suite, Backend::Ring, &material)?))
     }
 
     fn mac_key(&self, label: &[u8]) -> MacKey {
-        let mut key = MacKey(Zeroizing::new([0; 32]));
-        expand(&self.prk, &[label], &mut *key.0);
+        let mut key = MacKey(Secret::zero());
+        expand(&self.prk, &[label], &mut key.0[..]);
         key
     }
 }
@@ -102,13 +104,16 @@ impl fmt::Debug for RootKeys {
 }
 
 /// `K_segments`; wiped when dropped.
-pub struct SegmentsKey(Zeroizing<[u8; 32]>);
+pub struct SegmentsKey(Secret<32>);
 
 impl SegmentsKey {
     /// Takes 32 bytes that [`SegmentsKey::expose`] gave, on another machine for example.
     #[must_use]
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+    pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
+        let mut key = Self(Secret::zero());
+        key.0.copy_from_slice(&bytes);
+        bytes.zeroize();
+        key
     }
 
     /// The key's bytes, for handing them to a machine that only works on segments.
@@ -136,9 +141,9 @@ impl SegmentsKey {
     pub fn segment_material(
         &self,
         keyed: &[u8; SEGMENT_KEYED_LEN],
-    ) -> Zeroizing<[u8; 32 + NONCE_LEN]> {
-        let mut material = Zeroizing::new([0; 32 + NONCE_LEN]);
-        expand(&self.0, &[label!("segment"), keyed], &mut *material);
+    ) -> Box<Zeroizing<[u8; 32 + NONCE_LEN]>> {
+        let mut material = Box::new(Zeroizing::new([0; 32 + NONCE_LEN]));
+        expand(&self.0, &[label!("segment"), keyed], &mut material[..]);
         material
     }
 }
@@ -176,17 +181,17 @@ fn cipher(
     backend: Backend,
     material: &[u8; 32 + NONCE_LEN],
 ) -> Result<SegmentCipher, CryptoError> {
-    let mut key = Zeroizing::new([0; 32]);
-    key.copy_from_slice(&material[..32]);
     let mut base_nonce = Zeroizing::new([0; NONCE_LEN]);
     base_nonce.copy_from_slice(&material[32..]);
-    aead::SegmentCipher::new(suite, backend, &key, base_nonce)
+    aead::SegmentCipher::new(suite, backend, &material[..32], base_nonce)
 }
 
 /// HKDF-Expand with SHA-256, of 32, 44 or 64 bytes.
 fn expand(prk: &[u8; 32], info: &[&[u8]], out: &mut [u8]) {
-    let prk = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, prk);
-    let filled = prk.expand(info, OutLen(out.len())).and_then(|okm| okm.fill(out));
+    let filled = without_traces(|| {
+        let prk = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, prk);
+        prk.expand(info, OutLen(out.len())).and_then(|okm| okm.fill(out))
+    });
     if filled.is_err() {
         // HKDF-SHA-256 gives up to 8160 bytes and `fill` is asked for what `expand` was told.
         out.zeroize();

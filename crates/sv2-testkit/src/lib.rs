@@ -8,6 +8,8 @@
 
 pub mod accumulated;
 pub mod faulty;
+#[cfg(target_os = "linux")]
+pub mod memory;
 pub mod mutate;
 pub mod paint;
 pub mod reference;

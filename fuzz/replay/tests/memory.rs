@@ -2,6 +2,8 @@
 //!
 //! The bodies run the engine and, where a target compares, the reference; the peak is that of both.
 
+#![expect(clippy::print_stdout, reason = "figures of the documentation")]
+
 use std::alloc::System;
 use std::fs;
 use std::path::Path;

@@ -123,7 +123,8 @@ fn watched_peak(stages: &[Stage]) -> Outcome<u64> {
     }
 }
 
-fn high_water_mark(status: &str) -> Option<u64> {
+/// The peak of resident memory in KiB, from what the system says of a process.
+pub(crate) fn high_water_mark(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }

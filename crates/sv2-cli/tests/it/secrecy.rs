@@ -89,3 +89,36 @@ fn inputs_by_the_name_of_a_descriptor_still_open() {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert_eq!(sandbox.fed(&["decrypt", "-K", "key"], &ended.stdout).stdout, b"plaintext");
 }
+
+/// Arguments can be read by everybody on the machine, so none of them is a secret: what has to do
+/// with a passphrase or a key takes a file, a descriptor, or nothing.
+#[test]
+fn no_argument_takes_a_secret() {
+    let sandbox = Sandbox::new();
+    let mut looked_at = 0;
+    for command in [
+        &["encrypt"][..],
+        &["decrypt"],
+        &["cat"],
+        &["verify"],
+        &["append"],
+        &["recipients", "list"],
+        &["recipients", "add"],
+        &["recipients", "rm"],
+        &["inspect"],
+        &["keygen"],
+    ] {
+        let help = sandbox.good(&[command, &["--help"]].concat());
+        for line in help.text().lines().map(str::trim).filter(|line| line.starts_with('-')) {
+            let names = line.split("  ").next().unwrap_or_default();
+            if !["pass", "key", "identity", "secret"].iter().any(|word| names.contains(word)) {
+                continue;
+            }
+            looked_at += 1;
+            let value = names.split_once('<').map(|(_, value)| value.trim_end_matches('>'));
+            let is_place = value.is_none_or(|value| ["FILE", "N", "PATH"].contains(&value));
+            assert!(is_place, "{command:?}: {line}");
+        }
+    }
+    assert!(looked_at > 10, "{looked_at}");
+}

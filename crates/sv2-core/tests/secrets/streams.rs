@@ -1,0 +1,74 @@
+//! Whole calls: what of a stream's keys is in memory when they have returned.
+
+use std::io;
+use std::num::NonZeroUsize;
+
+use sv2_core::{
+    Backend, DecryptOptions, Driver, EncryptOptions, Geometry, InputSource, OutputSink, RunOptions,
+    StreamKey, Suite, decrypt_stream_v2, encrypt_stream_v2,
+};
+use sv2_crypto::RootKeys;
+use sv2_testkit::memory::Needle;
+use sv2_testkit::paint::paint;
+
+use crate::places;
+
+/// Needles for all keys of a stream of one segment: they are derived again from its bytes, and gone
+/// when this returns.
+fn needles(key: &StreamKey, stream: &[u8]) -> Vec<(&'static str, Needle)> {
+    let core = stream[..48].try_into().expect("a header");
+    let roots = RootKeys::derive(key, &core, &[]);
+    let segments = roots.segments_key();
+    let keyed = stream[1024..1024 + 56].try_into().expect("a segment header");
+    let material = segments.segment_material(&keyed);
+    vec![
+        ("stream key", Needle::of(key.expose())),
+        ("key of the segments", Needle::of(segments.expose())),
+        ("key of a segment", Needle::of(&material[..32])),
+    ]
+}
+
+/// Both ciphers of each library, on the caller's thread and on others: the stream's key, the key of
+/// its segments and that of its first segment, which is also the first half of what AES expands.
+#[test]
+fn after_an_encrypt_and_a_decrypt_no_key_is_in_memory() {
+    let mut left = Vec::new();
+    for backend in Backend::available() {
+        for suite in [Suite::Aes256Gcm, Suite::ChaCha20Poly1305] {
+            for driver in [Driver::Inline, Driver::Ordered] {
+                let key = StreamKey::generate().expect("random bytes");
+                let run = || RunOptions {
+                    threads: NonZeroUsize::new(2),
+                    backend: Some(*backend),
+                    driver: Some(driver),
+                    ..RunOptions::automatic()
+                };
+                let mut options = EncryptOptions::standard();
+                options.geometry = Geometry::new(8, 2).expect("a legal geometry");
+                (options.suite, options.run) = (suite, run());
+                let plaintext = paint(5000);
+                let mut stream = Vec::new();
+                let output = OutputSink::Memory(&mut stream);
+                encrypt_stream_v2(InputSource::Memory(&plaintext), output, &key, &options)
+                    .expect("a stream");
+                let mut options = DecryptOptions::standard();
+                options.run = run();
+                let output = OutputSink::Writer(Box::new(io::sink()));
+                decrypt_stream_v2(InputSource::Memory(&stream), output, &key, &options)
+                    .expect("a sound stream");
+                let needles = needles(&key, &stream);
+                assert_eq!(needles[0].1.places().len(), 1, "the key itself, which still lives");
+                drop(key);
+                for (what, needle) in &needles {
+                    for (pad, place) in places(needle) {
+                        left.push(format!(
+                            "{} {suite:?} {driver:?}: {what}, pad {pad:#x}, at {place:x?}",
+                            backend.name()
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    assert!(left.is_empty(), "{} places\n{}", left.len(), left.join("\n"));
+}
