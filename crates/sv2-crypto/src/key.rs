@@ -32,6 +32,18 @@ impl StreamKey {
         key
     }
 
+    /// Takes 32 uniform random bytes as the key without a copy that a move leaves behind; nothing
+    /// for another number of bytes.
+    #[must_use]
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        let mut key = Self(Secret::zero());
+        if bytes.len() != key.0.len() {
+            return None;
+        }
+        key.0.copy_from_slice(bytes);
+        Some(key)
+    }
+
     /// The key's bytes, for wrapping them into a key slot.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {

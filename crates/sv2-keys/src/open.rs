@@ -6,7 +6,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use age::plugin::IdentityPluginV1;
-use age::secrecy::zeroize::{Zeroize, Zeroizing};
+use age::secrecy::zeroize::Zeroizing;
 use age::{DecryptError, Decryptor, scrypt};
 use sv2_crypto::StreamKey;
 use sv2_headers::{AgeSlot, MAX_SLOTS, SLOT_KIND_AGE, Section, age_slot};
@@ -320,7 +320,7 @@ impl Slot<'_> {
 
 /// Reads a payload of exactly 32 bytes; never more than 33 are read.
 fn read_key(payload: impl Read) -> Option<StreamKey> {
-    let mut bytes = Zeroizing::new([0; 33]);
+    let mut bytes = Zeroizing::new(vec![0; 33]);
     let mut payload = payload.take(33);
     let mut len = 0;
     loop {
@@ -331,8 +331,5 @@ fn read_key(payload: impl Read) -> Option<StreamKey> {
             Err(_) => return None,
         }
     }
-    let mut key: [u8; 32] = bytes[..len].try_into().ok()?;
-    let taken = StreamKey::from_bytes(key);
-    key.zeroize();
-    Some(taken)
+    StreamKey::from_slice(&bytes[..len])
 }
