@@ -65,6 +65,10 @@ impl SalvageReport {
 /// that bytes that went missing or came in cost no more than the frames they touch.
 /// Nothing that did not authenticate is written.
 ///
+/// What is read is bounded by a multiple of the input: where there are so many headers that only a
+/// forger can have put them there, each segment is looked for at one place, and where front and
+/// trailer are lost, the first 16 headers that decode are tried.
+///
 /// # Errors
 /// The header's errors where neither header is usable, `NotAStream`; `Read`, `Write`,
 /// `OutputExists`, `Cancelled`; `Usage` for an input that cannot seek.

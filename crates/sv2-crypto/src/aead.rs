@@ -210,7 +210,7 @@ mod tests {
 
         let key = crate::SegmentsKey::from_bytes([7; 32]);
         let material = key.segment_material(&[1; 56]);
-        wipes_itself(&material);
+        wipes_itself(&*material);
         let cipher = key
             .segment_cipher(&[1; 56], Suite::Aes256Gcm, Backend::Ring)
             .expect("ring is in every build");
