@@ -239,3 +239,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn only_32_bytes_are_a_key() {
+    let bytes = [9; 33];
+    let key = StreamKey::from_slice(&bytes[..32]).expect("32 bytes");
+    assert_eq!(key.expose()[..], bytes[..32]);
+    for len in [0, 31, 33] {
+        assert!(StreamKey::from_slice(&bytes[..len]).is_none(), "{len}");
+    }
+}
