@@ -196,7 +196,17 @@ pub enum KeysError {
 
 impl std::fmt::Display for NoKeyFits {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} identities tried on {} key slots", self.identities, self.age_slots)
+        let plural = |count: usize, one: &'static str, many: &'static str| {
+            if count == 1 { one } else { many }
+        };
+        write!(
+            f,
+            "{} {} tried on {} {}",
+            self.identities,
+            plural(self.identities, "identity", "identities"),
+            self.age_slots,
+            plural(self.age_slots, "key slot", "key slots"),
+        )
     }
 }
 
