@@ -2,14 +2,17 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser};
+use sv2_core::{Suite, fastest_backend};
 
 use crate::commands::Command;
 use crate::console::{Manners, MannersArgs};
 use crate::exit::{Exit, TABLE};
 use crate::failure::Failure;
+use crate::names::printable;
 
 const ABOUT: &str =
     "Encrypt files and pipes on all cores, seekably and with every byte authenticated";
@@ -39,13 +42,23 @@ Environment:
 const FILES: &str = "\
 Files:
   $XDG_CONFIG_HOME/sv2/identity.txt (or ~/.config/sv2/identity.txt)
-                the default identity: back it up";
+                the default identity: back it up
+  .sv2-*.part   an output that is not complete, in the folder of the output and with mode 0600; it
+                is removed on failure and interrupt, and what SIGKILL or a loss of power leaves of
+                it, which may be plaintext, can be removed
+  OUTPUT.unfinished, OUTPUT.sv2-journal
+                what an interrupted --resume leaves, until it is continued or you remove it
+  OUTPUT.lost.json
+                what --salvage did not recover
+  STREAM.sv2-change
+                the old end of a stream that is being changed in place; the next change settles it";
 
 /// The arguments of the program.
 #[derive(Debug, Parser)]
 #[command(
     name = "sv2",
     version,
+    long_version = LONG_VERSION.as_str(),
     about = ABOUT,
     long_about = LONG_ABOUT,
     after_help = "'sv2 --help' has examples and exit codes, 'sv2 help COMMAND' more on a command.",
@@ -79,20 +92,58 @@ pub(crate) fn parse(manners: &Manners) -> Result<Cli, ExitCode> {
                 let _ = write!(io::stderr(), "{}", error.render());
                 Exit::Usage.into()
             }
-            _ => manners.fail(&Failure::usage(sentence(&error.render().to_string()))),
+            _ => {
+                let words = std::env::args_os().skip(1);
+                let command = command_named(words.filter_map(|word| word.into_string().ok()));
+                manners.fail(&Failure::usage(sentence(&error.render().to_string(), &command)))
+            }
         }
     })
 }
 
-/// What the parser says in several lines, as one.
-fn sentence(text: &str) -> String {
+/// What the parser says in several lines about the words of `command`, as one.
+fn sentence(text: &str, command: &str) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(text);
     let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
-    let lines: Vec<&str> = lines
-        .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
-        .collect();
-    format!("{}; see 'sv2 --help'", lines.join(" "))
+    let mut sentence = String::new();
+    for line in lines {
+        if line.is_empty() || line.starts_with("For more information") {
+            continue;
+        }
+        let (between, line) = match line.strip_prefix("tip: ") {
+            Some(tip) => ("; ", tip),
+            None => (" ", line),
+        };
+        if !sentence.is_empty() {
+            sentence.push_str(between);
+        }
+        sentence.push_str(line);
+    }
+    format!("{}; see '{command} --help'", printable(&sentence))
 }
+
+/// The command that the words are for, as far as they name one.
+fn command_named(words: impl Iterator<Item = String>) -> String {
+    let mut name = "sv2".to_owned();
+    let mut command = grammar();
+    for word in words.take_while(|word| word != "--") {
+        if let Some(inner) = command.find_subcommand(&word).cloned() {
+            name = format!("{name} {}", inner.get_name());
+            command = inner;
+        }
+    }
+    name
+}
+
+/// The version, and the cipher libraries that this processor gets.
+static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{}\ncipher libraries: {} for AES-256-GCM, {} for ChaCha20-Poly1305",
+        env!("CARGO_PKG_VERSION"),
+        fastest_backend(Suite::Aes256Gcm).name(),
+        fastest_backend(Suite::ChaCha20Poly1305).name()
+    )
+});
 
 fn after_long_help() -> String {
     let mut text = format!("{EXAMPLES}\n\nExit codes:\n");
@@ -115,10 +166,20 @@ mod tests {
     #[test]
     fn mistakes_are_told_in_one_line() {
         let told = |words: &[&str]| {
-            sentence(&grammar().try_get_matches_from(words).unwrap_err().render().to_string())
+            let error = grammar().try_get_matches_from(words).unwrap_err().render().to_string();
+            sentence(&error, &command_named(words[1..].iter().map(|&word| word.to_owned())))
         };
         assert_eq!(told(&["sv2", "frob"]), "unrecognized subcommand 'frob'; see 'sv2 --help'");
         let both = told(&["sv2", "encrypt", "-K", "k", "-p"]);
         assert!(!both.contains('\n') && both.contains("cannot be used with"), "{both}");
+        assert_eq!(
+            told(&["sv2", "--color", "never", "e", "--forc"]),
+            "unexpected argument '--forc' found; a similar argument exists: '--force'; see 'sv2 \
+             encrypt --help'"
+        );
+        let nested = told(&["sv2", "recipients", "add", "-r", "x"]);
+        assert!(nested.ends_with("<STREAM>; see 'sv2 recipients add --help'"), "{nested}");
+        let control = told(&["sv2", "encrypt", "a", "\x1b[2J\nsv2: done"]);
+        assert!(!control.contains(['\x1b', '\n']), "{control}");
     }
 }

@@ -10,21 +10,22 @@ use crate::commands::OpeningArgs;
 use crate::console::Manners;
 use crate::ends::{Input, same_file};
 use crate::exit::Exit;
-use crate::failure::{Failure, Names, chain};
+use crate::failure::{Failure, chain};
+use crate::names::{Name, Names, shell_word, shown};
 use crate::signals;
 
 /// A stream that is to be changed.
 pub(crate) struct Target {
     pub(crate) path: PathBuf,
     /// Its name for sentences.
-    pub(crate) name: String,
+    pub(crate) name: Name,
     metadata: Metadata,
 }
 
 impl Target {
     /// Looks whether the stream can be changed; nothing is read of it or written to it.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let name = path.display().to_string();
+        let name = Name::File(path.to_owned());
         let no_file =
             || Failure::usage(format!("'{name}': only a stream in a file can be changed in place"));
         if path == Path::new("-") {
@@ -89,7 +90,7 @@ impl Target {
                 format!(
                     "{name}: '{}' {}, so it may be somebody else's bait and is not used; if no \
                      change of yours was cut off, remove it and run the command again",
-                    sidecar.display(),
+                    shown(&sidecar),
                     chain(source)
                 )
             }
@@ -106,11 +107,14 @@ impl Target {
                 format!(
                     "{name}: an earlier change is unfinished, but {what}; nothing was written, so \
                      keep copies of both, move '{}' away and check the stream with 'sv2 verify'",
-                    sidecar.display()
+                    shown(&sidecar)
                 )
             }
             StreamError::HeaderFull { needed, .. } => {
-                format!("{name}: {error}, and a header cannot grow; {}", larger(name, *needed))
+                format!(
+                    "{name}: {error}, and a header cannot grow; {}",
+                    larger(&self.path, *needed)
+                )
             }
             StreamError::Usage(_) => format!("{name}: {error}"),
             _ => return Failure::stream(error, Names { input: name, output: name }),
@@ -137,23 +141,22 @@ pub(crate) fn told(recovery: Recovery) -> Option<&'static str> {
 /// What an interrupted or failed change leaves of the stream.
 pub(crate) fn remains(path: &Path) -> String {
     match unfinished_change(path) {
-        None => format!("'{}' is as it was", path.display()),
-        Some(sidecar) => format!(
-            "'{}' lies beside the stream, by which {}",
-            sidecar.display(),
-            way_out(&path.display().to_string())
-        ),
+        None => format!("'{}' is as it was", shown(path)),
+        Some(sidecar) => {
+            format!("'{}' lies beside the stream, by which {}", shown(&sidecar), way_out(path))
+        }
     }
 }
 
 /// How a stream gets a header with room for sections of `needed` bytes.
-fn larger(name: &str, needed: u64) -> String {
+fn larger(path: &Path, needed: u64) -> String {
     // What the header needs besides, and as much again for who comes next.
     let size = (needed + 136).next_multiple_of(1024) + 1024;
     if size > 64 << 10 {
         return "no header is large enough, so remove slots first".to_owned();
     }
     let size = size >> 10;
+    let name = shell_word(path.as_os_str());
     format!(
         "write the stream anew with 'sv2 decrypt {name} -o - | sv2 encrypt --header-size {size}K -o \
          NEW -r ...' and all of its recipients"
@@ -161,16 +164,25 @@ fn larger(name: &str, needed: u64) -> String {
 }
 
 /// How a half-changed stream becomes whole.
-fn way_out(name: &str) -> String {
+fn way_out(path: &Path) -> String {
+    let name = shell_word(path.as_os_str());
     format!("the next change, or 'sv2 append {name} /dev/null', brings it to a whole state")
 }
 
+/// Says of a stream that was read without complaint that a change of it is not finished.
+pub(crate) fn note_half_changed(input: &Name, manners: &Manners) {
+    if let Some(reason) = half_changed(input) {
+        manners.note(&format!("{input}: {reason}"));
+    }
+}
+
 /// What explains to a reading command why a stream is damaged beside which a sidecar lies.
-pub(crate) fn half_changed(input: &str) -> Option<String> {
-    let sidecar = unfinished_change(Path::new(input))?;
+pub(crate) fn half_changed(input: &Name) -> Option<String> {
+    let path = input.path()?;
+    let sidecar = unfinished_change(path)?;
     Some(format!(
         "a change of the stream is under way or was cut off ('{}' lies beside it): {}",
-        sidecar.display(),
-        way_out(input)
+        shown(&sidecar),
+        way_out(path)
     ))
 }

@@ -80,8 +80,8 @@ pub(crate) fn run(command: Command, manners: &Manners) -> Result<(), Failure> {
 #[command(next_help_heading = "Speed")]
 pub(crate) struct RunArgs {
     /// Number of worker threads; 0 is one for each processor
-    #[arg(short = 'T', long, value_name = "N", env = "SV2_THREADS", default_value_t = 0)]
-    #[arg(hide_env_values = true, value_parser = clap::value_parser!(u16).range(0..=1024))]
+    #[arg(short = 'T', long, value_name = "N", env = "SV2_THREADS", default_value = "0")]
+    #[arg(hide_env_values = true, value_parser = parse_threads)]
     threads: u16,
     /// The cipher library; by default the fastest on this processor
     #[arg(long, value_name = "NAME", value_enum)]
@@ -128,6 +128,15 @@ impl RunArgs {
         options.cancel = cancel;
         options.observer = display.observer();
         options
+    }
+}
+
+/// Reads a number of threads; a variable that is empty counts as none.
+fn parse_threads(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(threads) if threads <= 1024 => Ok(threads),
+        _ if text.is_empty() => Ok(0),
+        _ => Err("a number of threads is a whole number from 0 to 1024".into()),
     }
 }
 

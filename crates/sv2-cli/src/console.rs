@@ -119,6 +119,11 @@ impl Manners {
         }
     }
 
+    /// Says something that must be known whatever was asked for.
+    pub(crate) fn warn(&self, text: &str) {
+        self.say(text);
+    }
+
     /// Reports a failure and returns its exit code.
     pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
         if failure.sentence.is_empty() || crate::signals::has_spoken() {

@@ -1,5 +1,6 @@
 //! Both ends of a command: which files they are, and what is refused before anything is read.
 
+mod closed;
 mod input;
 mod partial;
 mod terminal;
@@ -13,13 +14,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sv2_core::{Existing, OutputSink, ResumableOutput};
 
+use self::closed::require_open;
 pub(crate) use self::input::Input;
 use self::input::own;
 pub(crate) use self::partial::remove_unfinished;
 use self::terminal::TextOnly;
 pub(crate) use self::writer::OutputWriter;
 use crate::console::Channel;
-use crate::failure::{Failure, NotText, STDOUT, already_exists};
+use crate::failure::{Failure, NotText, already_exists};
+use crate::names::{Name, shown};
 
 /// The suffix of streams.
 const SUFFIX: &str = ".sv2";
@@ -55,7 +58,7 @@ pub(crate) enum Direction {
 /// An output that was judged and not opened yet.
 pub(crate) struct Output {
     /// Its name for sentences.
-    pub(crate) name: String,
+    pub(crate) name: Name,
     place: Place,
     /// The input to remove when all is done.
     doomed: Option<(PathBuf, Metadata)>,
@@ -75,7 +78,7 @@ impl OutputArgs {
     pub(crate) fn place(&self, input: &Input, direction: Direction) -> Result<Output, Failure> {
         let mut output = match (&self.target.output, &input.path) {
             (None, Some(path)) => {
-                self.target.named(&[&input.metadata], beside(path, direction)?)?
+                self.target.named(&[&input.metadata], beside(path, direction)?, "-o")?
             }
             _ => self.target.place(input, direction)?,
         };
@@ -96,7 +99,7 @@ impl OutputArgs {
         let Some(path) = output.kept_path() else { return Ok(None) };
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
-        self.target.named(&[&input.metadata], name.into()).map(Some)
+        self.target.named(&[&input.metadata], name.into(), "-o").map(Some)
     }
 }
 
@@ -109,30 +112,36 @@ impl TargetArgs {
     /// Decides where the result of `input` goes: standard output unless a file was named.
     pub(crate) fn place(&self, input: &Input, direction: Direction) -> Result<Output, Failure> {
         match &self.output {
-            Some(path) if path != Path::new("-") => self.named(&[&input.metadata], path.clone()),
+            Some(path) if path != Path::new("-") => {
+                self.named(&[&input.metadata], path.clone(), "-o")
+            }
             explicit => stdout(input, direction, explicit.is_some()),
         }
     }
 
-    /// Decides on the named file, which must be none of `inputs`.
-    pub(crate) fn place_apart_from(&self, inputs: &[PathBuf]) -> Result<Option<Output>, Failure> {
+    /// Decides on the file that `option` names, which must be none of `inputs`.
+    pub(crate) fn place_apart_from(
+        &self,
+        inputs: &[PathBuf],
+        option: &str,
+    ) -> Result<Option<Output>, Failure> {
         let Some(path) = &self.output else { return Ok(None) };
         // An input that cannot be looked at is told of when its turn comes.
         let inputs: Vec<Metadata> = inputs.iter().filter_map(|i| fs::metadata(i).ok()).collect();
-        self.named(&inputs.iter().collect::<Vec<_>>(), path.clone()).map(Some)
+        self.named(&inputs.iter().collect::<Vec<_>>(), path.clone(), option).map(Some)
     }
 
-    fn named(&self, inputs: &[&Metadata], path: PathBuf) -> Result<Output, Failure> {
-        let name = path.display().to_string();
+    fn named(&self, inputs: &[&Metadata], path: PathBuf, option: &str) -> Result<Output, Failure> {
+        let name = Name::File(path.clone());
         if let Ok(target) = fs::metadata(&path) {
             if inputs.iter().any(|input| same_file(&target, input)) {
                 return Err(Failure::usage(format!(
-                    "'{name}' is the input itself; choose another output with -o"
+                    "'{name}' is the input itself; choose another output with {option}"
                 )));
             }
             if target.is_dir() {
                 return Err(Failure::usage(format!(
-                    "'{name}' is a folder; name a file in it with -o"
+                    "'{name}' is a folder; name a file in it with {option}"
                 )));
             }
         }
@@ -140,7 +149,7 @@ impl TargetArgs {
         let replaceable = fs::symlink_metadata(&path).is_ok()
             && fs::metadata(&path).map_or(true, |target| target.is_file());
         if replaceable && !self.force {
-            return Err(Failure::usage(already_exists(&name)));
+            return Err(Failure::usage(already_exists(&name, option)));
         }
         let existing = if self.force { Existing::Replace } else { Existing::Refuse };
         Ok(Output { name, place: Place::Path(path, existing), doomed: None })
@@ -161,9 +170,15 @@ impl Output {
     /// The output as one that may be left unfinished, and what is left to do afterwards; none where
     /// it is no file by name.
     pub(crate) fn into_resumable(self) -> Option<(ResumableOutput, Aftermath)> {
+        let resumable = self.resumable()?;
+        Some((resumable, Aftermath { doomed: self.doomed }))
+    }
+
+    /// As [`Output::into_resumable`], to look at.
+    pub(crate) fn resumable(&self) -> Option<ResumableOutput> {
         self.kept_path()?;
-        let Place::Path(path, existing) = self.place else { return None };
-        Some((ResumableOutput::new(path, existing), Aftermath { doomed: self.doomed }))
+        let Place::Path(path, existing) = &self.place else { return None };
+        Some(ResumableOutput::new(path.clone(), *existing))
     }
 
     /// The output as something to write to piece by piece.
@@ -209,7 +224,7 @@ impl Aftermath {
             && now.len() == read.len()
             && (now.mtime(), now.mtime_nsec()) == (read.mtime(), read.mtime_nsec());
         if !unchanged {
-            let name = path.display();
+            let name = shown(&path);
             let sentence = format!("'{name}' changed while it was read and was not removed");
             return Err(Failure { exit: crate::exit::Exit::Io, sentence });
         }
@@ -233,21 +248,27 @@ fn beside(input: &Path, direction: Direction) -> Result<PathBuf, Failure> {
             }
             Err(Failure::usage(format!(
                 "'{}' does not end in {SUFFIX}; name the output with -o",
-                input.display()
+                shown(input)
             )))
         }
     }
 }
 
+/// Refuses to put a secret on a standard output that is closed.
+pub(crate) fn require_stdout() -> Result<(), Failure> {
+    let file = own(&io::stdout()).map_err(|error| Failure::stdout(&error))?;
+    require_open(&file, &Name::Stdout)
+}
+
 fn stdout(input: &Input, direction: Direction, explicit: bool) -> Result<Output, Failure> {
     let file = own(&io::stdout()).map_err(|error| Failure::stdout(&error))?;
+    require_open(&file, &Name::Stdout)?;
     let metadata = file.metadata().map_err(|error| Failure::stdout(&error))?;
     if same_file(&metadata, &input.metadata) {
         return Err(Failure::usage(
             "standard output is the input itself; choose another output with -o",
         ));
     }
-    let name = STDOUT.to_owned();
     let place = match (file.is_terminal() && !explicit, direction) {
         (true, Direction::Encrypt) => {
             return Err(Failure::usage(format!(
@@ -257,7 +278,7 @@ fn stdout(input: &Input, direction: Direction, explicit: bool) -> Result<Output,
         (true, Direction::Decrypt) => Place::Terminal(file),
         (false, _) => Place::Stdout(file),
     };
-    Ok(Output { name, place, doomed: None })
+    Ok(Output { name: Name::Stdout, place, doomed: None })
 }
 
 /// The input that is to be removed, if it is one that can be.

@@ -10,9 +10,8 @@ use sv2_keys::{KeyFileError, KeysError, PassphraseError};
 
 use crate::change::half_changed;
 use crate::exit::Exit;
-
-/// The name of standard output in sentences.
-pub(crate) const STDOUT: &str = "standard output";
+use crate::names::{Name, Names, printable, shown};
+use crate::passphrase::found_no_terminal;
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -20,24 +19,6 @@ pub(crate) struct Failure {
     pub(crate) exit: Exit,
     /// The sentence, without the program's name; empty where nothing is to be said.
     pub(crate) sentence: String,
-}
-
-/// Where a stream comes from and goes to, as the sentences name it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Names<'a> {
-    pub(crate) input: &'a str,
-    pub(crate) output: &'a str,
-}
-
-impl Names<'_> {
-    /// What a failed command leaves of its output.
-    fn remains(&self) -> &'static str {
-        if self.output == STDOUT {
-            "what went to standard output is incomplete"
-        } else {
-            "no unfinished file was left behind"
-        }
-    }
 }
 
 /// A refusal to put bytes on a terminal that are no text.
@@ -65,7 +46,7 @@ impl Failure {
 
     /// A file or folder that failed.
     pub(crate) fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
-        let sentence = format!("cannot {doing} '{}': {}", path.display(), plain(error));
+        let sentence = format!("cannot {doing} '{}': {}", shown(path), plain(error));
         Self { exit: Exit::Io, sentence }
     }
 
@@ -74,7 +55,7 @@ impl Failure {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self { exit: Exit::BrokenPipe, sentence: String::new() };
         }
-        let sentence = format!("cannot write to {STDOUT}: {}", plain(error));
+        let sentence = format!("cannot write to {}: {}", Name::Stdout, plain(error));
         Self { exit: Exit::Io, sentence }
     }
 
@@ -109,16 +90,16 @@ impl Failure {
             StreamError::Write { offset, source } => Self {
                 exit,
                 sentence: format!(
-                    "{}: writing failed at byte {offset}: {}; {}, so free space or choose another \
-                     place and run the command again",
+                    "{}: writing failed at byte {offset}: {}; {}, so {} and run the command again",
                     names.output,
                     plain(source),
-                    names.remains()
+                    remains(names.output),
+                    write_advice(source)
                 ),
             },
-            StreamError::OutputExists => Self::usage(already_exists(names.output)),
+            StreamError::OutputExists => Self::usage(already_exists(names.output, "-o")),
             StreamError::Cancelled { .. } => {
-                Self { exit, sentence: format!("interrupted; {}", names.remains()) }
+                Self { exit, sentence: format!("interrupted; {}", remains(names.output)) }
             }
             StreamError::NoKeyFits { source: Some(source) } => {
                 match source.downcast_ref::<KeysError>() {
@@ -168,9 +149,30 @@ impl From<KeyFileError> for Failure {
     }
 }
 
+/// What a failed command leaves of its output.
+fn remains(output: &Name) -> &'static str {
+    match output {
+        Name::Stdout => "what went to standard output is incomplete",
+        _ => "no unfinished file was left behind",
+    }
+}
+
 /// The sentence about an output that is there.
-pub(crate) fn already_exists(output: &str) -> String {
-    format!("'{output}' already exists; overwrite it with -f or choose another name with -o")
+pub(crate) fn already_exists(output: &Name, option: &str) -> String {
+    format!("'{output}' already exists; overwrite it with -f or choose another name with {option}")
+}
+
+/// What to do about an output that cannot be written.
+fn write_advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            "name a place in a folder that is there"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "choose another place"
+        }
+        _ => "free space or choose another place",
+    }
 }
 
 /// What to do about a stream that failed.
@@ -243,6 +245,12 @@ fn keys_advice(error: &KeysError) -> &'static str {
         KeysError::NoKeyFits(reasons) if !reasons.skipped_over_limit.is_empty() => {
             "the stream was made to cost too much memory, and no option raises the limit"
         }
+        KeysError::NoKeyFits(_) | KeysError::File(KeyFileError::Locked { .. })
+            if found_no_terminal() =>
+        {
+            "there is no terminal to ask for the passphrase on, so use --passphrase-file or \
+             --passphrase-fd"
+        }
         KeysError::NoKeyFits(reasons)
             if reasons.has_passphrase_slot && !reasons.passphrase_tried =>
         {
@@ -275,7 +283,7 @@ fn join(what: String, advice: &str) -> String {
     if advice.is_empty() { what } else { format!("{what}; {advice}") }
 }
 
-/// An error and its causes in one line.
+/// An error and its causes in one line, which names of files in it cannot leave.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -289,7 +297,7 @@ pub(crate) fn chain(error: &dyn Error) -> String {
         }
         cause = error.source();
     }
-    text
+    printable(&text)
 }
 
 /// What the operating system said, without its number.

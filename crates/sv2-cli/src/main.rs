@@ -11,6 +11,7 @@ mod exit;
 mod failure;
 mod keys;
 mod man;
+mod names;
 mod passphrase;
 mod progress;
 mod report;

@@ -13,6 +13,7 @@ use sv2_keys::{Passphrase, PassphrasePurpose, Prompt, read_passphrase, read_pass
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::names::{printable, shown};
 
 /// Where passphrases come from, as arguments.
 #[derive(Debug, Args)]
@@ -93,7 +94,7 @@ impl Questions {
         let given = match (file, fd) {
             (Some(path), _) => {
                 let read = read_passphrase_file(path);
-                Some(read.map_err(|error| named(&format!("'{}'", path.display()), &error))?)
+                Some(read.map_err(|error| named(&format!("'{}'", shown(path)), &error))?)
             }
             (None, Some(fd)) => {
                 // Opened anew through its name, because a bare number proves no ownership.
@@ -156,6 +157,11 @@ impl Questions {
         answer
     }
 
+    /// Whether a passphrase was given and nobody has asked for it.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     fn take(&self) -> Option<Passphrase> {
         self.given.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -170,12 +176,12 @@ impl Prompt for Questions {
         }
         let question = match purpose {
             PassphrasePurpose::IdentityFile(path) => {
-                format!("Passphrase of the identity file '{}': ", path.display())
+                format!("Passphrase of the identity file '{}': ", shown(path))
             }
             PassphrasePurpose::SshKey(path) => {
-                format!("Passphrase of the SSH key '{}': ", path.display())
+                format!("Passphrase of the SSH key '{}': ", shown(path))
             }
-            PassphrasePurpose::Plugin(text) => format!("{text}: "),
+            PassphrasePurpose::Plugin(text) => format!("{}: ", printable(text)),
             _ => "Passphrase: ".to_owned(),
         };
         let answer = Passphrase::from_line(ask(&question).ok()?.as_bytes()).ok()?;
@@ -183,7 +189,7 @@ impl Prompt for Questions {
     }
 
     fn message(&self, text: &str) {
-        let _ = writeln!(io::stderr(), "sv2: {text}");
+        let _ = writeln!(io::stderr(), "sv2: {}", printable(text));
     }
 
     fn confirm(&self, question: &str, yes: &str, no: Option<&str>) -> Option<bool> {
@@ -194,7 +200,7 @@ impl Prompt for Questions {
 
     fn text(&self, question: &str) -> Option<String> {
         let mut terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
-        write!(terminal, "{question}: ").ok()?;
+        write!(terminal, "{}: ", printable(question)).ok()?;
         let mut answer = String::new();
         io::BufReader::new(terminal).read_line(&mut answer).ok()?;
         Some(answer.trim_end_matches(['\n', '\r']).to_owned())
@@ -216,12 +222,21 @@ pub(crate) fn was_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Acquire)
 }
 
+/// Set when there was no terminal to ask on.
+static NO_TERMINAL: AtomicBool = AtomicBool::new(false);
+
+/// Whether a question was not asked because there is no terminal.
+pub(crate) fn found_no_terminal() -> bool {
+    NO_TERMINAL.load(Ordering::Acquire)
+}
+
 /// The terminal as it was before its echo was turned off.
 static TERMINAL: Mutex<Option<(File, Termios)>> = Mutex::new(None);
 
 /// Asks on the controlling terminal, whatever standard input is, without echo.
 fn ask(question: &str) -> io::Result<Zeroizing<String>> {
-    let terminal = File::options().read(true).write(true).open("/dev/tty")?;
+    let terminal = File::options().read(true).write(true).open("/dev/tty");
+    let terminal = terminal.inspect_err(|_| NO_TERMINAL.store(true, Ordering::Release))?;
     let before = tcgetattr(&terminal)?;
     *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = Some((terminal, before));
     let answer = rpassword::prompt_password(question).map(Zeroizing::new);

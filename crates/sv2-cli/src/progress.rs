@@ -23,7 +23,9 @@ const UNKNOWN: &str = "{spinner} {bytes}, {binary_bytes_per_sec}, {elapsed}";
 pub(crate) struct Display(Option<Arc<Mutex<State>>>);
 
 struct State {
-    begun: Instant,
+    /// When the first step was done: what passes before, such as a question for a passphrase, is no
+    /// work.
+    begun: Option<Instant>,
     /// The furthest step so far: segments may end out of order.
     reached: u64,
     shape: Shape,
@@ -52,11 +54,7 @@ impl Display {
             ProgressMode::Always => Some(Shape::Bar { after: Duration::ZERO, bar: None }),
             ProgressMode::Json => Some(Shape::Lines { last: None, latest: None }),
         };
-        Self(
-            shape.map(|shape| {
-                Arc::new(Mutex::new(State { begun: Instant::now(), reached: 0, shape }))
-            }),
-        )
+        Self(shape.map(|shape| Arc::new(Mutex::new(State { begun: None, reached: 0, shape }))))
     }
 
     /// The observer to hand to the engine.
@@ -85,7 +83,7 @@ impl Drop for Display {
     fn drop(&mut self) {
         let Some(state) = &self.0 else { return };
         let Ok(mut state) = state.lock() else { return };
-        let begun = state.begun;
+        let begun = state.begun.unwrap_or_else(Instant::now);
         match &mut state.shape {
             Shape::Bar { bar, .. } => {
                 if let Some(bar) = bar {
@@ -107,12 +105,12 @@ impl State {
             return;
         }
         self.reached = progress.done;
+        let begun = *self.begun.get_or_insert_with(Instant::now);
         match &mut self.shape {
             Shape::Bar { after, bar } => {
-                if self.begun.elapsed() < *after {
+                if begun.elapsed() < *after {
                     return;
                 }
-                let begun = self.begun;
                 let bar = bar.get_or_insert_with(|| new_bar(progress.total, begun));
                 bar.set_position(progress.done);
             }
@@ -121,7 +119,7 @@ impl State {
                 if last.is_none_or(|last| last.elapsed() >= LINE_TIME) {
                     *last = Some(Instant::now());
                     *latest = None;
-                    write_line(progress, self.begun);
+                    write_line(progress, begun);
                 }
             }
         }
@@ -146,4 +144,18 @@ fn write_line(progress: Step, begun: Instant) {
         }
     });
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_counted_from_the_first_step() {
+        let shape = Shape::Bar { after: Duration::MAX, bar: None };
+        let mut state = State { begun: None, reached: 0, shape };
+        let before = Instant::now();
+        state.show(Step { done: 6, total: Some(6) });
+        assert!(state.begun.is_some_and(|begun| begun >= before));
+    }
 }

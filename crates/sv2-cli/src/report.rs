@@ -6,16 +6,17 @@ use serde_json::{Value, json};
 use sv2_core::StreamReport;
 
 use crate::console::{Channel, Manners};
-use crate::failure::{Failure, Names};
-use crate::size::readable;
+use crate::failure::Failure;
+use crate::names::{Name, Names};
+use crate::size::{counted, readable};
 
 /// The report of a stream for machines.
-pub(crate) fn to_json(command: &str, input: &str, output: &str, report: &StreamReport) -> Value {
+pub(crate) fn to_json(command: &str, input: &Name, output: &Name, report: &StreamReport) -> Value {
     let stages = &report.stages;
     json!({
         "command": command,
-        "input": input,
-        "output": output,
+        "input": input.for_machines(),
+        "output": output.for_machines(),
         "bytes_in": report.bytes_in,
         "bytes_out": report.bytes_out,
         "plaintext_bytes": report.plaintext_len,
@@ -40,24 +41,23 @@ pub(crate) fn to_json(command: &str, input: &str, output: &str, report: &StreamR
 }
 
 /// The report of a stream for people, in one line and one for the times.
-pub(crate) fn to_text(input: &str, output: &str, report: &StreamReport) -> String {
+pub(crate) fn to_text(input: &Name, output: &Name, report: &StreamReport) -> String {
     let stages = &report.stages;
-    let threads = if report.threads == 1 { "thread" } else { "threads" };
+    let threads = counted(report.threads as u64, "thread", "threads");
     let fingerprint = report.fingerprint.as_ref().map_or_else(String::new, |bytes| {
         format!("\nsv2: fingerprint {}, header revision {}", hex(bytes), report.revision)
     });
     format!(
-        "{input} -> {output}: {} in, {} out, {} segments in {}, {}\n\
-         sv2: {} driver, {} backend, {} {threads}; \
+        "{input} -> {output}: {} in, {} out, {} in {}, {}\n\
+         sv2: {} driver, {} backend, {threads}; \
          read {}, cipher {}, write {}, waiting {}{fingerprint}",
         readable(report.bytes_in),
         readable(report.bytes_out),
-        report.segments,
+        counted(report.segments, "segment", "segments"),
         seconds(report.wall),
         rate(report.bytes_in, report.wall),
         report.driver.name(),
         report.backend.name(),
-        report.threads,
         seconds(stages.read),
         seconds(stages.cipher),
         seconds(stages.write),
@@ -78,8 +78,12 @@ pub(crate) fn resumed(
         return manners.report(&to_json(command, input, output, report), channel);
     }
     if report.kept_segments > 0 {
-        let (kept, all) = (report.kept_segments, report.segments);
-        manners.note(&format!("{output}: {kept} of {all} segments were done before and kept"));
+        let verb = if report.kept_segments == 1 { "was" } else { "were" };
+        let all = counted(report.segments, "segment", "segments");
+        manners.note(&format!(
+            "{output}: {} of {all} {verb} done before and kept",
+            report.kept_segments
+        ));
     }
     if manners.verbose {
         manners.note(&to_text(input, output, report));

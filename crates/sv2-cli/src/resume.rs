@@ -2,10 +2,23 @@
 
 use sv2_core::{CheckpointError, CheckpointFile, ErrorKind, ResumableOutput, StreamError};
 
+use crate::console::Manners;
 use crate::ends::{Aftermath, Input, Output};
 use crate::exit::Exit;
-use crate::failure::{Failure, Names, chain, plain};
+use crate::failure::{Failure, chain, plain};
+use crate::names::{Names, shell_word, shown};
 use crate::signals;
+
+/// Says of a run that continues nothing what an earlier one left beside its output.
+pub(crate) fn note_unfinished(output: &Output, manners: &Manners) {
+    let Some(earlier) = output.resumable().filter(ResumableOutput::is_unfinished) else { return };
+    manners.note(&format!(
+        "{}: an interrupted run with --resume left '{}', which this run does not use; continue it \
+         with --resume, or remove it",
+        output.name,
+        shown(earlier.file(CheckpointFile::Output))
+    ));
+}
 
 /// A run that a later one can continue.
 pub(crate) struct Resumable {
@@ -28,9 +41,8 @@ impl Resumable {
         let (output, aftermath) =
             output.into_resumable().ok_or_else(|| refused("output", " with -o"))?;
         let words = std::env::args_os().skip(1);
-        let command = words.fold("sv2".to_owned(), |command, word| {
-            format!("{command} {}", quoted(&word.to_string_lossy()))
-        });
+        let command = words
+            .fold("sv2".to_owned(), |command, word| format!("{command} {}", shell_word(&word)));
         let resumable = Self { output, command };
         signals::announce(resumable.remains());
         Ok((resumable, aftermath))
@@ -128,34 +140,6 @@ impl Resumable {
     }
 
     fn name(&self, file: CheckpointFile) -> String {
-        self.output.file(file).display().to_string()
-    }
-}
-
-/// A word as a shell takes it for itself.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@%+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_as_a_shell_needs_them() {
-        for (word, expected) in [
-            ("-o", "-o"),
-            ("a/b.tar", "a/b.tar"),
-            ("a b", "'a b'"),
-            ("it's", r"'it'\''s'"),
-            ("", "''"),
-            ("$HOME", "'$HOME'"),
-        ] {
-            assert_eq!(quoted(word), expected);
-        }
+        shown(self.output.file(file))
     }
 }

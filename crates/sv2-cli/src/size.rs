@@ -35,10 +35,14 @@ pub(crate) fn parse_header(text: &str) -> Result<u32, String> {
 /// The geometry of a new stream; what is not given follows from what is.
 pub(crate) fn geometry(frame: Option<u64>, segment: Option<u64>) -> Result<Geometry, Failure> {
     let standard = Geometry::STANDARD;
+    let (least, most) = FRAME_SIZES;
+    // Without a size for frames every segment that some frame fits into can be had.
+    if let (Some(segment), None) = (segment, frame) {
+        check("--segment-size", segment, least, MAX_SEGMENT_SIZE)?;
+    }
     let frame_size =
         frame.unwrap_or_else(|| segment.unwrap_or(u64::MAX).min(u64::from(standard.frame_size())));
     let segment_size = segment.unwrap_or_else(|| standard.segment_size());
-    let (least, most) = FRAME_SIZES;
     check("--frame-size", frame_size, least, most)?;
     let most = MAX_SEGMENT_SIZE.min(frame_size * MAX_FRAMES);
     check("--segment-size", segment_size, frame_size, most)?;
@@ -65,6 +69,11 @@ pub(crate) fn short(size: u64) -> String {
         }
     }
     size.to_string()
+}
+
+/// A number of things.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
 /// A size for people, with three digits or so.

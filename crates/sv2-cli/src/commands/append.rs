@@ -9,7 +9,7 @@ use sv2_core::{StreamError, append};
 use crate::change::{Target, told};
 use crate::commands::{OpeningArgs, RunArgs, watch_signals};
 use crate::console::{Channel, Manners};
-use crate::ends::Input;
+use crate::ends::{Direction, Input};
 use crate::failure::Failure;
 use crate::keys::IdentityArgs;
 use crate::progress::Display;
@@ -50,7 +50,7 @@ pub(crate) struct AppendArgs {
 pub(crate) fn run(args: &AppendArgs, manners: &Manners) -> Result<(), Failure> {
     let cancel = watch_signals()?;
     let target = Target::open(&args.stream)?;
-    let input = Input::open(args.input.as_deref())?;
+    let input = Input::open(args.input.as_deref(), Direction::Encrypt)?;
     target.require_other(&input)?;
     if input.is_stdin() && args.identities.passphrases.reads_stdin() {
         return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));

@@ -15,6 +15,7 @@ use self::measure::{Figure, Figures};
 use crate::commands::watch_signals;
 use crate::console::{Channel, Manners, print};
 use crate::failure::Failure;
+use crate::names::shown;
 use crate::size::readable;
 
 const EXAMPLES: &str = "\
@@ -70,7 +71,7 @@ fn open_picture(path: &Path, force: bool) -> Result<File, Failure> {
     }
     options.open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            let path = path.display();
+            let path = shown(path);
             Failure::usage(format!("'{path}' already exists; overwrite it with -f"))
         }
         _ => Failure::file("create", path, &error),

@@ -10,14 +10,16 @@ use clap::Args;
 use serde_json::json;
 use sv2_core::{Cancellation, StreamError, StreamReader};
 
+use crate::change::note_half_changed;
 use crate::commands::{OpeningArgs, watch_signals};
 use crate::console::Manners;
 use crate::ends::{Direction, Input, OutputWriter, TargetArgs};
-use crate::failure::{Failure, Names};
+use crate::failure::Failure;
 use crate::keys::IdentityArgs;
+use crate::names::Names;
 use crate::progress::Display;
 use crate::report::hex;
-use crate::size::readable;
+use crate::size::{counted, readable};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,7 +34,8 @@ start is the start.
 
 Only the frames that a range touches are read, so the stream must be a file. Seal and index are
 checked first, and each frame before a byte of it is printed. Digests of whole segments are checked
-by 'sv2 decrypt' and 'sv2 verify' alone.";
+by 'sv2 decrypt' and 'sv2 verify' alone. A file that is written with -o has mode 0600, and with -f
+takes the place of a symbolic link, not of what it leads to.";
 
 /// Plaintext that is held in memory.
 const CHUNK: usize = 4 << 20;
@@ -60,7 +63,7 @@ pub(crate) struct CatArgs {
 pub(crate) fn run(args: &CatArgs, manners: &Manners) -> Result<(), Failure> {
     let cancel = watch_signals()?;
     let begun = Instant::now();
-    let input = Input::open(args.input.as_deref())?;
+    let input = Input::open(args.input.as_deref(), Direction::Decrypt)?;
     input.require_file("cat")?;
     let output = args.target.place(&input, Direction::Decrypt)?;
     if input.is_stdin() && args.identities.passphrases.reads_stdin() {
@@ -84,14 +87,15 @@ pub(crate) fn run(args: &CatArgs, manners: &Manners) -> Result<(), Failure> {
     let written = copy(&stream, &ranges, &mut writer, &cancel, &display, names)?;
     writer.finish()?;
     drop(display);
+    note_half_changed(&from, manners);
     if manners.json {
         let ranges = ranges.iter().map(|range| {
             json!({ "plaintext_offset": range.start, "plaintext_bytes": range.end - range.start })
         });
         let report = json!({
             "command": "cat",
-            "input": from,
-            "output": to,
+            "input": from.for_machines(),
+            "output": to.for_machines(),
             "ranges": ranges.collect::<Vec<_>>(),
             "bytes_out": written,
             "plaintext_bytes": stream.len(),
@@ -101,10 +105,10 @@ pub(crate) fn run(args: &CatArgs, manners: &Manners) -> Result<(), Failure> {
         manners.report(&report, channel)?;
     } else if manners.verbose {
         manners.note(&format!(
-            "{from} -> {to}: {} of {} in {} ranges",
+            "{from} -> {to}: {} of {} in {}",
             readable(written),
             readable(stream.len()),
-            ranges.len()
+            counted(ranges.len() as u64, "range", "ranges")
         ));
     }
     Ok(())

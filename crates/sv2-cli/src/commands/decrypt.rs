@@ -8,14 +8,17 @@ use clap::Args;
 use sv2_core::{Tail, decrypt_resumable, decrypt_stream_with};
 
 use self::salvage::{GapsName, Rescue};
+use crate::change::note_half_changed;
 use crate::commands::{OpeningArgs, RunArgs, watch_signals};
 use crate::console::Manners;
 use crate::ends::{Direction, Input, OutputArgs};
-use crate::failure::{Failure, Names};
+use crate::failure::Failure;
 use crate::keys::IdentityArgs;
+use crate::names::Names;
 use crate::progress::Display;
 use crate::report;
-use crate::resume::Resumable;
+use crate::resume::{Resumable, note_unfinished};
+use crate::size::counted;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,7 +33,15 @@ Without a key option the default identity is tried, and then you are asked for a
 stream has one.
 
 From a pipe, plaintext is passed on as its segments are authenticated; only exit code 0 says that
-it was all of one sealed stream. A file is checked for its seal before the first byte is written.
+it was all of one sealed stream, and the one that --expect names: a pipe cannot be held back, so what
+goes to standard output before the end is not checked against the fingerprint yet. With -o FILE
+nothing is left of another stream. A file is checked before the first byte is written.
+
+The output has mode 0600, whatever the stream's file has. With -f a symbolic link is replaced, and
+not what it leads to.
+
+With --unsealed the exit code is 0 although the stream is not sealed, or is damaged behind what was
+read: what says so is the warning, which -q does not silence, and \"sealed\": false with --json.
 
 With --salvage every frame that is authentic is written, and nothing else. What was lost is listed
 in OUTPUT.lost.json, and on standard error with --json where standard output carries the data. Exit
@@ -38,7 +49,8 @@ code 0 then says that nothing was lost, 5 that something was or that the seal wa
 
 With --resume an interrupted command leaves OUTPUT.unfinished, the plaintext so far, and
 OUTPUT.sv2-journal, which says how much of it is safely on the disk; the same command continues
-there. Files that do not belong to the stream are left alone, and the exit code is 7.";
+there. Files that do not belong to the stream are left alone, and the exit code is 7. What is left
+stays until it is continued or you remove it; without --resume it is not used, and told of.";
 
 /// The arguments of `sv2 decrypt`.
 #[derive(Debug, Args)]
@@ -65,7 +77,8 @@ pub(crate) struct DecryptArgs {
 struct StreamArgs {
     #[command(flatten)]
     opening: OpeningArgs,
-    /// Read a stream whose end is missing up to its last whole segment, and say so
+    /// Read a stream whose end is missing up to its last whole segment, or a damaged one up to the
+    /// damage, and say so even when told to be quiet; the exit code is 0
     #[arg(long, conflicts_with_all = ["rm", "expect"])]
     unsealed: bool,
     /// Write what is left of a damaged stream, with zeros in place of what is lost or without it
@@ -80,7 +93,7 @@ pub(crate) fn run(args: &DecryptArgs, manners: &Manners) -> Result<(), Failure> 
     let mut options = args.stream.opening.options();
     options.tail = if args.stream.unsealed { Tail::MayBeMissing } else { Tail::Required };
 
-    let input = Input::open(args.input.as_deref())?;
+    let input = Input::open(args.input.as_deref(), Direction::Decrypt)?;
     if input.is_terminal() {
         return Err(Failure::usage(
             "the stream would be read from the terminal; name a file or use a pipe",
@@ -96,6 +109,9 @@ pub(crate) fn run(args: &DecryptArgs, manners: &Manners) -> Result<(), Failure> 
     };
     if input.is_stdin() && args.identities.passphrases.reads_stdin() {
         return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
+    }
+    if !args.resume {
+        note_unfinished(&output, manners);
     }
     let key = args.identities.open_key()?;
 
@@ -125,12 +141,15 @@ pub(crate) fn run(args: &DecryptArgs, manners: &Manners) -> Result<(), Failure> 
     let done = done.map_err(|error| Failure::stream(&error, names))?;
     aftermath.settle()?;
     if !done.sealed {
-        manners.note(&format!(
-            "{from}: the stream is not sealed: {} segments were read, every byte of them is \
-             authentic, but whether anything is missing or outdated is not known",
-            done.segments
+        // The exit code is that of success, so this is the only sign.
+        manners.warn(&format!(
+            "{from}: the stream is not sealed: {} read up to where it ends or is damaged, \
+             every byte of them is authentic, but whether anything is missing or outdated is not \
+             known; 'sv2 verify' lists what is damaged",
+            counted(done.segments, "segment was", "segments were")
         ));
     }
+    note_half_changed(&from, manners);
     if manners.json {
         manners.report(&report::to_json("decrypt", &from, &to, &done), channel)?;
     } else if manners.verbose {

@@ -11,9 +11,11 @@ use sv2_core::{DigestAlg, EncryptOptions, StreamError, Suite, encrypt_stream_v2}
 use crate::commands::{RunArgs, watch_signals};
 use crate::console::Manners;
 use crate::ends::{Direction, Input, OutputArgs};
-use crate::failure::{Failure, Names};
+use crate::failure::Failure;
 use crate::keys::RecipientArgs;
+use crate::names::{Names, printable};
 use crate::progress::Display;
+use crate::resume::note_unfinished;
 use crate::{report, size};
 
 const EXAMPLES: &str = "\
@@ -26,6 +28,11 @@ Examples:
   sv2 encrypt --digest sha256 a.tar          with digests, so that a fingerprint binds the content
   sv2 encrypt --resume disk.img              again and again, until it is done
 
+Passphrases:
+  --passphrase-file and --passphrase-fd give the passphrase of the stream, as -p does, unless -i is
+  given: then an identity that is locked takes it, and with -p the stream, if none did. One that
+  nothing takes is refused.
+
 Metadata:
   Nothing about the file is stored unless --name or --meta asks for it. What is stored is sealed:
   only who can open the stream can read it, though its length can be told within 64 bytes.
@@ -36,7 +43,8 @@ Interruptions:
   anew, so an input that changed costs no more than time. Continuing needs a key that opens what
   was begun: your default identity, one named with -i or SV2_IDENTITY, the passphrase or the raw
   key. The result opens for whom the last command names. Cipher, digest, sizes and context must be
-  those that it was begun with; otherwise nothing is changed and the exit code is 7.";
+  those that it was begun with; otherwise nothing is changed and the exit code is 7. What is left
+  stays until it is continued or you remove it; without --resume it is not used, and told of.";
 
 /// The arguments of `sv2 encrypt`.
 #[derive(Debug, Args)]
@@ -67,10 +75,12 @@ struct StreamArgs {
     /// The digest of each segment, for who signs or compares fingerprints
     #[arg(long, value_enum, default_value_t = DigestName::None)]
     digest: DigestName,
-    /// Plaintext bytes in a frame, the unit of random access: a power of two, 256 to 1M
+    /// Plaintext bytes in a frame, the unit of random access: a power of two, 256 to 1M; by default
+    /// 64K, or the segment's size where that is smaller
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     frame_size: Option<u64>,
-    /// Plaintext bytes in a segment, the unit of parallelism: a power of two, up to 1G
+    /// Plaintext bytes in a segment, the unit of parallelism: a power of two, from one frame to
+    /// 16384 of them and up to 1G; by default 4M
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     segment_size: Option<u64>,
     /// Bytes of the header, the room for key slots and metadata: a multiple of 64 up to 64K; by
@@ -119,7 +129,7 @@ pub(crate) fn run(args: &EncryptArgs, manners: &Manners) -> Result<(), Failure> 
     options.geometry = size::geometry(args.stream.frame_size, args.stream.segment_size)?;
     options.context = args.stream.context.clone().into_bytes();
 
-    let input = Input::open(args.input.as_deref())?;
+    let input = Input::open(args.input.as_deref(), Direction::Encrypt)?;
     let output = args.output.place(&input, Direction::Encrypt)?;
     if input.is_stdin() && args.recipients.passphrases.reads_stdin() {
         return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
@@ -129,6 +139,7 @@ pub(crate) fn run(args: &EncryptArgs, manners: &Manners) -> Result<(), Failure> 
     if args.resume {
         return resume::run(args, (input, output), options, cancel, manners);
     }
+    note_unfinished(&output, manners);
     let new = args.recipients.new_key(manners)?;
     options.slots = new.slots;
 
@@ -175,7 +186,8 @@ impl StreamArgs {
             };
             if name.is_empty() || matches!(name, "." | "..") || name.contains(['/', '\\', '\0']) {
                 return Err(Failure::usage(format!(
-                    "'{name}' is no file name without folders; give another with --name=NAME"
+                    "'{}' is no file name without folders; give another with --name=NAME",
+                    printable(name)
                 )));
             }
             object.insert("name".into(), json!(name));
@@ -186,7 +198,7 @@ impl StreamArgs {
         let mut user = Map::new();
         for (key, value) in &self.meta {
             if user.insert(key.clone(), json!(value)).is_some() {
-                return Err(Failure::usage(format!("--meta names '{key}' twice")));
+                return Err(Failure::usage(format!("--meta names '{}' twice", printable(key))));
             }
         }
         if !user.is_empty() {

@@ -6,13 +6,14 @@ use clap::Args;
 use serde_json::json;
 use sv2_core::{DecryptOptions, DigestAlg, ErrorKind, StreamReader, inspect};
 
-use crate::change::half_changed;
+use crate::change::{half_changed, note_half_changed};
 use crate::commands::watch_signals;
 use crate::console::{Channel, Manners, print};
-use crate::ends::Input;
+use crate::ends::{Direction, Input};
 use crate::exit::Exit;
-use crate::failure::{Failure, Names, STDOUT};
+use crate::failure::Failure;
 use crate::keys::IdentityArgs;
+use crate::names::{Name, Names};
 use crate::report::hex;
 
 const EXAMPLES: &str = "\
@@ -40,9 +41,9 @@ pub(crate) struct FingerprintArgs {
 /// Runs `sv2 fingerprint`.
 pub(crate) fn run(args: &FingerprintArgs, manners: &Manners) -> Result<(), Failure> {
     watch_signals()?;
-    let input = Input::open(Some(&args.input))?;
+    let input = Input::open(Some(&args.input), Direction::Decrypt)?;
     let name = input.name.clone();
-    let failed = |error| Failure::stream(&error, Names { input: &name, output: STDOUT });
+    let failed = |error| Failure::stream(&error, Names { input: &name, output: &Name::Stdout });
     let seen = inspect(input.again()?).map_err(failed)?;
     let Some(claimed) = seen.fingerprint else {
         let reason = half_changed(&name).map(|why| format!("; {why}")).unwrap_or_default();
@@ -64,10 +65,11 @@ pub(crate) fn run(args: &FingerprintArgs, manners: &Manners) -> Result<(), Failu
     let revision = verified.as_ref().map_or(seen.header.revision, StreamReader::revision);
     // F-605: a header that no key opened can claim any digest.
     let binds = verified.as_ref().map(|stream| stream.digest() != DigestAlg::None);
+    note_half_changed(&name, manners);
     if manners.json {
         return manners.report(
             &json!({
-                "input": name,
+                "input": name.for_machines(),
                 "fingerprint": hex(&fingerprint),
                 "verified": verified.is_some(),
                 "binds_content": binds,

@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 use sv2_core::{Inspection, inspect, object_checksum, read_metadata};
 use sv2_keys::describe_slots;
 
-use crate::change::half_changed;
+use crate::change::{half_changed, note_half_changed};
 use crate::commands::watch_signals;
 use crate::console::{Channel, Manners, print};
-use crate::ends::Input;
+use crate::ends::{Direction, Input};
 use crate::exit::Exit;
-use crate::failure::{Failure, Names, STDOUT};
+use crate::failure::Failure;
 use crate::keys::IdentityArgs;
+use crate::names::{Name, Names, printable};
 use crate::report::hex;
 use crate::size::short;
 use crate::slots::slot_text;
@@ -68,9 +69,9 @@ struct Span {
 /// Runs `sv2 inspect`.
 pub(crate) fn run(args: &InspectArgs, manners: &Manners) -> Result<(), Failure> {
     watch_signals()?;
-    let input = Input::open(args.input.as_deref())?;
+    let input = Input::open(args.input.as_deref(), Direction::Decrypt)?;
     let name = input.name.clone();
-    let failed = |error| Failure::stream(&error, Names { input: &name, output: STDOUT });
+    let failed = |error| Failure::stream(&error, Names { input: &name, output: &Name::Stdout });
     let seen = inspect(input.again()?).map_err(failed)?;
     let checksum = match args.checksum {
         true => Some(as_in_s3(object_checksum(input.again()?).map_err(failed)?)),
@@ -102,7 +103,10 @@ pub(crate) fn run(args: &InspectArgs, manners: &Manners) -> Result<(), Failure> 
         print(&text)?;
     }
     match finding(&seen) {
-        None => Ok(()),
+        None => {
+            note_half_changed(&name, manners);
+            Ok(())
+        }
         // A report for machines says the same.
         Some((exit, _)) if manners.json => Err(Failure { exit, sentence: String::new() }),
         Some((exit, what)) => {
@@ -144,7 +148,7 @@ fn parsed(bytes: &[u8]) -> Value {
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(bytes).trim_end().to_owned()))
 }
 
-fn to_text(name: &str, seen: &Inspection, metadata: Option<&Option<Value>>) -> String {
+fn to_text(name: &Name, seen: &Inspection, metadata: Option<&Option<Value>>) -> String {
     let header = &seen.header;
     let geometry = header.geometry;
     let mut rows = vec![
@@ -195,7 +199,7 @@ fn to_text(name: &str, seen: &Inspection, metadata: Option<&Option<Value>>) -> S
     match metadata {
         None => {}
         Some(None) => rows.push(("metadata", "none".to_owned())),
-        Some(Some(metadata)) => rows.push(("metadata", metadata.to_string())),
+        Some(Some(metadata)) => rows.push(("metadata", printable(&metadata.to_string()))),
     }
     let mut text = format!("{name}: stream_v2\n");
     for (label, value) in rows {
@@ -220,7 +224,7 @@ fn segments_text(seen: &Inspection) -> String {
 }
 
 fn to_json(
-    name: &str,
+    name: &Name,
     seen: &Inspection,
     metadata: Option<Option<Value>>,
     segments: bool,
@@ -231,7 +235,7 @@ fn to_json(
         .map(|slot| json!({ "slot": slot.slot, "bytes": slot.len, "content": slot_text(slot) }))
         .collect();
     let mut report = json!({
-        "input": name,
+        "input": name.for_machines(),
         "suite": header.suite.name(),
         "digest": header.digest.name(),
         "frame_size": header.geometry.frame_size(),

@@ -9,6 +9,7 @@ use sv2_keys::{generate_identity, write_identity_file, write_key_file};
 use zeroize::Zeroizing;
 
 use crate::console::{Channel, Manners, print};
+use crate::ends::require_stdout;
 use crate::failure::Failure;
 use crate::keys::no_randomness;
 
@@ -17,7 +18,8 @@ Examples:
   sv2 keygen -o key.txt            an age identity; its recipient is printed
   sv2 keygen --raw -o stream.key   a raw key for -K
 
-Key files are made with mode 0600 and never written over. age and age-keygen read identities.";
+With --json a report names the file and the recipient, so it needs -o: a secret is not printed as
+JSON. Key files are made with mode 0600 and never written over. age and age-keygen read identities.";
 
 /// The arguments of `sv2 keygen`.
 #[derive(Debug, Args)]
@@ -34,13 +36,21 @@ pub(crate) struct KeygenArgs {
 /// Runs `sv2 keygen`.
 pub(crate) fn run(args: &KeygenArgs, manners: &Manners) -> Result<(), Failure> {
     let path = args.output.as_ref().filter(|path| path.as_os_str() != "-");
+    if path.is_none() {
+        if manners.json {
+            return Err(Failure::usage(
+                "a secret is not printed as JSON; name a file with -o, of which --json reports",
+            ));
+        }
+        require_stdout()?;
+    }
     if args.raw {
         let key = StreamKey::generate().map_err(|_| no_randomness())?;
         return match path {
             Some(path) => {
                 write_key_file(path, &key)?;
                 if manners.json {
-                    let report = json!({ "key_file": path.display().to_string() });
+                    let report = json!({ "key_file": path.to_string_lossy() });
                     return manners.report(&report, Channel::Stdout);
                 }
                 Ok(())
@@ -54,7 +64,7 @@ pub(crate) fn run(args: &KeygenArgs, manners: &Manners) -> Result<(), Failure> {
         Some(path) => {
             write_identity_file(path, &identity)?;
             if manners.json {
-                let name = path.display().to_string();
+                let name = path.to_string_lossy();
                 let report = json!({ "identity_file": name, "recipient": recipient });
                 return manners.report(&report, Channel::Stdout);
             }

@@ -13,14 +13,17 @@ use sv2_core::{Cancellation, Damage, DamageMap, Unit, scrub, verify};
 use self::finding::{Kind, exit_of};
 use self::picture::Row;
 use self::strip::{Mark, Strip};
+use crate::change::note_half_changed;
 use crate::commands::{OpeningArgs, RunArgs, watch_signals};
 use crate::console::{Channel, Manners, print};
-use crate::ends::{Input, TargetArgs};
+use crate::ends::{Direction, Input, TargetArgs};
 use crate::exit::Exit;
-use crate::failure::{Failure, Names, STDOUT};
+use crate::failure::Failure;
 use crate::keys::IdentityArgs;
+use crate::names::{Name, Names};
 use crate::passphrase;
 use crate::progress::Display;
+use crate::size::counted;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,7 +39,8 @@ finds accidents and proves nothing against tampering. With a key everything is c
 
 Every damage is listed with its unit, its place in the stream and the plaintext that it carries. A
 checksum mismatch is an accident; an authentication failure is none. Of several streams the worst
-result decides the exit code: 3 before 5. With --json there is a line for each stream.";
+result decides the exit code, in this order: 3, 5, 6, 4, 1, 2, 0. With --json there is a line for
+each stream.";
 
 /// The arguments of `sv2 verify`.
 #[derive(Debug, Args)]
@@ -71,9 +75,8 @@ pub(crate) fn run(args: &VerifyArgs, manners: &Manners) -> Result<(), Failure> {
         Some(Some(path)) if path == Path::new("-") => {
             return Err(Failure::usage("the picture needs a file, as in --map=damage.svg"));
         }
-        Some(Some(path)) => {
-            TargetArgs::file(path.clone(), args.force).place_apart_from(&args.inputs)?
-        }
+        Some(Some(path)) => TargetArgs::file(path.clone(), args.force)
+            .place_apart_from(&args.inputs, "--map=FILE")?,
         _ => None,
     };
     let stdin = [PathBuf::from("-")];
@@ -91,6 +94,7 @@ pub(crate) fn run(args: &VerifyArgs, manners: &Manners) -> Result<(), Failure> {
                 };
                 let exit = exit_of(&map);
                 args.report(&name, &map, &row, exit, manners)?;
+                note_half_changed(&name, manners);
                 rows.push(row);
                 exit
             }
@@ -122,8 +126,8 @@ impl VerifyArgs {
         path: &Path,
         cancel: &Cancellation,
         manners: &Manners,
-    ) -> Result<(String, DamageMap), Failure> {
-        let input = Input::open(Some(path))?;
+    ) -> Result<(Name, DamageMap), Failure> {
+        let input = Input::open(Some(path), Direction::Decrypt)?;
         input.require_file("verify")?;
         if input.is_stdin() && self.identities.passphrases.reads_stdin() {
             return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
@@ -141,8 +145,9 @@ impl VerifyArgs {
             self.identities.open_key()?.with(|key| verify(source, key, &options))
         };
         drop(display);
-        let map = checked
-            .map_err(|error| Failure::stream(&error, Names { input: &name, output: STDOUT }))?;
+        let map = checked.map_err(|error| {
+            Failure::stream(&error, Names { input: &name, output: &Name::Stdout })
+        })?;
         Ok((name, map))
     }
 
@@ -165,7 +170,7 @@ impl VerifyArgs {
 
     fn report(
         &self,
-        name: &str,
+        name: &Name,
         map: &DamageMap,
         row: &Row,
         exit: Option<Exit>,
@@ -187,10 +192,10 @@ impl VerifyArgs {
         }
         if manners.verbose {
             text.push_str(&format!(
-                "  {} segments, {} frames, {} bytes in {:.3} s\n",
-                map.segments,
-                map.frames,
-                map.stream_len,
+                "  {}, {}, {} in {:.3} s\n",
+                counted(map.segments, "segment", "segments"),
+                counted(map.frames, "frame", "frames"),
+                counted(map.stream_len, "byte", "bytes"),
                 map.wall.as_secs_f64()
             ));
         }
@@ -204,9 +209,9 @@ fn finding(map: &DamageMap) -> String {
         return "no damage".into();
     }
     let seal = if map.sealed { "" } else { "not sealed, " };
-    let plural = if count == 1 { "" } else { "s" };
-    let plaintext = map.damaged_plaintext();
-    format!("{seal}{count} damaged part{plural}, with {plaintext} bytes of plaintext")
+    let parts = counted(count as u64, "damaged part", "damaged parts");
+    let plaintext = counted(map.damaged_plaintext(), "byte", "bytes");
+    format!("{seal}{parts}, with {plaintext} of plaintext")
 }
 
 fn line(damage: &Damage, authenticated: bool) -> String {
@@ -225,7 +230,7 @@ fn line(damage: &Damage, authenticated: bool) -> String {
     )
 }
 
-fn to_json(name: &str, map: &DamageMap, exit: Option<Exit>, strip: Option<String>) -> Value {
+fn to_json(name: &Name, map: &DamageMap, exit: Option<Exit>, strip: Option<String>) -> Value {
     let damages = map.damages.iter().map(|damage| {
         let (segment, frame) = match damage.unit {
             Unit::Frame { segment, frame } => (Some(segment), Some(frame)),
@@ -246,7 +251,7 @@ fn to_json(name: &str, map: &DamageMap, exit: Option<Exit>, strip: Option<String
     });
     let mut report = json!({
         "command": "verify",
-        "input": name,
+        "input": name.for_machines(),
         "check": if map.authenticated { "authentication" } else { "scrub" },
         "sound": map.is_sound(),
         "sealed": map.sealed,

@@ -7,40 +7,49 @@ use std::path::{Path, PathBuf};
 
 use sv2_core::{InputSource, StreamError};
 
-use crate::failure::{Failure, Names, STDOUT};
+use super::Direction;
+use super::closed::require_open;
+use crate::failure::Failure;
+use crate::names::{Name, Names, shell_word};
 
 /// An input that was opened.
 pub(crate) struct Input {
     /// Its name for sentences.
-    pub(crate) name: String,
+    pub(crate) name: Name,
     pub(super) path: Option<PathBuf>,
     file: File,
     pub(super) metadata: Metadata,
 }
 
 impl Input {
-    /// Opens the named input, or standard input where none or `-` is named.
-    pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+    /// Opens the named input, or standard input where none or `-` is named; it is a stream unless
+    /// it is to be encrypted.
+    pub(crate) fn open(path: Option<&Path>, direction: Direction) -> Result<Self, Failure> {
         let path = path.filter(|path| *path != Path::new("-"));
         let (name, file) = match path {
             Some(path) => {
                 let file = File::open(path).map_err(|error| Failure::file("open", path, &error))?;
-                (path.display().to_string(), file)
+                (Name::File(path.to_owned()), file)
             }
             None => {
                 let file = own(&io::stdin());
                 let file = file.map_err(|error| Failure::file("read", "-".as_ref(), &error))?;
-                ("standard input".to_owned(), file)
+                require_open(&file, &Name::Stdin)?;
+                (Name::Stdin, file)
             }
         };
         let metadata = file
             .metadata()
             .map_err(|error| Failure::file("read", path.unwrap_or("-".as_ref()), &error))?;
         if metadata.is_dir() {
-            return Err(Failure::usage(format!(
-                "'{name}' is a folder; pack it first, as in: tar -c '{name}' | sv2 encrypt -o \
-                 folder.tar.sv2"
-            )));
+            let next = match (direction, path) {
+                (Direction::Encrypt, Some(path)) => format!(
+                    "pack it first, as in: tar -c {} | sv2 encrypt -o folder.tar.sv2",
+                    shell_word(path.as_os_str())
+                ),
+                _ => "name a stream, which is a file".to_owned(),
+            };
+            return Err(Failure::usage(format!("'{name}' is a folder; {next}")));
         }
         Ok(Self { name, path: path.map(Path::to_owned), file, metadata })
     }
@@ -70,7 +79,7 @@ impl Input {
             )));
         }
         if self.metadata.len() == 0 {
-            let names = Names { input: name, output: STDOUT };
+            let names = Names { input: name, output: &Name::Stdout };
             return Err(Failure::stream(&StreamError::NotAStream, names));
         }
         Ok(())

@@ -8,11 +8,12 @@ use sv2_core::{Existing, StreamError};
 
 use crate::ends::partial::{Partial, sync};
 use crate::ends::terminal::TextOnly;
-use crate::failure::{Failure, Names};
+use crate::failure::Failure;
+use crate::names::{Name, Names};
 
 /// An output that was opened.
 pub(crate) struct OutputWriter {
-    name: String,
+    name: Name,
     end: End,
     written: u64,
 }
@@ -26,16 +27,16 @@ enum End {
 }
 
 impl OutputWriter {
-    pub(super) fn open(name: String, file: File) -> Self {
+    pub(super) fn open(name: Name, file: File) -> Self {
         Self { name, end: End::Open(file), written: 0 }
     }
 
-    pub(super) fn terminal(name: String, terminal: TextOnly) -> Self {
+    pub(super) fn terminal(name: Name, terminal: TextOnly) -> Self {
         Self { name, end: End::Terminal(terminal), written: 0 }
     }
 
     /// A named output; a device, a pipe or a terminal is written to and never replaced.
-    pub(super) fn named(name: String, path: &Path, existing: Existing) -> Result<Self, Failure> {
+    pub(super) fn named(name: Name, path: &Path, existing: Existing) -> Result<Self, Failure> {
         let is_special = std::fs::metadata(path).is_ok_and(|target| !target.is_file());
         let end = if is_special {
             File::options().write(true).open(path).map(End::Open)
@@ -76,7 +77,7 @@ impl OutputWriter {
     }
 }
 
-fn failure(output: &str, offset: u64, source: io::Error) -> Failure {
+fn failure(output: &Name, offset: u64, source: io::Error) -> Failure {
     let error = match source.kind() {
         io::ErrorKind::AlreadyExists => StreamError::OutputExists,
         _ => StreamError::Write { offset, source },

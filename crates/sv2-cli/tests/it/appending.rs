@@ -110,6 +110,18 @@ fn an_append_that_was_killed_is_taken_back_by_the_next_one() {
         assert!([3, 5].contains(&ended.code), "{}", ended.stderr);
         ended.expect_failure(ended.code, &words);
     }
+    // So do those that take what they find.
+    for reader in [
+        &["verify"][..],
+        &["verify", "-K", "key"],
+        &["inspect"],
+        &["decrypt", "--unsealed", "-K", "key", "-o", "out"],
+    ] {
+        let told = sandbox.run(&[reader, &["a.sv2"]].concat()).stderr;
+        assert!(told.contains("a change of the stream is under way"), "{reader:?}: {told}");
+        assert!(told.contains("sv2 append a.sv2 /dev/null"), "{reader:?}: {told}");
+    }
+    fs::remove_file(sandbox.path("out")).unwrap();
     let told = sandbox.good(&[&APPEND[..], &["/dev/null"]].concat()).stderr;
     assert!(told.contains("a.sv2: an earlier change was cut off; it was taken back"), "{told}");
     assert_eq!(sandbox.read("a.sv2"), before);
@@ -131,6 +143,41 @@ fn an_interrupted_append_says_what_it_leaves() {
     let report: Value = serde_json::from_str(ended.text()).unwrap();
     assert_eq!(report["recovery"], json!("taken back"));
     assert_eq!(sandbox.read("a.sv2"), before);
+}
+
+/// A sidecar beside a sound stream, as of a change that has not begun to write.
+#[test]
+fn readers_of_a_sound_stream_say_that_a_change_of_it_is_unfinished() {
+    let sandbox = with_stream();
+    let readers = [
+        &["verify"][..],
+        &["inspect"],
+        &["fingerprint", "-K", "key"],
+        &["cat", "-K", "key"],
+        &["decrypt", "-K", "key", "-o", "-"],
+    ];
+    let told = |reader: &[&str]| {
+        let ended = sandbox.good(&[reader, &["a.sv2"]].concat());
+        ended.stderr.contains("a change of the stream is under way or was cut off")
+    };
+    assert!(!readers.iter().any(|reader| told(reader)));
+    sandbox.write("a.sv2.sv2-change", b"");
+    for reader in readers {
+        assert!(told(reader), "{reader:?}");
+    }
+}
+
+/// F-1213.
+#[test]
+fn a_sidecar_that_others_may_write_to_is_called_a_bait() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = with_stream();
+    sandbox.write("a.sv2.sv2-change", b"bait");
+    let path = sandbox.path("a.sv2.sv2-change");
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o666)).unwrap();
+    let words = ["a.sv2: '", "a.sv2.sv2-change' can be written to by other users", "remove it"];
+    sandbox.bad(&[&APPEND[..], &["plain"]].concat(), 1, &words);
+    assert_eq!(sandbox.read("a.sv2.sv2-change"), b"bait");
 }
 
 /// F-1210.

@@ -110,6 +110,8 @@ fn an_unsealed_stream_is_read_only_when_asked_and_told() {
     assert_eq!(sandbox.read("out"), &sandbox.read("plain")[..5 * 1024]);
     let piped = sandbox.fed(&[&decrypt[..], &["-"]].concat(), &stream);
     assert_eq!((piped.code, piped.stdout), (0, sandbox.read("out")), "{}", piped.stderr);
+    let quiet = sandbox.good(&[&decrypt[..], &["out", "-q", "-f", "cut.sv2"]].concat());
+    assert!(quiet.stderr.contains("not sealed: 5 segments"), "the only sign: {}", quiet.stderr);
     let rm = [&decrypt[..], &["no", "--rm", "cut.sv2"]].concat();
     sandbox.bad(&rm, 2, &["cannot be used with"]);
     // A whole stream gives no reason to speak.

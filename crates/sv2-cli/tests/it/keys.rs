@@ -117,6 +117,11 @@ fn generated_keys_are_all_that_standard_output_gets() {
     let identity = sandbox.good(&["keygen"]);
     assert!(identity.text().contains("\nAGE-SECRET-KEY-1"), "an identity file");
     assert!(identity.stderr.contains("age1"));
+    for refused in [&["keygen", "--json"][..], &["keygen", "--raw", "--json", "-o", "-"]] {
+        let ended = sandbox.run(refused);
+        assert_eq!((ended.code, ended.text()), (2, ""), "{refused:?}");
+        assert!(ended.stderr.contains("not printed as JSON"), "{}", ended.stderr);
+    }
     let raw = sandbox.good(&["keygen", "--raw"]);
     assert_eq!(raw.text().trim_end().len(), 64);
     assert_ne!(raw.stdout, sandbox.good(&["keygen", "--raw"]).stdout);
@@ -175,6 +180,51 @@ fn a_passphrase_that_cannot_be_had_is_told() {
     let ended = sandbox.fed(&["encrypt", "--passphrase-fd", "0", "-o", "b"], b"secret");
     ended.expect_failure(2, &["both standard input"]);
     assert_eq!(sandbox.names(), ["a", "empty"]);
+}
+
+/// The program without a terminal to ask on.
+fn without_terminal(sandbox: &Sandbox, arguments: &[&str]) -> Ended {
+    let mut alone = sandbox.command("setsid");
+    alone.args(["-w", env!("CARGO_BIN_EXE_sv2")]).args(arguments);
+    Ended::of(alone.output().unwrap())
+}
+
+#[test]
+fn who_cannot_be_asked_is_told_what_to_use() {
+    let sandbox = Sandbox::new();
+    sandbox.cheap_passphrase_stream("a.sv2", b"plaintext", "correct horse");
+    for asking in [&["-p"][..], &[]] {
+        let arguments = [&["decrypt", "a.sv2", "-o", "b"], asking].concat();
+        let ended = without_terminal(&sandbox, &arguments);
+        ended.expect_failure(4, &["no terminal to ask", "--passphrase-file"]);
+        assert!(!ended.stderr.contains("use -p"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_passphrase_that_nothing_needs_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a", b"plaintext");
+    sandbox.write("secret", b"correct horse\n");
+    sandbox.good(&["keygen", "-o", "one"]);
+    let encrypt = ["encrypt", "a", "-i", "one", "--passphrase-file", "secret"];
+    sandbox.bad(&encrypt, 2, &["none of them needs it", "add -p"]);
+    let mut keygen = sandbox.command("ssh-keygen");
+    keygen.args(["-q", "-t", "ed25519", "-N", "correct horse", "-C", "me@here", "-f", "id"]);
+    match keygen.output() {
+        Ok(output) => assert!(output.status.success(), "{output:?}"),
+        // The key format itself is tested where it is implemented.
+        Err(_) => return,
+    }
+    // Its public half is not locked.
+    let encrypt = ["encrypt", "a", "-i", "id", "--passphrase-file", "secret"];
+    sandbox.bad(&encrypt, 2, &["none of them needs it", "add -p"]);
+    sandbox.good(&["encrypt", "a", "-i", "id"]);
+    let decrypt = ["decrypt", "a.sv2", "-o", "b", "-i", "id"];
+    let ended = without_terminal(&sandbox, &decrypt);
+    ended.expect_failure(4, &["no terminal to ask", "--passphrase-file"]);
+    sandbox.good(&[&decrypt[..], &["--passphrase-file", "secret"]].concat());
+    assert_eq!(sandbox.read("b"), b"plaintext");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn labels_are_for_who_holds_a_key() {
     assert!(lines[2].ends_with("bob"), "{lines:?}");
 
     let without = sandbox.good(&["recipients", "list", "a.sv2"]);
-    assert_eq!(without.text(), format!("a.sv2: 2 key slots\n   2  {kind}\n"));
+    assert_eq!(without.text(), format!("a.sv2: 2 key slots, by kind\n   2 x {kind}\n"));
     assert!(without.stderr.contains("nothing was verified"), "{}", without.stderr);
     assert_eq!(listed(&sandbox, &[])["slots"], Value::Null);
     assert_eq!(listed(&sandbox, &[])["kinds"], json!({ kind: 2 }));
@@ -208,8 +208,8 @@ fn what_has_no_slots_or_no_key_stays_as_it_is() {
     sandbox.bad(&["recipients", "add", "a.sv2", "-i", "one"], 2, &["no new recipient is named"]);
     let labels = ["--label", "x", "--label", "y"];
     let add = ["recipients", "add", "a.sv2", "-i", "one", "-r", &recipients[2]];
-    sandbox.bad(&[&add[..], &labels].concat(), 2, &["2 times for 1 recipients"]);
+    sandbox.bad(&[&add[..], &labels].concat(), 2, &["2 times for 1 recipient;"]);
     let encrypt = ["encrypt", "a", "-o", "b", "-r", &recipients[2]];
-    sandbox.bad(&[&encrypt[..], &labels].concat(), 2, &["2 times for 1 recipients"]);
+    sandbox.bad(&[&encrypt[..], &labels].concat(), 2, &["2 times for 1 recipient;"]);
     sandbox.bad(&["encrypt", "a", "-o", "b", "-K", "key", "--label", "x"], 2, &["--label"]);
 }

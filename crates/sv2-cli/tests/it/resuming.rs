@@ -82,6 +82,20 @@ fn a_killed_encrypt_is_continued() {
     assert_eq!(sandbox.read("b"), plaintext);
 }
 
+#[test]
+fn a_run_without_resume_says_what_an_interrupted_one_left() {
+    let sandbox = crate::bad_streams::with_stream();
+    let decrypt = ["decrypt", "-K", "key", "a.sv2", "-f", "-o", "b"];
+    let encrypt = ["encrypt", "-K", "key", "plain", "-f", "-o", "b"];
+    for arguments in [decrypt, encrypt] {
+        assert_eq!(sandbox.good(&arguments).stderr, "");
+        sandbox.write("b.unfinished", b"");
+        let told = sandbox.good(&arguments).stderr;
+        assert!(told.contains("'b.unfinished', which this run does not use"), "{told}");
+        fs::remove_file(sandbox.path("b.unfinished")).unwrap();
+    }
+}
+
 /// F-1201, F-1203: killed on the way, a decrypt ends in the plaintext of the stream.
 #[test]
 fn a_killed_decrypt_is_continued() {
@@ -263,7 +277,7 @@ fn a_passphrase_continues_what_it_began() {
     sandbox.bad(&with("wrong"), 4, &["a.sv2.unfinished", "-p"]);
     assert_eq!(sandbox.read("a.sv2.unfinished"), left);
     let ended = sandbox.good(&with("pass"));
-    assert!(ended.stderr.contains("1 of 1 segments"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("1 of 1 segment was done"), "{}", ended.stderr);
     sandbox.good(&["decrypt", "--passphrase-file", "pass", "a.sv2", "-o", "b"]);
     assert_eq!(sandbox.read("b"), sandbox.read("a"));
 }

@@ -66,14 +66,27 @@ fn completions_know_the_commands() {
 fn mistakes_on_the_command_line_are_usage_errors() {
     let sandbox = Sandbox::new();
     sandbox.write("a", b"");
+    fs::create_dir(sandbox.path("folder")).unwrap();
     for (arguments, word) in [
         (&["frob"][..], "frob"),
         (&["encrypt", "--frob"], "--frob"),
         (&["encrypt", "a", "b"], "'b'"),
         (&["encrypt", "-T", "many", "a"], "many"),
         (&["encrypt", "--frame-size", "3K", "a"], "power of two from 256 to 1M"),
-        (&["encrypt", "--segment-size", "2G", "a"], "power of two from 64K to 1G"),
+        (&["encrypt", "--segment-size", "2G", "a"], "power of two from 256 to 1G"),
+        (&["encrypt", "--segment-size", "0", "a"], "--segment-size is 0 bytes"),
+        (&["encrypt", "--segment-size", "255", "a"], "--segment-size is 255 bytes"),
         (&["encrypt", "--frame-size", "big", "a"], "big"),
+        (&["encrypt", "--forc", "a"], "found; a similar argument exists: '--force'; see 'sv2 enc"),
+        (&["recipients", "add"], "see 'sv2 recipients add --help'"),
+        (&["encrypt", "-T", "1025", "a"], "0 to 1024"),
+        (
+            &["verify", "--map=a", "b"],
+            "'a' already exists; overwrite it with -f or choose another name with --map",
+        ),
+        (&["decrypt", "folder"], "is a folder; name a stream"),
+        (&["verify", "folder"], "is a folder; name a stream"),
+        (&["encrypt", "folder"], "tar -c folder | sv2 encrypt"),
         (&["encrypt", "--suite", "rot13", "a"], "rot13"),
         (&["encrypt", "-q", "-v", "a"], "--verbose"),
         (&["cat", "--range", "a:b", "a"], "OFF:LEN"),
@@ -83,7 +96,26 @@ fn mistakes_on_the_command_line_are_usage_errors() {
         sandbox.bad(arguments, 2, &[word]);
     }
     assert_eq!(sandbox.run(&[]).code, 2);
-    assert_eq!(sandbox.names(), ["a"]);
+    assert_eq!(sandbox.names(), ["a", "folder"]);
+}
+
+#[test]
+fn a_variable_that_is_empty_counts_as_unset() {
+    let sandbox = crate::bad_streams::with_stream();
+    for (threads, code) in [("", 0), ("2", 0), ("many", 2)] {
+        let mut command = sandbox.sv2(&["verify", "a.sv2"]);
+        assert_eq!(command.env("SV2_THREADS", threads).output().unwrap().status.code(), Some(code));
+    }
+}
+
+#[test]
+fn the_version_names_the_cipher_libraries() {
+    let sandbox = Sandbox::new();
+    let short = sandbox.good(&["-V"]);
+    let long = sandbox.good(&["--version"]);
+    assert_eq!(short.text(), format!("sv2 {}\n", env!("CARGO_PKG_VERSION")));
+    assert!(long.text().starts_with(short.text()), "{}", long.text());
+    assert!(["ring", "aws-lc"].iter().any(|name| long.text().contains(name)), "{}", long.text());
 }
 
 #[test]

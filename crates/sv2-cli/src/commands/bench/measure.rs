@@ -9,7 +9,8 @@ use sv2_core::{
     RunOptions, StreamError, StreamKey, StreamReport, Suite, decrypt_stream_v2, encrypt_stream_v2,
 };
 
-use crate::failure::{Failure, Names};
+use crate::failure::Failure;
+use crate::names::{Name, Names};
 
 /// Time that all runs together may take; what prepares them comes on top.
 const BUDGET: Duration = Duration::from_secs(7);
@@ -21,7 +22,7 @@ const FIRST_LOOK: usize = 8 << 20;
 const FOR_EACH: usize = 16 << 20;
 /// Plaintext at least and at most, in bytes.
 const BOUNDS: (usize, usize) = (8 << 20, 512 << 20);
-const NAMES: Names<'static> = Names { input: "memory", output: "memory" };
+const NAMES: Names<'static> = Names { input: &Name::Memory, output: &Name::Memory };
 
 /// What was measured.
 pub(super) struct Figures {

@@ -11,7 +11,8 @@ use sv2_core::{
 use crate::console::{Channel, Manners};
 use crate::ends::{Input, Output, OutputArgs};
 use crate::exit::Exit;
-use crate::failure::{Failure, Names};
+use crate::failure::Failure;
+use crate::names::Names;
 
 /// What is behind the name of the output in the name of the list.
 const SUFFIX: &str = ".lost.json";
@@ -94,8 +95,8 @@ impl Rescue {
     fn to_json(&self, done: &SalvageReport, names: Names<'_>, exit: Option<Exit>) -> Value {
         json!({
             "command": "salvage",
-            "input": names.input,
-            "output": names.output,
+            "input": names.input.for_machines(),
+            "output": names.output.for_machines(),
             "gaps": match self.gaps {
                 GapsName::Zero => "zero",
                 GapsName::Skip => "skip",

@@ -7,7 +7,8 @@ use sv2_core::{
 use super::{EncryptArgs, header_too_small};
 use crate::console::Manners;
 use crate::ends::{Input, Output};
-use crate::failure::{Failure, Names};
+use crate::failure::Failure;
+use crate::names::Names;
 use crate::progress::Display;
 use crate::report;
 use crate::resume::Resumable;

@@ -11,9 +11,11 @@ use sv2_keys::describe_slots;
 use super::{ListArgs, labels};
 use crate::commands::watch_signals;
 use crate::console::{Channel, Manners, print};
-use crate::ends::Input;
-use crate::failure::{Failure, Names, STDOUT, chain};
+use crate::ends::{Direction, Input};
+use crate::failure::{Failure, chain};
 use crate::keys::IdentityArgs;
+use crate::names::{Name, Names, printable};
+use crate::size::counted;
 use crate::slots::slot_text;
 
 /// One slot.
@@ -27,13 +29,13 @@ struct Row {
 /// Runs `sv2 recipients list`.
 pub(super) fn run(args: &ListArgs, manners: &Manners) -> Result<(), Failure> {
     watch_signals()?;
-    let input = Input::open(args.stream.as_deref())?;
+    let input = Input::open(args.stream.as_deref(), Direction::Decrypt)?;
     input.require_file("recipients list")?;
     if input.is_stdin() && args.identities.passphrases.reads_stdin() {
         return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
     }
     let name = input.name.clone();
-    let failed = |error| Failure::stream(&error, Names { input: &name, output: STDOUT });
+    let failed = |error| Failure::stream(&error, Names { input: &name, output: &Name::Stdout });
     let seen = inspect(input.again()?).map_err(failed)?;
     let is_asked = !args.identities.is_empty();
     let key = if is_asked { args.identities.open_key()? } else { IdentityArgs::own_key()? };
@@ -62,7 +64,7 @@ fn is_about_keys(error: &StreamError) -> bool {
 }
 
 fn with_key(
-    name: &str,
+    name: &Name,
     opened: &OpenedHeader,
     opened_slot: Option<&Section>,
     manners: &Manners,
@@ -86,7 +88,7 @@ fn with_key(
         });
         let report = json!({
             "command": "recipients list",
-            "input": name,
+            "input": name.for_machines(),
             "authenticated": true,
             "sealed": opened.sealed,
             "revision": opened.header.revision,
@@ -96,7 +98,7 @@ fn with_key(
         return manners.report(&report, Channel::Stdout);
     }
     let mut text =
-        format!("{name}: {}, header revision {}\n", counted(rows.len()), opened.header.revision);
+        format!("{name}: {}, header revision {}\n", in_words(rows.len()), opened.header.revision);
     let width = rows.iter().map(|row| row.kind.chars().count()).max().unwrap_or(0);
     for (slot, row) in rows.iter().enumerate() {
         let mark = if row.opened { " (opened by your key)" } else { "" };
@@ -110,21 +112,21 @@ fn with_key(
     print(&text)
 }
 
-fn without_key(name: &str, sections: &[Section], manners: &Manners) -> Result<(), Failure> {
+fn without_key(name: &Name, sections: &[Section], manners: &Manners) -> Result<(), Failure> {
     let kinds = kinds(sections);
     if manners.json {
         let report = json!({
             "command": "recipients list",
-            "input": name,
+            "input": name.for_machines(),
             "authenticated": false,
             "slots": Value::Null,
             "kinds": kinds,
         });
         return manners.report(&report, Channel::Stdout);
     }
-    let mut text = format!("{name}: {}\n", counted(kinds.values().sum()));
+    let mut text = format!("{name}: {}, by kind\n", in_words(kinds.values().sum()));
     for (kind, count) in &kinds {
-        let _ = writeln!(text, "{count:>4}  {kind}");
+        let _ = writeln!(text, "{count:>4} x {kind}");
     }
     print(&text)?;
     manners.note(
@@ -143,12 +145,6 @@ fn kinds(sections: &[Section]) -> BTreeMap<String, usize> {
     kinds
 }
 
-fn counted(count: usize) -> String {
-    if count == 1 { "1 key slot".to_owned() } else { format!("{count} key slots") }
-}
-
-/// A label without anything that a terminal would obey.
-fn printable(label: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
-    label.chars().map(shown).collect()
+fn in_words(count: usize) -> String {
+    counted(count as u64, "key slot", "key slots")
 }

@@ -15,7 +15,9 @@ use crate::commands::{OpeningArgs, watch_signals};
 use crate::console::{Channel, Manners};
 use crate::failure::Failure;
 use crate::keys::{OpenKey, is_passphrase_slot};
+use crate::names::{printable, shell_word};
 use crate::report::hex;
+use crate::size::counted;
 
 /// What stops a rewrite: the stream, or what was asked of it.
 enum Stopped {
@@ -35,7 +37,7 @@ pub(super) fn add(args: &AddArgs, manners: &Manners) -> Result<(), Failure> {
     if args.replace_passphrase && !args.new.passphrase.is_given() {
         return Err(Failure::usage("--replace-passphrase needs --new-passphrase"));
     }
-    let recipients = args.new.recipients()?;
+    let named_new = args.new.named()?;
     let target = Target::open(&args.stream)?;
     let recovery = target.recover(manners)?;
     let key = args.identities.open_key()?;
@@ -50,7 +52,7 @@ pub(super) fn add(args: &AddArgs, manners: &Manners) -> Result<(), Failure> {
             )));
         }
         let (mut slots, mut named) = kept(&content, |_, slot| !is_replaced(slot));
-        let new = args.new.slots(content.key, &recipients)?;
+        let new = args.new.slots(content.key, &named_new)?;
         let new_labels = args.new.labels.iter().cloned().chain(std::iter::repeat(String::new()));
         named.extend(new_labels.take(new.len()));
         slots.extend(new);
@@ -90,7 +92,8 @@ pub(super) fn remove(args: &RemoveArgs, manners: &Manners) -> Result<(), Failure
         let old = labels_of(&content);
         if let Some(label) = args.labels.iter().find(|label| !old.contains(label)) {
             return Err(refused(format!(
-                "no slot has the label '{label}'; name one by its number with --slot"
+                "no slot has the label '{}'; name one by its number with --slot",
+                printable(label)
             )));
         }
         let stays = |slot: usize| !args.slots.contains(&slot) && !args.labels.contains(&old[slot]);
@@ -118,7 +121,8 @@ pub(super) fn remove(args: &RemoveArgs, manners: &Manners) -> Result<(), Failure
         manners.note(&format!(
             "removal is not revocation: who could open '{}' may have kept its key or an old copy; \
              to shut somebody out write it anew with 'sv2 decrypt {} -o - | sv2 encrypt -o NEW'",
-            target.name, target.name
+            target.name,
+            shell_word(target.path.as_os_str())
         ));
     }
     Ok(())
@@ -191,7 +195,7 @@ fn report(
     if manners.json {
         let report = json!({
             "command": command,
-            "input": target.name,
+            "input": target.name.for_machines(),
             "slots_before": done.slots_before,
             "slots": done.slots,
             "revision": done.revision,
@@ -205,8 +209,13 @@ fn report(
         return manners.report(&report, Channel::Stdout);
     }
     manners.note(&format!(
-        "{}: {} key slots, before {}; header revision {}, {} of {} bytes used",
-        target.name, done.slots, done.slots_before, done.revision, done.used, done.available
+        "{}: {}, before {}; header revision {}, {} of {} bytes used",
+        target.name,
+        counted(done.slots as u64, "key slot", "key slots"),
+        done.slots_before,
+        done.revision,
+        done.used,
+        done.available
     ));
     Ok(())
 }
