@@ -35,7 +35,8 @@ Examples:
 
 Without -i, -p or -K no key is used, not even your default identity: the streams are scrubbed, which
 finds accidents and proves nothing against tampering. With a key everything is checked that
-'sv2 decrypt' checks. The output says which of the two was done.
+'sv2 decrypt' checks, and a stream that it refuses as a whole is scrubbed besides. The output says
+which of the two was done.
 
 Every damage is listed with its unit, its place in the stream and the plaintext that it carries. A
 checksum mismatch is an accident; an authentication failure is none. Of several streams the worst
@@ -87,21 +88,19 @@ pub(crate) fn run(args: &VerifyArgs, manners: &Manners) -> Result<(), Failure> {
     for path in inputs {
         let exit = match args.check(path, &cancel, manners) {
             Ok((name, map)) => {
-                let row = Row {
-                    finding: format!("{name}: {}", finding(&map)),
-                    check: args.check_done(&map),
-                    strip: strip_of(&map),
-                };
                 let exit = exit_of(&map);
-                args.report(&name, &map, &row, exit, manners)?;
+                rows.push(args.report(&name, &map, exit, manners)?);
                 note_half_changed(&name, manners);
-                rows.push(row);
                 exit
             }
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
             Err(failure) if passphrase::was_interrupted() => return Err(failure),
             Err(failure) => {
                 manners.fail(&failure);
+                // What the key cannot be tried on is checked as far as it can be without.
+                if let Some((name, map)) = args.scrub_instead(path, &failure, &cancel, manners) {
+                    rows.push(args.report(&name, &map, Some(failure.exit), manners)?);
+                }
                 Some(failure.exit)
             }
         };
@@ -151,6 +150,26 @@ impl VerifyArgs {
         Ok((name, map))
     }
 
+    /// Lists the damage of a file that the check with a key ended at, as a check without one does.
+    fn scrub_instead(
+        &self,
+        path: &Path,
+        failure: &Failure,
+        cancel: &Cancellation,
+        manners: &Manners,
+    ) -> Option<(Name, DamageMap)> {
+        let is_about_the_stream = matches!(failure.exit, Exit::Untrusted | Exit::Damaged);
+        if self.identities.is_empty() || !is_about_the_stream || path == Path::new("-") {
+            return None;
+        }
+        let input = Input::open(Some(path), Direction::Decrypt).ok()?;
+        let name = input.name.clone();
+        let display = Display::new(manners);
+        let run = self.run.options(cancel.clone(), &display);
+        // The failure was told; where even this fails there is nothing to add to it.
+        scrub(input.into_source(), &run).ok().map(|map| (name, map))
+    }
+
     /// Which of the two checks was done, and what that does not prove.
     fn check_done(&self, map: &DamageMap) -> &'static str {
         match (map.authenticated, self.opening.expect) {
@@ -172,16 +191,21 @@ impl VerifyArgs {
         &self,
         name: &Name,
         map: &DamageMap,
-        row: &Row,
         exit: Option<Exit>,
         manners: &Manners,
-    ) -> Result<(), Failure> {
+    ) -> Result<Row, Failure> {
+        let row = Row {
+            finding: format!("{name}: {}", finding(map)),
+            check: self.check_done(map),
+            strip: strip_of(map),
+        };
         if manners.json {
             let strip = self.map.is_some().then(|| row.strip.cells());
-            return manners.report(&to_json(name, map, exit, strip), Channel::Stdout);
+            manners.report(&to_json(name, map, exit, strip), Channel::Stdout)?;
+            return Ok(row);
         }
         if manners.quiet && exit.is_none() {
-            return Ok(());
+            return Ok(row);
         }
         let mut text = format!("{}; {}\n", row.finding, row.check);
         if self.map == Some(None) {
@@ -199,7 +223,8 @@ impl VerifyArgs {
                 map.wall.as_secs_f64()
             ));
         }
-        print(&text)
+        print(&text)?;
+        Ok(row)
     }
 }
 

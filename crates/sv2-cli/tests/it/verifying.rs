@@ -113,6 +113,10 @@ fn a_cut_stream_is_not_sealed() {
     let words = ["not sealed", "missing: trailer"];
     found(&sandbox, &["verify", "bad.sv2"], 3, &words);
     sandbox.bad(&["verify", "-K", "key", "bad.sv2"], 3, &["no trailer"]);
+    // The key cannot be tried on it, so what is damaged is listed as without one.
+    let ended = sandbox.run(&["verify", "-K", "key", "bad.sv2"]);
+    assert!(ended.text().contains(SCRUBBED), "{}", ended.text());
+    assert!(ended.text().contains("missing: trailer"), "{}", ended.text());
     // Bytes that went missing in the middle contradict the trailer.
     let sandbox = with_bad(|_, stream| drop(stream.drain(frame(5, 0)..frame(5, 1))));
     found(&sandbox, &["verify", "bad.sv2"], 3, &["length of the stream differ"]);
