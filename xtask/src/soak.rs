@@ -198,13 +198,14 @@ mod tests {
         let len = 3 * BLOCK as u64 + 7;
         let mut fed = Vec::new();
         feed(&mut fed, len).expect("memory takes all");
-        let own = Command::new("true").spawn().expect("a program that ends");
+        let mut own = Command::new("true").spawn().expect("a program that ends");
         let compared = |bytes: &[u8]| compare(bytes, &painted(), len, [&own, &own]).is_ok();
         assert!(compared(&fed));
         assert!(!compared(&fed[1..]));
         assert!(!compared(&fed[..fed.len() - 1]));
         fed[BLOCK] ^= 1;
         assert!(!compared(&fed));
+        own.wait().expect("its own child");
     }
 
     #[test]
