@@ -2,8 +2,6 @@
 //!
 //! No clock decides: a limit that holds for bytes read and bytes allocated holds on any machine.
 
-#![expect(clippy::print_stdout, reason = "figures of the documentation")]
-
 mod memory;
 mod slots;
 mod work;
