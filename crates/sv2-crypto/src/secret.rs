@@ -7,7 +7,7 @@ use core::ops::{Deref, DerefMut};
 use zeroize::Zeroizing;
 
 /// More than the functions that derive and expand keys use of the stack.
-const SCRUBBED: usize = 4096;
+const SCRUBBED: usize = 16 << 10;
 
 /// Key bytes on the heap: a move of the owner copies a pointer, and the drop wipes the only copy.
 pub(crate) struct Secret<const N: usize>(Box<Zeroizing<[u8; N]>>);

@@ -13,23 +13,37 @@ use sv2_testkit::paint::paint;
 
 use crate::places;
 
-/// Needles for all keys of a stream of one segment: they are derived again from its bytes, and gone
-/// when this returns.
-fn needles(key: &StreamKey, stream: &[u8]) -> Vec<(&'static str, Needle)> {
+/// Bytes of plaintext.
+const LEN: usize = 2500;
+/// Plaintext of a segment of four frames, and its bytes in the stream.
+const SEGMENT: usize = 1024;
+const WIRE: usize = 64 + 4 * (256 + 32) + 8;
+
+/// Needles for all keys of a stream: they are derived again from its bytes, and gone when this
+/// returns.
+fn needles(key: &StreamKey, stream: &[u8]) -> Vec<(String, Needle)> {
     let core = stream[..48].try_into().expect("a header");
     let roots = RootKeys::derive(key, &core, &[]);
     let segments = roots.segments_key();
-    let keyed = stream[1024..1024 + 56].try_into().expect("a segment header");
-    let material = segments.segment_material(&keyed);
-    vec![
-        ("stream key", Needle::of(key.expose())),
-        ("key of the segments", Needle::of(segments.expose())),
-        ("key of a segment", Needle::of(&material[..32])),
-    ]
+    let mut needles = vec![
+        ("stream key".to_owned(), Needle::of(key.expose())),
+        ("key of the segments".to_owned(), Needle::of(segments.expose())),
+    ];
+    for segment in 0..LEN.div_ceil(SEGMENT) {
+        let at = 1024 + segment * WIRE;
+        let keyed = stream[at..at + 56].try_into().expect("a segment header");
+        let material = segments.segment_material(&keyed);
+        // In halves, as AES uses it: an allocator writes into what it was given back.
+        for (half, bytes) in [("first", &material[..16]), ("second", &material[16..32])] {
+            let what = format!("{half} half of the key of segment {segment}");
+            needles.push((what, Needle::of(bytes)));
+        }
+    }
+    needles
 }
 
 /// Both ciphers of each library, on the caller's thread and on others: the stream's key, the key of
-/// its segments and that of its first segment, which is also the first half of what AES expands.
+/// its segments and that of each segment, with which also the key that AES expands begins.
 #[test]
 fn after_an_encrypt_and_a_decrypt_no_key_is_in_memory() {
     let mut left = Vec::new();
@@ -46,7 +60,7 @@ fn after_an_encrypt_and_a_decrypt_no_key_is_in_memory() {
                 let mut options = EncryptOptions::standard();
                 options.geometry = Geometry::new(8, 2).expect("a legal geometry");
                 (options.suite, options.run) = (suite, run());
-                let plaintext = paint(5000);
+                let plaintext = paint(LEN);
                 let mut stream = Vec::new();
                 let output = OutputSink::Memory(&mut stream);
                 encrypt_stream_v2(InputSource::Memory(&plaintext), output, &key, &options)
