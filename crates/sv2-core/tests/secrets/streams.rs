@@ -74,7 +74,11 @@ fn after_an_encrypt_and_a_decrypt_no_key_is_in_memory() {
                 assert_eq!(needles[0].1.places().len(), 1, "the key itself, which still lives");
                 drop(key);
                 for (what, needle) in &needles {
-                    for (pad, place) in places(needle) {
+                    // No HMAC is keyed with the key of a segment.
+                    let is_segment = what.contains("half");
+                    let bare = || needle.places().into_iter().map(|at| (0, at)).collect();
+                    let found: Vec<_> = if is_segment { bare() } else { places(needle) };
+                    for (pad, place) in found {
                         left.push(format!(
                             "{} {suite:?} {driver:?}: {what}, pad {pad:#x}, at {place:x?}",
                             backend.name()
