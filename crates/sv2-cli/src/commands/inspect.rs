@@ -249,6 +249,7 @@ fn to_json(
         "sealed": seen.trailer.is_some(),
         "trailer_intact": seen.trailer_intact,
         "length_matches": seen.len_matches,
+        "unfinished_change": half_changed(name).is_some(),
         "generation": seen.trailer.as_ref().map(|trailer| trailer.generation),
         "plaintext_bytes": seen.trailer.as_ref().map(|trailer| trailer.plaintext_len),
         "stream_bytes": seen.stream_len,

@@ -13,7 +13,7 @@ use sv2_core::{Cancellation, Damage, DamageMap, Unit, scrub, verify};
 use self::finding::{Kind, exit_of};
 use self::picture::Row;
 use self::strip::{Mark, Strip};
-use crate::change::note_half_changed;
+use crate::change::{half_changed, note_half_changed};
 use crate::commands::{OpeningArgs, RunArgs, watch_signals};
 use crate::console::{Channel, Manners, print};
 use crate::ends::{Direction, Input, TargetArgs};
@@ -280,6 +280,7 @@ fn to_json(name: &Name, map: &DamageMap, exit: Option<Exit>, strip: Option<Strin
         "check": if map.authenticated { "authentication" } else { "scrub" },
         "sound": map.is_sound(),
         "sealed": map.sealed,
+        "unfinished_change": half_changed(name).is_some(),
         "exit_code": exit.map_or(0, Exit::code),
         "stream_bytes": map.stream_len,
         "plaintext_bytes": map.plaintext_len,
