@@ -66,7 +66,8 @@ pub fn decrypt_stream_with(
                     let job = DecryptJob::new(&stream.keyed, options)?;
                     options.check_fingerprint(stream.fingerprint())?;
                     let opened = output.open(Durability::Plaintext)?;
-                    let positional = job.wants_positional(source.len());
+                    let positional =
+                        job.wants_positional(source.len()).then_some(stream.trailer.plaintext_len);
                     job.to_output(opened, positional, |job, output| match output {
                         Target::Positioned(output) => {
                             job.positional(&source, &stream, &index, output)
@@ -126,6 +127,20 @@ enum Target<'t, 'w> {
     Sequential(&'t mut SequentialOutput<'w>),
 }
 
+/// Makes an empty vector `len` zero bytes long; what it has room for is used again, since new
+/// memory has to be found page by page.
+fn zeroed(bytes: &mut Vec<u8>, len: u64) -> Result<(), StreamError> {
+    let max = usize::MAX as u64;
+    let fits = usize::try_from(len);
+    let len = fits.map_err(|_| StreamError::Limit { what: "plaintext length", value: len, max })?;
+    if bytes.capacity() < len {
+        *bytes = vec![0; len];
+    } else {
+        bytes.resize(len, 0);
+    }
+    Ok(())
+}
+
 impl DecryptJob {
     pub(crate) fn new(keyed: &KeyedHeader, options: &DecryptOptions) -> Result<Self, StreamError> {
         let backend = options.run.backend.unwrap_or_else(|| fastest_backend(keyed.header.suite));
@@ -146,12 +161,14 @@ impl DecryptJob {
         }
     }
 
-    /// Runs a driver on an output, which `positional` asks to be written at offsets where it can,
-    /// and finishes the output when it succeeded.
+    /// Runs a driver on an output, and finishes the output when it succeeded.
+    ///
+    /// `positional` is the sealed length of a plaintext that is to be written at offsets where the
+    /// output can.
     fn to_output(
         &self,
         output: Output<'_>,
-        positional: bool,
+        positional: Option<u64>,
         drive: impl FnOnce(&Self, Target<'_, '_>) -> Result<Done, StreamError>,
     ) -> Result<Done, StreamError> {
         match output {
@@ -161,7 +178,7 @@ impl DecryptJob {
                 Ok(done)
             }
             Output::File { file, base, end } => {
-                let done = if positional {
+                let done = if positional.is_some() {
                     drive(self, Target::Positioned(PositionedOutput::File { file: &file, base }))?
                 } else {
                     let mut output = SequentialOutput::new(Box::new(&file));
@@ -171,8 +188,14 @@ impl DecryptJob {
                 Ok(done)
             }
             Output::Memory(bytes) => {
-                let mut plaintext = Vec::new();
-                let done = {
+                // A call that fails leaves the caller's vector empty.
+                let mut plaintext = std::mem::take(bytes);
+                let done = if let Some(len) = positional {
+                    zeroed(&mut plaintext, len)?;
+                    let part_len = self.layout.geometry.segment_size() as usize;
+                    let output = PositionedOutput::memory(&mut plaintext, part_len);
+                    drive(self, Target::Positioned(output))?
+                } else {
                     let mut output = SequentialOutput::new(Box::new(&mut plaintext));
                     drive(self, Target::Sequential(&mut output))?
                 };

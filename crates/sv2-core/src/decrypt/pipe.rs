@@ -33,7 +33,7 @@ pub(super) fn decrypt(
     let source = PipeSource::new(input, &job);
     let output = output.open(Durability::Plaintext)?;
     // A pipe has no offsets to compute: the driver is ordered or inline.
-    job.to_output(output, false, |job, target| match target {
+    job.to_output(output, None, |job, target| match target {
         Target::Sequential(output) => job.pipe(&keyed, source, output),
         Target::Positioned(_) => Err(StreamError::Usage("a pipe has no positional driver")),
     })

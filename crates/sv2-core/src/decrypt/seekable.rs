@@ -32,7 +32,7 @@ impl DecryptJob {
             let layout = self.open_segment(source, stream, index, segment, wire, &clock)?;
             let start = Instant::now();
             let offset = segment * self.layout.geometry.segment_size();
-            output.write_slots_at(wire, layout, offset)?;
+            output.write_slots(wire, layout, segment, offset)?;
             clock.write(start.elapsed());
             let plaintext = u64::from(layout.plaintext_len());
             let now = done.fetch_add(plaintext, Ordering::Relaxed) + plaintext;

@@ -184,7 +184,7 @@ impl PositionedInput<'_> {
 pub(crate) enum PositionedOutput<'a> {
     /// A regular file from `base` on.
     File { file: &'a File, base: u64 },
-    /// Memory, cut into parts of `part_len` bytes after a first one of `first_len`.
+    /// Memory, cut into one part for each segment.
     Memory { parts: Vec<Mutex<&'a mut [u8]>> },
 }
 
@@ -226,11 +226,12 @@ impl<'a> PositionedOutput<'a> {
         }
     }
 
-    /// Writes the plaintext slots of a segment at `offset` of a file.
-    pub(crate) fn write_slots_at(
+    /// Writes the plaintext slots of a segment at `offset` of a file, or to its part of memory.
+    pub(crate) fn write_slots(
         &self,
         wire: &[u8],
         layout: SegmentLayout,
+        segment: u64,
         offset: u64,
     ) -> Result<(), StreamError> {
         match self {
@@ -240,7 +241,17 @@ impl<'a> PositionedOutput<'a> {
                 })
                 .map_err(|source| StreamError::Write { offset, source })
             }
-            Self::Memory { .. } => Ok(()),
+            Self::Memory { .. } => self
+                .with_part(segment, |mut part| {
+                    for slot in layout.plaintext_slots() {
+                        let (here, rest) = part.split_at_mut_checked(slot.len())?;
+                        here.copy_from_slice(&wire[slot]);
+                        part = rest;
+                    }
+                    part.is_empty().then_some(())
+                })
+                .flatten()
+                .ok_or(StreamError::WorkerLost { segment }),
         }
     }
 }

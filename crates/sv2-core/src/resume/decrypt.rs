@@ -167,7 +167,7 @@ impl DecryptJob {
             let segment = first + item;
             let layout = self.open_segment(source, stream, index, segment, wire, &clock)?;
             let start = Instant::now();
-            output.write_slots_at(wire, layout, segment * segment_size)?;
+            output.write_slots(wire, layout, segment, segment * segment_size)?;
             clock.write(start.elapsed());
             frontier.finish(segment)?;
             let plaintext = u64::from(layout.plaintext_len());
