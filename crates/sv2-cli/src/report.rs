@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sv2_core::StreamReport;
+use sv2_core::{ErrorKind, StreamReport};
 
 use crate::console::{Channel, Manners};
 use crate::failure::Failure;
@@ -34,6 +34,7 @@ pub(crate) fn to_json(command: &str, input: &Name, output: &Name, report: &Strea
         "driver": report.driver.name(),
         "backend": report.backend.name(),
         "sealed": report.sealed,
+        "damaged_behind": report.unsealed_end.map(|end| end != ErrorKind::Unsealed),
         "fingerprint": report.fingerprint.as_ref().map(|bytes| hex(bytes)),
         "revision": report.revision,
         "generation": report.generation,

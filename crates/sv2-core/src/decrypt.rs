@@ -231,6 +231,8 @@ pub(crate) struct Done {
     revision: u64,
     /// Fingerprint and generation, where the stream is sealed.
     seal: Option<([u8; 32], u64)>,
+    /// What ended the reading, where it is not.
+    unsealed_end: Option<ErrorKind>,
 }
 
 impl Done {
@@ -248,6 +250,7 @@ impl Done {
             driver: self.driver,
             backend: self.backend,
             sealed: self.seal.is_some(),
+            unsealed_end: self.unsealed_end,
             fingerprint: self.seal.map(|(fingerprint, _)| fingerprint),
             revision: self.revision,
             generation: self.seal.map_or(0, |(_, generation)| generation),

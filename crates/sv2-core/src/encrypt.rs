@@ -177,6 +177,7 @@ impl EncryptJob {
             driver: written.driver,
             backend: self.worker.context().backend(),
             sealed: true,
+            unsealed_end: None,
             fingerprint: Some(fingerprint_of(&self.keyed, &written.trailer)),
             revision: self.keyed.header.revision,
             generation: written.trailer.generation,

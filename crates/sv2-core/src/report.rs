@@ -6,7 +6,7 @@ use std::time::Duration;
 use sv2_crypto::Backend;
 use sv2_pipeline::RunStats;
 
-use crate::Driver;
+use crate::{Driver, ErrorKind};
 
 /// Where the time went, summed over the threads that did it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -101,6 +101,9 @@ pub struct StreamReport {
     pub backend: Backend,
     /// Whether the stream is sealed; false only where the caller allowed it.
     pub sealed: bool,
+    /// Why nothing more was read of a stream that is not sealed: `Unsealed` where its bytes end,
+    /// and any other kind where what follows is damaged or altered.
+    pub unsealed_end: Option<ErrorKind>,
     /// The stream's fingerprint; `None` where it is not sealed.
     pub fingerprint: Option<[u8; 32]>,
     /// The header's revision.

@@ -5,13 +5,14 @@ mod salvage;
 use std::path::PathBuf;
 
 use clap::Args;
-use sv2_core::{Tail, decrypt_resumable, decrypt_stream_with};
+use sv2_core::{ErrorKind, Tail, decrypt_resumable, decrypt_stream_with};
 
 use self::salvage::{GapsName, Rescue};
 use crate::change::note_half_changed;
 use crate::commands::{OpeningArgs, RunArgs, watch_signals};
 use crate::console::Manners;
 use crate::ends::{Direction, Input, OutputArgs};
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::IdentityArgs;
 use crate::names::Names;
@@ -40,8 +41,9 @@ nothing is left of another stream. A file is checked before the first byte is wr
 The output has mode 0600, whatever the stream's file has. With -f a symbolic link is replaced, and
 not what it leads to.
 
-With --unsealed the exit code is 0 although the stream is not sealed, or is damaged behind what was
-read: what says so is the warning, which -q does not silence, and \"sealed\": false with --json.
+With --unsealed the exit code is 0 although the stream is not sealed: what says so is the warning,
+which -q does not silence, and \"sealed\": false with --json. It is 5 where the stream is damaged
+behind what was read, which --salvage might get more out of.
 
 With --salvage every frame that is authentic is written, and nothing else. What was lost is listed
 in OUTPUT.lost.json, and on standard error with --json where standard output carries the data. Exit
@@ -140,12 +142,12 @@ pub(crate) fn run(args: &DecryptArgs, manners: &Manners) -> Result<(), Failure> 
     drop(display);
     let done = done.map_err(|error| Failure::stream(&error, names))?;
     aftermath.settle()?;
-    if !done.sealed {
+    let is_damaged_behind = done.unsealed_end.is_some_and(|end| end != ErrorKind::Unsealed);
+    if !done.sealed && !is_damaged_behind {
         // The exit code is that of success, so this is the only sign.
         manners.warn(&format!(
-            "{from}: the stream is not sealed: {} read up to where it ends or is damaged, \
-             every byte of them is authentic, but whether anything is missing or outdated is not \
-             known; 'sv2 verify' lists what is damaged",
+            "{from}: the stream is not sealed: {} read up to where it ends, every byte of them is \
+             authentic, but whether anything is missing or outdated is not known",
             counted(done.segments, "segment was", "segments were")
         ));
     }
@@ -154,6 +156,17 @@ pub(crate) fn run(args: &DecryptArgs, manners: &Manners) -> Result<(), Failure> 
         manners.report(&report::to_json("decrypt", &from, &to, &done), channel)?;
     } else if manners.verbose {
         manners.note(&report::to_text(&from, &to, &done));
+    }
+    if is_damaged_behind {
+        return Err(Failure {
+            exit: Exit::Damaged,
+            sentence: format!(
+                "{from}: the stream is not sealed, and damaged behind {}, which are written and \
+                 authentic; 'sv2 verify' lists what is damaged, and 'sv2 decrypt --salvage' gets \
+                 out what is sound behind it",
+                counted(done.segments, "segment", "segments")
+            ),
+        });
     }
     Ok(())
 }

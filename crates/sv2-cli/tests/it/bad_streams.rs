@@ -112,6 +112,12 @@ fn an_unsealed_stream_is_read_only_when_asked_and_told() {
     assert_eq!((piped.code, piped.stdout), (0, sandbox.read("out")), "{}", piped.stderr);
     let quiet = sandbox.good(&[&decrypt[..], &["out", "-q", "-f", "cut.sv2"]].concat());
     assert!(quiet.stderr.contains("not sealed: 5 segments"), "the only sign: {}", quiet.stderr);
+    // Damage in front of the end is no end, and what is behind it is not read.
+    stream[frame(3, 0) + 50] ^= 1;
+    sandbox.write("hurt.sv2", &stream);
+    let hurt = [&decrypt[..], &["part", "hurt.sv2"]].concat();
+    sandbox.bad(&hurt, 5, &["damaged behind 3 segments", "--salvage"]);
+    assert_eq!(sandbox.read("part"), &sandbox.read("plain")[..3 * 1024]);
     let rm = [&decrypt[..], &["no", "--rm", "cut.sv2"]].concat();
     sandbox.bad(&rm, 2, &["cannot be used with"]);
     // A whole stream gives no reason to speak.

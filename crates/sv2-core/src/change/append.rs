@@ -87,6 +87,7 @@ pub fn append_on(
         driver: done.driver,
         backend: job.worker.context().backend(),
         sealed: true,
+        unsealed_end: None,
         fingerprint: Some(fingerprint_of(&stream.keyed, &done.trailer)),
         revision: stream.keyed.header.revision,
         generation: done.trailer.generation,

@@ -328,9 +328,9 @@ impl DecryptJob {
             }
             Err(_) => None,
         };
-        let stream_len = match sealed {
-            Ok(sealed) => sealed.stream_len,
-            Err(error) if self.options.accepts_unsealed(&error) => 0,
+        let (stream_len, unsealed_end) = match sealed {
+            Ok(sealed) => (sealed.stream_len, None),
+            Err(error) if self.options.accepts_unsealed(&error) => (0, Some(error.kind())),
             Err(error) => return Err(error),
         };
         Ok(Done {
@@ -344,6 +344,7 @@ impl DecryptJob {
             backend: self.backend(),
             revision: keyed.header.revision,
             seal: fingerprint,
+            unsealed_end,
         })
     }
 }

@@ -164,6 +164,7 @@ impl DecryptJob {
             backend: self.backend(),
             revision: stream.keyed.header.revision,
             seal: Some((stream.fingerprint(), stream.trailer.generation)),
+            unsealed_end: None,
         }
     }
 }

@@ -48,6 +48,24 @@ fn a_cut_stream_is_read_up_to_its_last_whole_segment_on_request() {
     }
 }
 
+/// F-826: the report tells a stream that was cut from one that is damaged behind what was read.
+#[test]
+fn an_end_of_the_bytes_is_told_from_damage() {
+    let wire = stream(&params(), LEN);
+    let ends_of = |wire: &[u8]| {
+        let ends = [pipe(wire, &lenient()), memory(wire, &lenient())].map(|outcome| outcome.result);
+        ends.map(|result| result.expect("a lenient read").unsealed_end)
+    };
+    assert_eq!(ends_of(&wire), [None; 2], "it is sealed");
+    for cut in truncations(&wire).filter(|cut| cut.len() >= 256) {
+        assert_eq!(ends_of(cut), [Some(ErrorKind::Unsealed); 2], "{} bytes left", cut.len());
+    }
+    let mut damaged = wire.clone();
+    damaged[wire.len() / 2] ^= 1;
+    let cut = &damaged[..wire.len() - 1];
+    assert_eq!(ends_of(cut), [Some(ErrorKind::Damaged); 2]);
+}
+
 /// F-826: a trailer that does not pass F-707 is none; the frames count all the same.
 #[test]
 fn a_stream_whose_tail_fails_is_read_as_unsealed_on_request() {
