@@ -18,6 +18,7 @@ mod fmt;
 mod fuzz;
 mod layers;
 mod model;
+mod python;
 mod report;
 mod rust_text;
 mod shell;
@@ -86,6 +87,9 @@ const COMMANDS: &[Command] = &[
         "an implementation against all vectors [-- COMMAND]; without one the engine",
         conformance::run,
     ),
+    command("python", "the implementation in Python against itself and all vectors", |args| {
+        none(args, python::check)
+    }),
     command("tools", "install the pinned tools that are missing", |args| {
         none(args, tools::install_all)
     }),
