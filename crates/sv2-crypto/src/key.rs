@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use zeroize::Zeroize;
-
 use crate::secret::Secret;
 use crate::{CryptoError, RandomSource};
 
@@ -25,11 +23,8 @@ impl StreamKey {
 
     /// Takes 32 uniform random bytes as the key; the caller wipes his own copy.
     #[must_use]
-    pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
-        let mut key = Self(Secret::zero());
-        key.0.copy_from_slice(&bytes);
-        bytes.zeroize();
-        key
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Secret::take(bytes))
     }
 
     /// Takes 32 uniform random bytes as the key without a copy that a move leaves behind; nothing

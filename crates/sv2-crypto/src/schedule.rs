@@ -109,11 +109,8 @@ pub struct SegmentsKey(Secret<32>);
 impl SegmentsKey {
     /// Takes 32 bytes that [`SegmentsKey::expose`] gave, on another machine for example.
     #[must_use]
-    pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
-        let mut key = Self(Secret::zero());
-        key.0.copy_from_slice(&bytes);
-        bytes.zeroize();
-        key
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Secret::take(bytes))
     }
 
     /// The key's bytes, for handing them to a machine that only works on segments.

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::hint::black_box;
 use core::ops::{Deref, DerefMut};
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// More than the functions that derive and expand keys use of the stack.
 const SCRUBBED: usize = 16 << 10;
@@ -16,6 +16,14 @@ impl<const N: usize> Secret<N> {
     /// Zero bytes, to be filled in place.
     pub(crate) fn zero() -> Self {
         Self(Box::new(Zeroizing::new([0; N])))
+    }
+
+    /// These bytes, wiped where they were handed over.
+    pub(crate) fn take(mut bytes: [u8; N]) -> Self {
+        let mut secret = Self::zero();
+        secret.copy_from_slice(&bytes);
+        bytes.zeroize();
+        secret
     }
 }
 

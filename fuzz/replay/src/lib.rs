@@ -25,6 +25,24 @@ pub use segment::segment_decrypt;
 pub use sidecar::sidecar_replay;
 pub use stream::stream_decrypt;
 
+/// The body of a target.
+pub type Body = fn(&[u8]) -> Verdict;
+
+/// Every target's name and body.
+pub const TARGETS: [(&str, Body); 11] = [
+    ("framing_decode", framing_decode),
+    ("header_decode", header_decode),
+    ("tail_decode", tail_decode),
+    ("segment_decrypt", segment_decrypt),
+    ("stream_decrypt", stream_decrypt),
+    ("differential", differential),
+    ("salvage", salvage),
+    ("scrub", scrub),
+    ("metadata_decode", metadata_decode),
+    ("slot_decode", slot_decode),
+    ("sidecar_replay", sidecar_replay),
+];
+
 /// What the engine made of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {

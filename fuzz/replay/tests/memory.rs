@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use peakmem_alloc::{INSTRUMENTED_SYSTEM, PeakMemAlloc, PeakMemAllocTrait};
-use sv2_fuzz_bodies::Verdict;
+use sv2_fuzz_bodies::TARGETS;
 
 #[global_allocator]
 static ALLOCATOR: &PeakMemAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -17,29 +17,13 @@ static ALLOCATOR: &PeakMemAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// What no input of a corpus may cost.
 const MOST: usize = 64 << 20;
 
-type Body = fn(&[u8]) -> Verdict;
-
-const BODIES: [(&str, Body); 11] = [
-    ("framing_decode", sv2_fuzz_bodies::framing_decode),
-    ("header_decode", sv2_fuzz_bodies::header_decode),
-    ("tail_decode", sv2_fuzz_bodies::tail_decode),
-    ("segment_decrypt", sv2_fuzz_bodies::segment_decrypt),
-    ("stream_decrypt", sv2_fuzz_bodies::stream_decrypt),
-    ("differential", sv2_fuzz_bodies::differential),
-    ("salvage", sv2_fuzz_bodies::salvage),
-    ("scrub", sv2_fuzz_bodies::scrub),
-    ("metadata_decode", sv2_fuzz_bodies::metadata_decode),
-    ("slot_decode", sv2_fuzz_bodies::slot_decode),
-    ("sidecar_replay", sv2_fuzz_bodies::sidecar_replay),
-];
-
 /// F-802: the only test of this binary, because the allocator counts for the whole process.
 #[test]
 fn no_input_of_a_corpus_costs_more_memory_than_its_limit() {
     let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus");
     let folders = fs::read_dir(&corpora).expect("the corpora are committed").count();
-    assert_eq!(folders, BODIES.len(), "each corpus has a body here");
-    for (target, body) in BODIES {
+    assert_eq!(folders, TARGETS.len(), "each corpus has a body here");
+    for (target, body) in TARGETS {
         let (mut most, mut of, mut inputs) = (0, String::new(), 0);
         for entry in fs::read_dir(corpora.join(target)).expect("the corpus is committed") {
             let path = entry.expect("the folder can be read").path();

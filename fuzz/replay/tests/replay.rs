@@ -3,23 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use sv2_fuzz_bodies::{Verdict, seeds};
-
-type Body = fn(&[u8]) -> Verdict;
-
-const BODIES: [(&str, Body); 11] = [
-    ("framing_decode", sv2_fuzz_bodies::framing_decode),
-    ("header_decode", sv2_fuzz_bodies::header_decode),
-    ("tail_decode", sv2_fuzz_bodies::tail_decode),
-    ("segment_decrypt", sv2_fuzz_bodies::segment_decrypt),
-    ("stream_decrypt", sv2_fuzz_bodies::stream_decrypt),
-    ("differential", sv2_fuzz_bodies::differential),
-    ("salvage", sv2_fuzz_bodies::salvage),
-    ("scrub", sv2_fuzz_bodies::scrub),
-    ("metadata_decode", sv2_fuzz_bodies::metadata_decode),
-    ("slot_decode", sv2_fuzz_bodies::slot_decode),
-    ("sidecar_replay", sv2_fuzz_bodies::sidecar_replay),
-];
+use sv2_fuzz_bodies::{TARGETS, Verdict, seeds};
 
 fn fuzz_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -39,7 +23,8 @@ fn corpus(target: &str) -> BTreeMap<String, Vec<u8>> {
 
 /// Replays a corpus and checks the verdicts that names promise.
 fn replay(target: &str, at_least: usize) {
-    let (_, body) = BODIES.iter().find(|(name, _)| *name == target).expect("a body for the target");
+    let (_, body) =
+        TARGETS.iter().find(|(name, _)| *name == target).expect("a body for the target");
     let files = corpus(target);
     assert!(files.len() >= at_least, "{target} has only {} files", files.len());
     for (name, data) in &files {
@@ -120,14 +105,14 @@ fn every_target_has_a_body_that_is_replayed() {
         .filter_map(|name| name.strip_suffix(".rs").map(str::to_owned))
         .collect();
     targets.sort();
-    let mut bodies = BODIES.map(|(name, _)| name);
+    let mut bodies = TARGETS.map(|(name, _)| name);
     bodies.sort_unstable();
     assert_eq!(targets, bodies);
 }
 
 #[test]
 fn committed_seeds_are_what_the_reference_makes() {
-    let files = BODIES.map(|(target, _)| (target, corpus(target)));
+    let files = TARGETS.map(|(target, _)| (target, corpus(target)));
     let files = BTreeMap::from(files);
     for seed in seeds::seeds() {
         let committed = files[seed.target].get(&seed.name);
