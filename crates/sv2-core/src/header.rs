@@ -12,6 +12,37 @@ use crate::metadata::seal_metadata;
 use crate::resume::CheckpointError;
 use crate::{EncryptOptions, StreamError, Unit};
 
+/// The bytes of a header, with its MAC and checksum.
+fn signed(header: &mut StreamHeader, keys: &RootKeys) -> Result<Vec<u8>, StreamError> {
+    let refused = |error| StreamError::from_header(error, Unit::Header, 0);
+    let mut bytes = header.encode().map_err(refused)?;
+    header.mac = keys.header_key().sign(&[StreamHeader::authenticated(&bytes)]);
+    StreamHeader::finish(&mut bytes, &header.mac);
+    Ok(bytes)
+}
+
+/// Bytes that a header of `len` bytes has for sections.
+pub(crate) fn room_of(len: usize) -> u64 {
+    (len - HEADER_PREFIX_LEN - HEADER_TRAILING_LEN) as u64
+}
+
+/// The bytes of a header that has to keep its `len` bytes, with its MAC and checksum.
+///
+/// # Errors
+/// `HeaderFull` where the sections do not fit; `Malformed` and `Limit` for slots that break a rule
+/// of F-316 to F-321.
+pub(crate) fn signed_in(
+    len: usize,
+    header: &mut StreamHeader,
+    keys: &RootKeys,
+) -> Result<Vec<u8>, StreamError> {
+    let (needed, available) = (sections_len(&header.sections) as u64, room_of(len));
+    if needed > available {
+        return Err(StreamError::HeaderFull { needed, available });
+    }
+    signed(header, keys)
+}
+
 /// A header with its bytes and the keys that follow from it.
 pub(crate) struct KeyedHeader {
     pub(crate) header: StreamHeader,
@@ -45,9 +76,7 @@ impl KeyedHeader {
         }
         let fitting = fitting_header_len(&header.sections, header.slotted).map_err(refused)?;
         header.header_len = options.header_len.unwrap_or(fitting);
-        let mut bytes = header.encode().map_err(refused)?;
-        header.mac = keys.header_key().sign(&[StreamHeader::authenticated(&bytes)]);
-        StreamHeader::finish(&mut bytes, &header.mac);
+        let bytes = signed(&mut header, &keys)?;
         Ok(Self { header, bytes, offset: 0, keys })
     }
 
@@ -72,15 +101,7 @@ impl KeyedHeader {
         if let Some(json) = metadata {
             header.sections.push(seal_metadata(json, &keys, &header, random)?);
         }
-        let available = (bytes.len() - HEADER_PREFIX_LEN - HEADER_TRAILING_LEN) as u64;
-        let needed = sections_len(&header.sections) as u64;
-        if needed > available {
-            return Err(StreamError::HeaderFull { needed, available });
-        }
-        let refused = |error| StreamError::from_header(error, Unit::Header, 0);
-        let mut bytes = header.encode().map_err(refused)?;
-        header.mac = keys.header_key().sign(&[StreamHeader::authenticated(&bytes)]);
-        StreamHeader::finish(&mut bytes, &header.mac);
+        let bytes = signed_in(bytes.len(), &mut header, &keys)?;
         Ok(Self { header, bytes, keys, offset })
     }
 

@@ -9,19 +9,18 @@ use std::time::{Duration, Instant};
 
 use sv2_crypto::StreamKey;
 use sv2_headers::{
-    HEADER_PREFIX_LEN, HEADER_TRAILING_LEN, SECTION_METADATA, SECTION_SLOT, Section, StreamHeader,
-    TRAILER_LEN, Trailer, sections_len,
+    SECTION_METADATA, SECTION_SLOT, Section, StreamHeader, TRAILER_LEN, Trailer, sections_len,
 };
 
 use crate::change::sidecar::{Direction, Plan};
 use crate::change::storage::FileStorage;
 use crate::change::{ChangeOptions, ChangeStorage, replay, stream_source};
-use crate::header::KeyedHeader;
+use crate::header::{KeyedHeader, room_of, signed_in};
 use crate::io::PositionedInput;
 use crate::key::KeyRing;
 use crate::metadata::{open_metadata, seal_metadata};
 use crate::tail::SealedStream;
-use crate::{KeySource, StreamError, Unit};
+use crate::{KeySource, StreamError};
 
 /// Bytes of a header, and of a trailer, that no rewrite of the header changes: up to the revision
 /// and up to the sealed revision.
@@ -132,10 +131,10 @@ pub fn rewrap_on<E: From<StreamError>>(
     let key = ring.key().ok_or(StreamError::WrongKeyOrContext)?;
 
     let slots = slots_of(&old.header.sections);
-    let available = (old.bytes.len() - HEADER_PREFIX_LEN - HEADER_TRAILING_LEN) as u64;
+    let available = room_of(old.bytes.len());
     let metadata = open_metadata(old);
     let wanted = change(HeaderContent { key, slots: &slots, metadata, available })?;
-    let (header, header_bytes) = rewritten(old, wanted, available, options)?;
+    let (header, header_bytes) = rewritten(old, wanted, options)?;
     let trailer_bytes = resealed(&stream, header.revision);
     write(storage, &source, &stream, &header_bytes, &trailer_bytes)?;
 
@@ -155,7 +154,6 @@ pub fn rewrap_on<E: From<StreamError>>(
 fn rewritten(
     old: &KeyedHeader,
     wanted: HeaderChange,
-    available: u64,
     options: &ChangeOptions,
 ) -> Result<(StreamHeader, Vec<u8>), StreamError> {
     let HeaderChange { slots, metadata } = wanted;
@@ -181,14 +179,7 @@ fn rewritten(
         _ => true,
     });
     header.sections.extend(kept.cloned());
-    let needed = sections_len(&header.sections) as u64;
-    if needed > available {
-        return Err(StreamError::HeaderFull { needed, available });
-    }
-    let refused = |error| StreamError::from_header(error, Unit::Header, 0);
-    let mut bytes = header.encode().map_err(refused)?;
-    header.mac = old.keys.header_key().sign(&[StreamHeader::authenticated(&bytes)]);
-    StreamHeader::finish(&mut bytes, &header.mac);
+    let bytes = signed_in(old.bytes.len(), &mut header, &old.keys)?;
     Ok((header, bytes))
 }
 

@@ -58,9 +58,7 @@ impl<'a> InputSource<'a> {
         grow_pipe(&file);
         Ok(Input::Sequential(SequentialInput::new(Box::new(file))))
     }
-}
 
-impl<'a> InputSource<'a> {
     /// Opens an input that a call reads at offsets, and perhaps again in a later call.
     ///
     /// # Errors
