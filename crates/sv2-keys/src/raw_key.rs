@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use age::secrecy::zeroize::{Zeroize, Zeroizing};
+use age::secrecy::zeroize::Zeroizing;
 use sv2_crypto::StreamKey;
 
 use crate::KeyFileError;
@@ -20,21 +20,14 @@ const MAX_LEN: usize = 66;
 pub fn read_key_file(path: &Path) -> Result<StreamKey, KeyFileError> {
     let bytes = read_file(path, MAX_LEN)?;
     let mut key = Zeroizing::new([0; 32]);
-    if bytes.len() == key.len() {
-        key.copy_from_slice(&bytes);
-    } else if !from_hex(&bytes, &mut key) {
-        return Err(KeyFileError::Unusable {
-            path: path.to_owned(),
-            what: format!(
-                "its {} bytes are neither 32 raw bytes nor 64 hexadecimal digits",
-                bytes.len()
-            ),
-        });
-    }
-    let mut copy = *key;
-    let taken = StreamKey::from_bytes(copy);
-    copy.zeroize();
-    Ok(taken)
+    let raw = if from_hex(&bytes, &mut key) { &key[..] } else { &bytes[..] };
+    StreamKey::from_slice(raw).ok_or_else(|| KeyFileError::Unusable {
+        path: path.to_owned(),
+        what: format!(
+            "its {} bytes are neither 32 raw bytes nor 64 hexadecimal digits",
+            bytes.len()
+        ),
+    })
 }
 
 /// Writes a stream key as 64 hexadecimal digits and a newline, readable by its owner alone.

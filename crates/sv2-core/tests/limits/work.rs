@@ -15,6 +15,7 @@ use sv2_core::{
     decrypt_stream_v2, inspect, salvage, scrub, verify,
 };
 use sv2_testkit::paint::paint;
+use sv2_testkit::reference::forge::refresh_crc;
 use sv2_testkit::reference::primitives::crc64;
 use sv2_testkit::reference::{self, Params};
 
@@ -175,15 +176,15 @@ fn a_carpet_of_stream_headers_is_not_read_whole_at_every_place() {
 fn claims_of_a_tail_cost_no_reads() {
     let stream = sealed(3 * SEGMENT + 100);
     let trailer = stream.len() - 128;
-    for at in (trailer..stream.len()).step_by(4) {
+    for at in (trailer..stream.len() - 8).step_by(4) {
         let mut claims = stream.clone();
         claims[at] ^= 0x7F;
-        let crc = crc64(&claims[trailer..stream.len() - 16]);
-        claims[stream.len() - 16..stream.len() - 8].copy_from_slice(&crc.to_be_bytes());
+        refresh_crc(&mut claims[trailer..]);
         let source = Counting::new(&claims);
         let _ = scrub(source.input(), &options().run).map(drop);
         let read = source.read.load(Ordering::SeqCst);
-        assert!(read <= BASE + 4 * claims.len() as u64, "byte {at}: {read}");
+        // Each byte once, and both ends once more to find the way.
+        assert!(read <= claims.len() as u64 + 1024, "byte {at}: {read}");
     }
     assert_linear("a sound stream", &stream);
     assert_linear("a stream that is cut", &stream[..2 * SEGMENT]);
