@@ -9,7 +9,7 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use sv2_core::{Suite, fastest_backend};
 
 use crate::commands::Command;
-use crate::console::{Manners, MannersArgs};
+use crate::console::{Console, ConsoleArgs};
 use crate::exit::{Exit, TABLE};
 use crate::failure::Failure;
 use crate::names::printable;
@@ -71,7 +71,7 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
     #[command(flatten)]
-    pub(crate) manners: MannersArgs,
+    pub(crate) console: ConsoleArgs,
 }
 
 /// The grammar of the command line, for completions and man pages.
@@ -80,13 +80,13 @@ pub(crate) fn grammar() -> clap::Command {
 }
 
 /// Understands the arguments; help, versions and mistakes are printed and end the program.
-pub(crate) fn parse(manners: &Manners) -> Result<Cli, ExitCode> {
-    let matches = grammar().color(manners.clap_color()).try_get_matches();
+pub(crate) fn parse(console: &Console) -> Result<Cli, ExitCode> {
+    let matches = grammar().color(console.clap_color()).try_get_matches();
     matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
         match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match error.print() {
                 Ok(()) => ExitCode::SUCCESS,
-                Err(error) => manners.fail(&Failure::stdout(&error)),
+                Err(error) => console.fail(&Failure::stdout(&error)),
             },
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
                 let _ = write!(io::stderr(), "{}", error.render());
@@ -95,7 +95,7 @@ pub(crate) fn parse(manners: &Manners) -> Result<Cli, ExitCode> {
             _ => {
                 let words = std::env::args_os().skip(1);
                 let command = command_named(words.filter_map(|word| word.into_string().ok()));
-                manners.fail(&Failure::usage(sentence(&error.render().to_string(), &command)))
+                console.fail(&Failure::usage(sentence(&error.render().to_string(), &command)))
             }
         }
     })

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use sv2_core::{ChangeOptions, FileFault, Recovery, StreamError, recover, unfinished_change};
 
-use crate::commands::OpeningArgs;
-use crate::console::Manners;
+use crate::console::Console;
 use crate::ends::{Input, same_file};
 use crate::exit::Exit;
 use crate::failure::{Failure, chain};
 use crate::names::{Name, Names, shell_word, shown};
+use crate::running::OpeningArgs;
 use crate::signals;
+use crate::unfinished::{half_changed, remains};
 
 /// A stream that is to be changed.
 pub(crate) struct Target {
@@ -52,11 +53,11 @@ impl Target {
     }
 
     /// Finishes or takes back an earlier change that was cut off, and says so.
-    pub(crate) fn recover(&self, manners: &Manners) -> Result<Recovery, Failure> {
+    pub(crate) fn recover(&self, console: &Console) -> Result<Recovery, Failure> {
         signals::changing(&self.path);
         let recovery = recover(&self.path).map_err(|error| self.failed(&error))?;
         if let Some(what) = told(recovery) {
-            manners.note(&format!("{}: an earlier change was cut off; it was {what}", self.name));
+            console.note(&format!("{}: an earlier change was cut off; it was {what}", self.name));
         }
         Ok(recovery)
     }
@@ -138,16 +139,6 @@ pub(crate) fn told(recovery: Recovery) -> Option<&'static str> {
     }
 }
 
-/// What an interrupted or failed change leaves of the stream.
-pub(crate) fn remains(path: &Path) -> String {
-    match unfinished_change(path) {
-        None => format!("'{}' is as it was", shown(path)),
-        Some(sidecar) => {
-            format!("'{}' lies beside the stream, by which {}", shown(&sidecar), way_out(path))
-        }
-    }
-}
-
 /// How a stream gets a header with room for sections of `needed` bytes.
 fn larger(path: &Path, needed: u64) -> String {
     // What the header needs besides, and as much again for who comes next.
@@ -163,26 +154,9 @@ fn larger(path: &Path, needed: u64) -> String {
     )
 }
 
-/// How a half-changed stream becomes whole.
-fn way_out(path: &Path) -> String {
-    let name = shell_word(path.as_os_str());
-    format!("the next change, or 'sv2 append {name} /dev/null', brings it to a whole state")
-}
-
 /// Says of a stream that was read without complaint that a change of it is not finished.
-pub(crate) fn note_half_changed(input: &Name, manners: &Manners) {
+pub(crate) fn note_half_changed(input: &Name, console: &Console) {
     if let Some(reason) = half_changed(input) {
-        manners.note(&format!("{input}: {reason}"));
+        console.note(&format!("{input}: {reason}"));
     }
-}
-
-/// What explains to a reading command why a stream is damaged beside which a sidecar lies.
-pub(crate) fn half_changed(input: &Name) -> Option<String> {
-    let path = input.path()?;
-    let sidecar = unfinished_change(path)?;
-    Some(format!(
-        "a change of the stream is under way or was cut off ('{}' lies beside it): {}",
-        shown(&sidecar),
-        way_out(path)
-    ))
 }

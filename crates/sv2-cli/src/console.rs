@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ColorChoice, ValueEnum};
 use serde_json::{Value, json};
 
+use crate::ends::Channel;
 use crate::failure::Failure;
 
 /// When something that only suits a terminal is shown.
@@ -34,7 +35,7 @@ pub(crate) enum ProgressMode {
 /// How the program speaks, as arguments.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Common options")]
-pub(crate) struct MannersArgs {
+pub(crate) struct ConsoleArgs {
     /// Say nothing but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
@@ -55,7 +56,7 @@ pub(crate) struct MannersArgs {
 
 /// How the program speaks.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Manners {
+pub(crate) struct Console {
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
     pub(crate) json: bool,
@@ -63,16 +64,7 @@ pub(crate) struct Manners {
     pub(crate) color: When,
 }
 
-/// Which stream of the program a report goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Channel {
-    /// Standard output, where it is free.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-impl Manners {
+impl Console {
     /// What must be known before the arguments are understood: the colour of their errors.
     pub(crate) fn from_raw_arguments() -> Self {
         let mut color = When::Auto;
@@ -93,7 +85,7 @@ impl Manners {
     }
 
     /// The same with the arguments that were given.
-    pub(crate) fn with(self, args: &MannersArgs) -> Self {
+    pub(crate) fn with(self, args: &ConsoleArgs) -> Self {
         Self {
             quiet: args.quiet,
             verbose: args.verbose,

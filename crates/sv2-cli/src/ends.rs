@@ -20,7 +20,6 @@ use self::input::own;
 pub(crate) use self::partial::remove_unfinished;
 use self::terminal::TextOnly;
 pub(crate) use self::writer::OutputWriter;
-use crate::console::Channel;
 use crate::failure::{Failure, NotText, already_exists};
 use crate::names::{Name, shown};
 
@@ -53,6 +52,15 @@ pub(crate) struct OutputArgs {
 pub(crate) enum Direction {
     Encrypt,
     Decrypt,
+}
+
+/// Which stream of the program a report goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// Standard output, where it is free.
+    Stdout,
+    /// Standard error.
+    Stderr,
 }
 
 /// An output that was judged and not opened yet.

@@ -8,10 +8,10 @@ use std::path::Path;
 use sv2_core::{StreamError, Unit};
 use sv2_keys::{KeyFileError, KeysError, PassphraseError};
 
-use crate::change::half_changed;
 use crate::exit::Exit;
 use crate::names::{Name, Names, printable, shown};
-use crate::passphrase::found_no_terminal;
+use crate::terminal::found_no_terminal;
+use crate::unfinished::half_changed;
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]

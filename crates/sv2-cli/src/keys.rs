@@ -16,7 +16,7 @@ use sv2_keys::{
 };
 
 pub(crate) use self::recipients::{NewRecipientArgs, RecipientArgs};
-use crate::console::Manners;
+use crate::console::Console;
 use crate::failure::Failure;
 use crate::names::shown;
 use crate::passphrase::{PassphraseArgs, Questions};
@@ -139,14 +139,14 @@ pub(crate) fn is_passphrase_slot(section: &Section) -> bool {
 }
 
 /// The identities of a user who named none; the default one is made where there is none yet.
-fn own_identities(manners: &Manners) -> Result<Vec<Identity>, Failure> {
+fn own_identities(console: &Console) -> Result<Vec<Identity>, Failure> {
     if let Some(path) = named_by_environment() {
         return Ok(read_identity_file(&path)?);
     }
     let default = load_or_create_default_identity()?;
     if default.created {
         // Said even when told to be quiet: who loses this file loses every stream.
-        manners.warn(&format!(
+        console.warn(&format!(
             "made your default identity at '{}'; back it up now, because without it nothing that \
              is encrypted to it can ever be decrypted",
             shown(&default.path)

@@ -16,24 +16,27 @@ mod passphrase;
 mod progress;
 mod report;
 mod resume;
+mod running;
 mod signals;
 mod size;
 mod slots;
+mod terminal;
+mod unfinished;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     forbid_core_files();
-    let manners = console::Manners::from_raw_arguments();
-    let cli = match args::parse(&manners) {
+    let console = console::Console::from_raw_arguments();
+    let cli = match args::parse(&console) {
         Ok(cli) => cli,
         Err(ended) => return ended,
     };
-    let manners = manners.with(&cli.manners);
-    match commands::run(cli.command, &manners) {
+    let console = console.with(&cli.console);
+    match commands::run(cli.command, &console, args::grammar) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) if passphrase::was_interrupted() => manners.fail(&failure::Failure::interrupted()),
-        Err(failure) => manners.fail(&failure),
+        Err(_) if terminal::was_interrupted() => console.fail(&failure::Failure::interrupted()),
+        Err(failure) => console.fail(&failure),
     }
 }
 

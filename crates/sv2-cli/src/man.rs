@@ -2,13 +2,11 @@
 
 use clap_mangen::Man;
 
-use crate::args::grammar;
-
-/// Every page with the name of its file.
-pub(crate) fn pages() -> Vec<(String, Vec<u8>)> {
-    let mut program = grammar();
+/// Every page of a program with the name of its file.
+pub(crate) fn pages(mut program: clap::Command) -> Vec<(String, Vec<u8>)> {
+    let commands = commands_section(&program);
     program.build();
-    let mut pages = vec![page(&program, "sv2")];
+    let mut pages = vec![page(&program, "sv2", &commands)];
     add_pages(&program, "sv2", &mut pages);
     pages
 }
@@ -17,12 +15,13 @@ pub(crate) fn pages() -> Vec<(String, Vec<u8>)> {
 fn add_pages(command: &clap::Command, name: &str, pages: &mut Vec<(String, Vec<u8>)>) {
     for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
         let name = format!("{name}-{}", command.get_name());
-        pages.push(page(command, &name));
+        pages.push(page(command, &name, ""));
         add_pages(command, &name, pages);
     }
 }
 
-fn page(command: &clap::Command, name: &str) -> (String, Vec<u8>) {
+/// A page; `commands` is the section that lists a program's commands.
+fn page(command: &clap::Command, name: &str, commands: &str) -> (String, Vec<u8>) {
     // The sections of the help that follow the options become sections of their own.
     let extra = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
     let man = Man::new(command.clone().after_help("").after_long_help("")).manual("sv2 manual");
@@ -35,9 +34,7 @@ fn page(command: &clap::Command, name: &str) -> (String, Vec<u8>) {
         man.render_options_section(&mut text),
     ];
     debug_assert!(rendered.iter().all(Result::is_ok), "writing to memory");
-    if name == "sv2" {
-        text.extend_from_slice(commands_section().as_bytes());
-    }
+    text.extend_from_slice(commands.as_bytes());
     text.extend_from_slice(sections(&extra).as_bytes());
     if name != "sv2" {
         text.extend_from_slice(b".SH \"SEE ALSO\"\n.BR sv2 (1)\n");
@@ -45,9 +42,9 @@ fn page(command: &clap::Command, name: &str) -> (String, Vec<u8>) {
     (format!("{name}.1"), text)
 }
 
-fn commands_section() -> String {
+fn commands_section(program: &clap::Command) -> String {
     let mut section = String::from(".SH COMMANDS\n");
-    for command in grammar().get_subcommands() {
+    for command in program.get_subcommands() {
         let name = command.get_name();
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         section.push_str(&format!(".TP\n.BR sv2-{name} (1)\n{}\n", escaped(&about)));

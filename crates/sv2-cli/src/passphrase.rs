@@ -8,12 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use sv2_keys::{Passphrase, PassphrasePurpose, Prompt, read_passphrase, read_passphrase_file};
-use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::names::{printable, shown};
+use crate::terminal::ask;
 
 /// Where passphrases come from, as arguments.
 #[derive(Debug, Args)]
@@ -212,47 +211,4 @@ fn no_terminal() -> Failure {
         "a passphrase is needed and there is no terminal to ask on; use --passphrase-file or \
          --passphrase-fd",
     )
-}
-
-/// Set when a question was answered with the interrupt key.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// Whether the user interrupted a question, whatever came of it.
-pub(crate) fn was_interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Acquire)
-}
-
-/// Set when there was no terminal to ask on.
-static NO_TERMINAL: AtomicBool = AtomicBool::new(false);
-
-/// Whether a question was not asked because there is no terminal.
-pub(crate) fn found_no_terminal() -> bool {
-    NO_TERMINAL.load(Ordering::Acquire)
-}
-
-/// The terminal as it was before its echo was turned off.
-static TERMINAL: Mutex<Option<(File, Termios)>> = Mutex::new(None);
-
-/// Asks on the controlling terminal, whatever standard input is, without echo.
-fn ask(question: &str) -> io::Result<Zeroizing<String>> {
-    let terminal = File::options().read(true).write(true).open("/dev/tty");
-    let terminal = terminal.inspect_err(|_| NO_TERMINAL.store(true, Ordering::Release))?;
-    let before = tcgetattr(&terminal)?;
-    *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = Some((terminal, before));
-    let answer = rpassword::prompt_password(question).map(Zeroizing::new);
-    // While a secret is asked for, the terminal sends the key itself and no signal.
-    if matches!(&answer, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
-        INTERRUPTED.store(true, Ordering::Release);
-    }
-    *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    answer
-}
-
-/// Gives the terminal its echo back, for an end in the middle of a question.
-pub(crate) fn restore_terminal() {
-    let saved = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some((terminal, before)) = saved {
-        let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
-        let _ = writeln!(&terminal);
-    }
 }

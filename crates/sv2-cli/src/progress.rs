@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use sv2_core::{Observer, Progress};
 
-use crate::console::{Manners, ProgressMode};
+use crate::console::{Console, ProgressMode};
 
 /// Work that is done before this much time has passed shows no bar.
 const QUIET_TIME: Duration = Duration::from_millis(500);
@@ -45,9 +45,9 @@ struct Step {
 
 impl Display {
     /// What the user asked for.
-    pub(crate) fn new(manners: &Manners) -> Self {
-        let on_terminal = io::stderr().is_terminal() && !manners.quiet;
-        let shape = match manners.progress {
+    pub(crate) fn new(console: &Console) -> Self {
+        let on_terminal = io::stderr().is_terminal() && !console.quiet;
+        let shape = match console.progress {
             ProgressMode::Never => None,
             ProgressMode::Auto if !on_terminal => None,
             ProgressMode::Auto => Some(Shape::Bar { after: QUIET_TIME, bar: None }),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sv2_core::{ErrorKind, StreamReport};
 
-use crate::console::{Channel, Manners};
+use crate::console::Console;
+use crate::ends::Channel;
 use crate::failure::Failure;
 use crate::names::{Name, Names};
 use crate::size::{counted, readable};
@@ -72,22 +73,22 @@ pub(crate) fn resumed(
     names: Names<'_>,
     report: &StreamReport,
     channel: Channel,
-    manners: &Manners,
+    console: &Console,
 ) -> Result<(), Failure> {
     let Names { input, output } = names;
-    if manners.json {
-        return manners.report(&to_json(command, input, output, report), channel);
+    if console.json {
+        return console.report(&to_json(command, input, output, report), channel);
     }
     if report.kept_segments > 0 {
         let verb = if report.kept_segments == 1 { "was" } else { "were" };
         let all = counted(report.segments, "segment", "segments");
-        manners.note(&format!(
+        console.note(&format!(
             "{output}: {} of {all} {verb} done before and kept",
             report.kept_segments
         ));
     }
-    if manners.verbose {
-        manners.note(&to_text(input, output, report));
+    if console.verbose {
+        console.note(&to_text(input, output, report));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use sv2_core::{CheckpointError, CheckpointFile, ErrorKind, ResumableOutput, StreamError};
 
-use crate::console::Manners;
+use crate::console::Console;
 use crate::ends::{Aftermath, Input, Output};
 use crate::exit::Exit;
 use crate::failure::{Failure, chain, plain};
@@ -10,9 +10,9 @@ use crate::names::{Names, shell_word, shown};
 use crate::signals;
 
 /// Says of a run that continues nothing what an earlier one left beside its output.
-pub(crate) fn note_unfinished(output: &Output, manners: &Manners) {
+pub(crate) fn note_unfinished(output: &Output, console: &Console) {
     let Some(earlier) = output.resumable().filter(ResumableOutput::is_unfinished) else { return };
-    manners.note(&format!(
+    console.note(&format!(
         "{}: an interrupted run with --resume left '{}', which this run does not use; continue it \
          with --resume, or remove it",
         output.name,

@@ -14,10 +14,10 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::low_level;
 use sv2_core::Cancellation;
 
-use crate::change::remains;
 use crate::ends::remove_unfinished;
 use crate::exit::Exit;
-use crate::passphrase::restore_terminal;
+use crate::terminal::restore_terminal;
+use crate::unfinished::remains;
 
 /// How long a cancelled run may take to end by itself; one that is blocked in a read never does.
 const PATIENCE: Duration = Duration::from_millis(500);

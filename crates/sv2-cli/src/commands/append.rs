@@ -7,13 +7,13 @@ use serde_json::json;
 use sv2_core::{StreamError, append};
 
 use crate::change::{Target, told};
-use crate::commands::{OpeningArgs, RunArgs, watch_signals};
-use crate::console::{Channel, Manners};
-use crate::ends::{Direction, Input};
+use crate::console::Console;
+use crate::ends::{Channel, Direction, Input};
 use crate::failure::Failure;
 use crate::keys::IdentityArgs;
 use crate::progress::Display;
 use crate::report;
+use crate::running::{OpeningArgs, RunArgs, watch_signals};
 use crate::size::readable;
 
 const EXAMPLES: &str = "\
@@ -47,7 +47,7 @@ pub(crate) struct AppendArgs {
 }
 
 /// Runs `sv2 append`.
-pub(crate) fn run(args: &AppendArgs, manners: &Manners) -> Result<(), Failure> {
+pub(crate) fn run(args: &AppendArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
     let target = Target::open(&args.stream)?;
     let input = Input::open(args.input.as_deref(), Direction::Encrypt)?;
@@ -55,10 +55,10 @@ pub(crate) fn run(args: &AppendArgs, manners: &Manners) -> Result<(), Failure> {
     if input.is_stdin() && args.identities.passphrases.reads_stdin() {
         return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
     }
-    let recovery = target.recover(manners)?;
+    let recovery = target.recover(console)?;
     let key = args.identities.open_key()?;
 
-    let display = Display::new(manners);
+    let display = Display::new(console);
     let mut options = Target::options(&args.opening);
     options.run = args.run.options(cancel, &display);
     let from = input.name.clone();
@@ -74,14 +74,14 @@ pub(crate) fn run(args: &AppendArgs, manners: &Manners) -> Result<(), Failure> {
         }
         _ => target.failed(&error),
     })?;
-    if manners.json {
+    if console.json {
         let mut report = report::to_json("append", &from, &target.name, &done);
         report["recovery"] = json!(told(recovery));
-        manners.report(&report, Channel::Stdout)?;
+        console.report(&report, Channel::Stdout)?;
     } else if done.bytes_in == 0 {
-        manners.note(&format!("{}: nothing was appended", target.name));
+        console.note(&format!("{}: nothing was appended", target.name));
     } else {
-        manners.note(&format!(
+        console.note(&format!(
             "{}: appended {}, now {} ({} bytes) in generation {}",
             target.name,
             readable(done.bytes_in),
@@ -89,8 +89,8 @@ pub(crate) fn run(args: &AppendArgs, manners: &Manners) -> Result<(), Failure> {
             done.plaintext_len,
             done.generation
         ));
-        if manners.verbose {
-            manners.note(&report::to_text(&from, &target.name, &done));
+        if console.verbose {
+            console.note(&report::to_text(&from, &target.name, &done));
         }
     }
     Ok(())

@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 use sv2_core::{Backend, Driver, Suite, fastest_backend};
 
 use self::measure::{Figure, Figures};
-use crate::commands::watch_signals;
-use crate::console::{Channel, Manners, print};
+use crate::console::{Console, print};
+use crate::ends::Channel;
 use crate::failure::Failure;
 use crate::names::shown;
+use crate::running::watch_signals;
 use crate::size::readable;
 
 const EXAMPLES: &str = "\
@@ -43,7 +44,7 @@ pub(crate) struct BenchArgs {
 }
 
 /// Runs `sv2 bench`.
-pub(crate) fn run(args: &BenchArgs, manners: &Manners) -> Result<(), Failure> {
+pub(crate) fn run(args: &BenchArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
     // Whether the picture can be written is told before the seconds are spent.
     let picture = args.svg.as_deref().map(|path| open_picture(path, args.force)).transpose()?;
@@ -55,8 +56,8 @@ pub(crate) fn run(args: &BenchArgs, manners: &Manners) -> Result<(), Failure> {
             .write_all(text.as_bytes())
             .map_err(|error| Failure::file("write to", path, &error))?;
     }
-    if manners.json {
-        return manners.report(&to_json(&figures, &advice), Channel::Stdout);
+    if console.json {
+        return console.report(&to_json(&figures, &advice), Channel::Stdout);
     }
     print(&format!("{}\n{}\n", chart::text(&figures), advice.sentence()))
 }

@@ -11,14 +11,14 @@ use serde_json::json;
 use sv2_core::{Cancellation, StreamError, StreamReader};
 
 use crate::change::note_half_changed;
-use crate::commands::{OpeningArgs, watch_signals};
-use crate::console::Manners;
+use crate::console::Console;
 use crate::ends::{Direction, Input, OutputWriter, TargetArgs};
 use crate::failure::Failure;
 use crate::keys::IdentityArgs;
 use crate::names::Names;
 use crate::progress::Display;
 use crate::report::hex;
+use crate::running::{OpeningArgs, watch_signals};
 use crate::size::{counted, readable};
 
 const EXAMPLES: &str = "\
@@ -60,7 +60,7 @@ pub(crate) struct CatArgs {
 }
 
 /// Runs `sv2 cat`.
-pub(crate) fn run(args: &CatArgs, manners: &Manners) -> Result<(), Failure> {
+pub(crate) fn run(args: &CatArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
     let begun = Instant::now();
     let input = Input::open(args.input.as_deref(), Direction::Decrypt)?;
@@ -82,13 +82,13 @@ pub(crate) fn run(args: &CatArgs, manners: &Manners) -> Result<(), Failure> {
     let wanted = if args.ranges.is_empty() { &whole[..] } else { &args.ranges };
     let ranges: Vec<_> = wanted.iter().map(|range| range.within(stream.len())).collect();
 
-    let display = Display::new(manners);
+    let display = Display::new(console);
     let mut writer = output.into_writer()?;
     let written = copy(&stream, &ranges, &mut writer, &cancel, &display, names)?;
     writer.finish()?;
     drop(display);
-    note_half_changed(&from, manners);
-    if manners.json {
+    note_half_changed(&from, console);
+    if console.json {
         let ranges = ranges.iter().map(|range| {
             json!({ "plaintext_offset": range.start, "plaintext_bytes": range.end - range.start })
         });
@@ -102,9 +102,9 @@ pub(crate) fn run(args: &CatArgs, manners: &Manners) -> Result<(), Failure> {
             "fingerprint": hex(&stream.fingerprint()),
             "seconds": begun.elapsed().as_secs_f64(),
         });
-        manners.report(&report, channel)?;
-    } else if manners.verbose {
-        manners.note(&format!(
+        console.report(&report, channel)?;
+    } else if console.verbose {
+        console.note(&format!(
             "{from} -> {to}: {} of {} in {}",
             readable(written),
             readable(stream.len()),

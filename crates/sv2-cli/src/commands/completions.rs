@@ -3,8 +3,7 @@
 use clap::Args;
 use clap_complete::Shell;
 
-use crate::args::grammar;
-use crate::console::{Manners, print};
+use crate::console::print;
 use crate::failure::Failure;
 
 const EXAMPLES: &str = "\
@@ -21,9 +20,9 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Runs `sv2 completions`.
-pub(crate) fn run(args: &CompletionsArgs, _: &Manners) -> Result<(), Failure> {
+/// Runs `sv2 completions` for the command line of `grammar`.
+pub(crate) fn run(args: &CompletionsArgs, mut grammar: clap::Command) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut grammar(), "sv2", &mut script);
+    clap_complete::generate(args.shell, &mut grammar, "sv2", &mut script);
     print(&String::from_utf8_lossy(&script))
 }

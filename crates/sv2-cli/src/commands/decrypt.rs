@@ -9,8 +9,7 @@ use sv2_core::{ErrorKind, Tail, decrypt_resumable, decrypt_stream_with};
 
 use self::salvage::{GapsName, Rescue};
 use crate::change::note_half_changed;
-use crate::commands::{OpeningArgs, RunArgs, watch_signals};
-use crate::console::Manners;
+use crate::console::Console;
 use crate::ends::{Direction, Input, OutputArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -19,6 +18,7 @@ use crate::names::Names;
 use crate::progress::Display;
 use crate::report;
 use crate::resume::{Resumable, note_unfinished};
+use crate::running::{OpeningArgs, RunArgs, watch_signals};
 use crate::size::counted;
 
 const EXAMPLES: &str = "\
@@ -90,7 +90,7 @@ struct StreamArgs {
 }
 
 /// Runs `sv2 decrypt`.
-pub(crate) fn run(args: &DecryptArgs, manners: &Manners) -> Result<(), Failure> {
+pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
     let mut options = args.stream.opening.options();
     options.tail = if args.stream.unsealed { Tail::MayBeMissing } else { Tail::Required };
@@ -113,11 +113,11 @@ pub(crate) fn run(args: &DecryptArgs, manners: &Manners) -> Result<(), Failure> 
         return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
     }
     if !args.resume {
-        note_unfinished(&output, manners);
+        note_unfinished(&output, console);
     }
     let key = args.identities.open_key()?;
 
-    let display = Display::new(manners);
+    let display = Display::new(console);
     options.run = args.run.options(cancel, &display);
     let (from, to, channel) = (input.name.clone(), output.name.clone(), output.free_channel());
     let names = Names { input: &from, output: &to };
@@ -128,7 +128,7 @@ pub(crate) fn run(args: &DecryptArgs, manners: &Manners) -> Result<(), Failure> 
         drop(display);
         let done = done.map_err(|error| resumable.failure(&error, names))?;
         aftermath.settle()?;
-        return report::resumed("decrypt", names, &done, channel, manners);
+        return report::resumed("decrypt", names, &done, channel, console);
     }
     let (sink, aftermath) = output.into_sink();
     let source = input.into_source();
@@ -136,7 +136,7 @@ pub(crate) fn run(args: &DecryptArgs, manners: &Manners) -> Result<(), Failure> 
         let done = key.with(|key| rescue.run(source, sink, key, &options));
         drop(display);
         let done = done.map_err(|error| Failure::stream(&error, names))?;
-        return rescue.report(&done, names, channel, manners);
+        return rescue.report(&done, names, channel, console);
     }
     let done = key.with(|key| decrypt_stream_with(source, sink, key, &options));
     drop(display);
@@ -145,17 +145,17 @@ pub(crate) fn run(args: &DecryptArgs, manners: &Manners) -> Result<(), Failure> 
     let is_damaged_behind = done.unsealed_end.is_some_and(|end| end != ErrorKind::Unsealed);
     if !done.sealed && !is_damaged_behind {
         // The exit code is that of success, so this is the only sign.
-        manners.warn(&format!(
+        console.warn(&format!(
             "{from}: the stream is not sealed: {} read up to where it ends, every byte of them is \
              authentic, but whether anything is missing or outdated is not known",
             counted(done.segments, "segment was", "segments were")
         ));
     }
-    note_half_changed(&from, manners);
-    if manners.json {
-        manners.report(&report::to_json("decrypt", &from, &to, &done), channel)?;
-    } else if manners.verbose {
-        manners.note(&report::to_text(&from, &to, &done));
+    note_half_changed(&from, console);
+    if console.json {
+        console.report(&report::to_json("decrypt", &from, &to, &done), channel)?;
+    } else if console.verbose {
+        console.note(&report::to_text(&from, &to, &done));
     }
     if is_damaged_behind {
         return Err(Failure {

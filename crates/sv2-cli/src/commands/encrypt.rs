@@ -8,14 +8,14 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 use sv2_core::{DigestAlg, EncryptOptions, StreamError, Suite, encrypt_stream_v2};
 
-use crate::commands::{RunArgs, watch_signals};
-use crate::console::Manners;
+use crate::console::Console;
 use crate::ends::{Direction, Input, OutputArgs};
 use crate::failure::Failure;
 use crate::keys::RecipientArgs;
 use crate::names::{Names, printable};
 use crate::progress::Display;
 use crate::resume::note_unfinished;
+use crate::running::{RunArgs, watch_signals};
 use crate::{report, size};
 
 const EXAMPLES: &str = "\
@@ -114,7 +114,7 @@ enum DigestName {
 }
 
 /// Runs `sv2 encrypt`.
-pub(crate) fn run(args: &EncryptArgs, manners: &Manners) -> Result<(), Failure> {
+pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
     let mut options = EncryptOptions::standard();
     options.suite = match args.stream.suite {
@@ -137,13 +137,13 @@ pub(crate) fn run(args: &EncryptArgs, manners: &Manners) -> Result<(), Failure> 
     options.header_len = args.stream.header_size;
     options.metadata = args.stream.metadata(&input, &args.recipients.labels)?;
     if args.resume {
-        return resume::run(args, (input, output), options, cancel, manners);
+        return resume::run(args, (input, output), options, cancel, console);
     }
-    note_unfinished(&output, manners);
-    let new = args.recipients.new_key(manners)?;
+    note_unfinished(&output, console);
+    let new = args.recipients.new_key(console)?;
     options.slots = new.slots;
 
-    let display = Display::new(manners);
+    let display = Display::new(console);
     options.run = args.run.options(cancel, &display);
     let (from, to, channel) = (input.name.clone(), output.name.clone(), output.free_channel());
     let names = Names { input: &from, output: &to };
@@ -154,10 +154,10 @@ pub(crate) fn run(args: &EncryptArgs, manners: &Manners) -> Result<(), Failure> 
         header_too_small(&error).unwrap_or_else(|| Failure::stream(&error, names))
     })?;
     aftermath.settle()?;
-    if manners.json {
-        manners.report(&report::to_json("encrypt", &from, &to, &done), channel)?;
-    } else if manners.verbose {
-        manners.note(&report::to_text(&from, &to, &done));
+    if console.json {
+        console.report(&report::to_json("encrypt", &from, &to, &done), channel)?;
+    } else if console.verbose {
+        console.note(&report::to_text(&from, &to, &done));
     }
     Ok(())
 }

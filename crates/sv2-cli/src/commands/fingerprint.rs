@@ -6,15 +6,16 @@ use clap::Args;
 use serde_json::json;
 use sv2_core::{DecryptOptions, DigestAlg, ErrorKind, StreamReader, inspect};
 
-use crate::change::{half_changed, note_half_changed};
-use crate::commands::watch_signals;
-use crate::console::{Channel, Manners, print};
-use crate::ends::{Direction, Input};
+use crate::change::note_half_changed;
+use crate::console::{Console, print};
+use crate::ends::{Channel, Direction, Input};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::IdentityArgs;
 use crate::names::{Name, Names};
 use crate::report::hex;
+use crate::running::watch_signals;
+use crate::unfinished::half_changed;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,7 +40,7 @@ pub(crate) struct FingerprintArgs {
 }
 
 /// Runs `sv2 fingerprint`.
-pub(crate) fn run(args: &FingerprintArgs, manners: &Manners) -> Result<(), Failure> {
+pub(crate) fn run(args: &FingerprintArgs, console: &Console) -> Result<(), Failure> {
     watch_signals()?;
     let input = Input::open(Some(&args.input), Direction::Decrypt)?;
     let name = input.name.clone();
@@ -65,9 +66,9 @@ pub(crate) fn run(args: &FingerprintArgs, manners: &Manners) -> Result<(), Failu
     let revision = verified.as_ref().map_or(seen.header.revision, StreamReader::revision);
     // F-605: a header that no key opened can claim any digest.
     let binds = verified.as_ref().map(|stream| stream.digest() != DigestAlg::None);
-    note_half_changed(&name, manners);
-    if manners.json {
-        return manners.report(
+    note_half_changed(&name, console);
+    if console.json {
+        return console.report(
             &json!({
                 "input": name.for_machines(),
                 "fingerprint": hex(&fingerprint),
@@ -79,7 +80,7 @@ pub(crate) fn run(args: &FingerprintArgs, manners: &Manners) -> Result<(), Failu
         );
     }
     print(&format!("{}\n", hex(&fingerprint)))?;
-    manners.note(match binds {
+    console.note(match binds {
         None => "no key opened the stream: this is what it claims, and nothing was verified",
         Some(true) => "it binds the content, even against who holds the key",
         Some(false) => {

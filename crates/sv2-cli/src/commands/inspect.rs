@@ -10,17 +10,18 @@ use serde_json::{Value, json};
 use sv2_core::{Inspection, inspect, object_checksum, read_metadata};
 use sv2_keys::describe_slots;
 
-use crate::change::{half_changed, note_half_changed};
-use crate::commands::watch_signals;
-use crate::console::{Channel, Manners, print};
-use crate::ends::{Direction, Input};
+use crate::change::note_half_changed;
+use crate::console::{Console, print};
+use crate::ends::{Channel, Direction, Input};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::IdentityArgs;
 use crate::names::{Name, Names, printable};
 use crate::report::hex;
+use crate::running::watch_signals;
 use crate::size::short;
 use crate::slots::slot_text;
+use crate::unfinished::half_changed;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -67,7 +68,7 @@ struct Span {
 }
 
 /// Runs `sv2 inspect`.
-pub(crate) fn run(args: &InspectArgs, manners: &Manners) -> Result<(), Failure> {
+pub(crate) fn run(args: &InspectArgs, console: &Console) -> Result<(), Failure> {
     watch_signals()?;
     let input = Input::open(args.input.as_deref(), Direction::Decrypt)?;
     let name = input.name.clone();
@@ -86,12 +87,12 @@ pub(crate) fn run(args: &InspectArgs, manners: &Manners) -> Result<(), Failure> 
         Some(key.with(|key| read_metadata(source, key, context)).map_err(failed)?)
     };
     let metadata = metadata.map(|json| json.map(|json| parsed(&json)));
-    if manners.json {
+    if console.json {
         let mut report = to_json(&name, &seen, metadata, args.segments);
         if let Some(checksum) = checksum {
             report["checksum_crc64nvme"] = json!(checksum);
         }
-        manners.report(&report, Channel::Stdout)?;
+        console.report(&report, Channel::Stdout)?;
     } else {
         let mut text = to_text(&name, &seen, metadata.as_ref());
         if let Some(checksum) = checksum {
@@ -104,11 +105,11 @@ pub(crate) fn run(args: &InspectArgs, manners: &Manners) -> Result<(), Failure> 
     }
     match finding(&seen) {
         None => {
-            note_half_changed(&name, manners);
+            note_half_changed(&name, console);
             Ok(())
         }
         // A report for machines says the same.
-        Some((exit, _)) if manners.json => Err(Failure { exit, sentence: String::new() }),
+        Some((exit, _)) if console.json => Err(Failure { exit, sentence: String::new() }),
         Some((exit, what)) => {
             let next = half_changed(&name)
                 .unwrap_or_else(|| "'sv2 verify' lists all that is damaged".to_owned());

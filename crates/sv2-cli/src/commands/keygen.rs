@@ -8,8 +8,8 @@ use sv2_core::StreamKey;
 use sv2_keys::{generate_identity, write_identity_file, write_key_file};
 use zeroize::Zeroizing;
 
-use crate::console::{Channel, Manners, print};
-use crate::ends::require_stdout;
+use crate::console::{Console, print};
+use crate::ends::{Channel, require_stdout};
 use crate::failure::Failure;
 use crate::keys::no_randomness;
 
@@ -34,10 +34,10 @@ pub(crate) struct KeygenArgs {
 }
 
 /// Runs `sv2 keygen`.
-pub(crate) fn run(args: &KeygenArgs, manners: &Manners) -> Result<(), Failure> {
+pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Result<(), Failure> {
     let path = args.output.as_ref().filter(|path| path.as_os_str() != "-");
     if path.is_none() {
-        if manners.json {
+        if console.json {
             return Err(Failure::usage(
                 "a secret is not printed as JSON; name a file with -o, of which --json reports",
             ));
@@ -49,9 +49,9 @@ pub(crate) fn run(args: &KeygenArgs, manners: &Manners) -> Result<(), Failure> {
         return match path {
             Some(path) => {
                 write_key_file(path, &key)?;
-                if manners.json {
+                if console.json {
                     let report = json!({ "key_file": path.to_string_lossy() });
-                    return manners.report(&report, Channel::Stdout);
+                    return console.report(&report, Channel::Stdout);
                 }
                 Ok(())
             }
@@ -63,16 +63,16 @@ pub(crate) fn run(args: &KeygenArgs, manners: &Manners) -> Result<(), Failure> {
     match path {
         Some(path) => {
             write_identity_file(path, &identity)?;
-            if manners.json {
+            if console.json {
                 let name = path.to_string_lossy();
                 let report = json!({ "identity_file": name, "recipient": recipient });
-                return manners.report(&report, Channel::Stdout);
+                return console.report(&report, Channel::Stdout);
             }
             print(&format!("{recipient}\n"))
         }
         None => {
             print(identity.expose_text())?;
-            manners.note(&format!("recipient: {recipient}"));
+            console.note(&format!("recipient: {recipient}"));
             Ok(())
         }
     }

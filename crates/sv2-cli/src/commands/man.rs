@@ -16,11 +16,11 @@ pub(crate) struct ManArgs {
     folder: PathBuf,
 }
 
-/// Runs `sv2 man`.
-pub(crate) fn run(args: &ManArgs) -> Result<(), Failure> {
+/// Runs `sv2 man` for the command line of `grammar`.
+pub(crate) fn run(args: &ManArgs, grammar: clap::Command) -> Result<(), Failure> {
     let folder = &args.folder;
     fs::create_dir_all(folder).map_err(|error| Failure::file("make", folder, &error))?;
-    for (name, page) in pages() {
+    for (name, page) in pages(grammar) {
         let path = folder.join(name);
         fs::write(&path, page).map_err(|error| Failure::file("write", &path, &error))?;
     }

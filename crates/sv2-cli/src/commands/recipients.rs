@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::commands::OpeningArgs;
-use crate::console::Manners;
+use crate::console::Console;
 use crate::failure::Failure;
 use crate::keys::{IdentityArgs, NewRecipientArgs};
+use crate::running::OpeningArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -126,10 +126,10 @@ struct RemoveArgs {
 }
 
 /// Runs `sv2 recipients`.
-pub(crate) fn run(args: &RecipientsArgs, manners: &Manners) -> Result<(), Failure> {
+pub(crate) fn run(args: &RecipientsArgs, console: &Console) -> Result<(), Failure> {
     match &args.action {
-        Action::List(args) => list::run(args, manners),
-        Action::Add(args) => rewrite::add(args, manners),
-        Action::Rm(args) => rewrite::remove(args, manners),
+        Action::List(args) => list::run(args, console),
+        Action::Add(args) => rewrite::add(args, console),
+        Action::Rm(args) => rewrite::remove(args, console),
     }
 }

@@ -13,17 +13,18 @@ use sv2_core::{Cancellation, Damage, DamageMap, Unit, scrub, verify};
 use self::finding::{Kind, exit_of};
 use self::picture::Row;
 use self::strip::{Mark, Strip};
-use crate::change::{half_changed, note_half_changed};
-use crate::commands::{OpeningArgs, RunArgs, watch_signals};
-use crate::console::{Channel, Manners, print};
-use crate::ends::{Direction, Input, TargetArgs};
+use crate::change::note_half_changed;
+use crate::console::{Console, print};
+use crate::ends::{Channel, Direction, Input, TargetArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::IdentityArgs;
 use crate::names::{Name, Names};
-use crate::passphrase;
 use crate::progress::Display;
+use crate::running::{OpeningArgs, RunArgs, watch_signals};
 use crate::size::counted;
+use crate::terminal::was_interrupted;
+use crate::unfinished::half_changed;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,7 +66,7 @@ pub(crate) struct VerifyArgs {
 }
 
 /// Runs `sv2 verify`.
-pub(crate) fn run(args: &VerifyArgs, manners: &Manners) -> Result<(), Failure> {
+pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
     if args.opening.expect.is_some() && args.identities.is_empty() {
         return Err(Failure::usage(
@@ -86,20 +87,20 @@ pub(crate) fn run(args: &VerifyArgs, manners: &Manners) -> Result<(), Failure> {
     let mut worst = None;
     let mut rows = Vec::new();
     for path in inputs {
-        let exit = match args.check(path, &cancel, manners) {
+        let exit = match args.check(path, &cancel, console) {
             Ok((name, map)) => {
                 let exit = exit_of(&map);
-                rows.push(args.report(&name, &map, exit, manners)?);
-                note_half_changed(&name, manners);
+                rows.push(args.report(&name, &map, exit, console)?);
+                note_half_changed(&name, console);
                 exit
             }
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
-            Err(failure) if passphrase::was_interrupted() => return Err(failure),
+            Err(failure) if was_interrupted() => return Err(failure),
             Err(failure) => {
-                manners.fail(&failure);
+                console.fail(&failure);
                 // What the key cannot be tried on is checked as far as it can be without.
-                if let Some((name, map)) = args.scrub_instead(path, &failure, &cancel, manners) {
-                    rows.push(args.report(&name, &map, Some(failure.exit), manners)?);
+                if let Some((name, map)) = args.scrub_instead(path, &failure, &cancel, console) {
+                    rows.push(args.report(&name, &map, Some(failure.exit), console)?);
                 }
                 Some(failure.exit)
             }
@@ -124,7 +125,7 @@ impl VerifyArgs {
         &self,
         path: &Path,
         cancel: &Cancellation,
-        manners: &Manners,
+        console: &Console,
     ) -> Result<(Name, DamageMap), Failure> {
         let input = Input::open(Some(path), Direction::Decrypt)?;
         input.require_file("verify")?;
@@ -133,7 +134,7 @@ impl VerifyArgs {
         }
         let name = input.name.clone();
         let source = input.into_source();
-        let display = Display::new(manners);
+        let display = Display::new(console);
         let run = self.run.options(cancel.clone(), &display);
         let checked = if self.identities.is_empty() {
             scrub(source, &run)
@@ -156,7 +157,7 @@ impl VerifyArgs {
         path: &Path,
         failure: &Failure,
         cancel: &Cancellation,
-        manners: &Manners,
+        console: &Console,
     ) -> Option<(Name, DamageMap)> {
         let is_about_the_stream = matches!(failure.exit, Exit::Untrusted | Exit::Damaged);
         if self.identities.is_empty() || !is_about_the_stream || path == Path::new("-") {
@@ -164,7 +165,7 @@ impl VerifyArgs {
         }
         let input = Input::open(Some(path), Direction::Decrypt).ok()?;
         let name = input.name.clone();
-        let display = Display::new(manners);
+        let display = Display::new(console);
         let run = self.run.options(cancel.clone(), &display);
         // The failure was told; where even this fails there is nothing to add to it.
         scrub(input.into_source(), &run).ok().map(|map| (name, map))
@@ -192,29 +193,29 @@ impl VerifyArgs {
         name: &Name,
         map: &DamageMap,
         exit: Option<Exit>,
-        manners: &Manners,
+        console: &Console,
     ) -> Result<Row, Failure> {
         let row = Row {
             finding: format!("{name}: {}", finding(map)),
             check: self.check_done(map),
             strip: strip_of(map),
         };
-        if manners.json {
+        if console.json {
             let strip = self.map.is_some().then(|| row.strip.cells());
-            manners.report(&to_json(name, map, exit, strip), Channel::Stdout)?;
+            console.report(&to_json(name, map, exit, strip), Channel::Stdout)?;
             return Ok(row);
         }
-        if manners.quiet && exit.is_none() {
+        if console.quiet && exit.is_none() {
             return Ok(row);
         }
         let mut text = format!("{}; {}\n", row.finding, row.check);
         if self.map == Some(None) {
-            text.push_str(&row.strip.text(manners.colours(&std::io::stdout())));
+            text.push_str(&row.strip.text(console.colours(&std::io::stdout())));
         }
         for damage in &map.damages {
             text.push_str(&line(damage, map.authenticated));
         }
-        if manners.verbose {
+        if console.verbose {
             text.push_str(&format!(
                 "  {}, {}, {} in {:.3} s\n",
                 counted(map.segments, "segment", "segments"),

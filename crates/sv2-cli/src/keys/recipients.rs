@@ -14,7 +14,7 @@ use sv2_keys::{
 
 use super::order::{Order, Place};
 use super::{OpenKey, existing_identities, no_randomness, own_identities};
-use crate::console::Manners;
+use crate::console::Console;
 use crate::failure::Failure;
 use crate::passphrase::{NewPassphraseArgs, PassphraseArgs, Questions};
 use crate::size::counted;
@@ -104,11 +104,11 @@ enum Entry {
 
 impl RecipientArgs {
     /// Draws a key for the new stream and seals it to everyone named, or takes the raw key.
-    pub(crate) fn new_key(&self, manners: &Manners) -> Result<NewKey, Failure> {
+    pub(crate) fn new_key(&self, console: &Console) -> Result<NewKey, Failure> {
         if let Some(path) = &self.key_file {
             return Ok(NewKey { key: read_key_file(path)?, slots: Vec::new() });
         }
-        let named = self.named(manners)?;
+        let named = self.named(console)?;
         let key = StreamKey::generate().map_err(|_| no_randomness())?;
         let slots = named.slots(&key)?;
         Ok(NewKey { key, slots })
@@ -116,12 +116,12 @@ impl RecipientArgs {
 
     /// What opens a stream that was begun by the same arguments, and finishes it for everyone
     /// named.
-    pub(crate) fn continued_key(&self, manners: &Manners) -> Result<ContinuedKey, Failure> {
+    pub(crate) fn continued_key(&self, console: &Console) -> Result<ContinuedKey, Failure> {
         if let Some(path) = &self.key_file {
             let key = OpenKey::Raw(read_key_file(path)?);
             return Ok(ContinuedKey { key, named: None });
         }
-        let named = self.named(manners)?;
+        let named = self.named(console)?;
         named.questions.keep_answer();
         let mut identities = Vec::new();
         for path in &self.identities {
@@ -147,7 +147,7 @@ impl RecipientArgs {
     }
 
     /// Everyone who was named, and the user where nobody was.
-    fn named(&self, manners: &Manners) -> Result<Named, Failure> {
+    fn named(&self, console: &Console) -> Result<Named, Failure> {
         let questions = self.passphrases.questions()?;
         let prompt: Arc<dyn Prompt> = questions.clone();
         // A passphrase that is given without anything that is locked by it is the stream's.
@@ -177,7 +177,7 @@ impl RecipientArgs {
             ));
         }
         if entries.is_empty() {
-            add_own(&mut entries, &own_identities(manners)?, &prompt)?;
+            add_own(&mut entries, &own_identities(console)?, &prompt)?;
         }
         check_labels(&self.labels, entries.len())?;
         Ok(Named { entries, questions })

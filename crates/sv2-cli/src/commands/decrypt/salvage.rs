@@ -8,8 +8,8 @@ use sv2_core::{
     DecryptOptions, Gaps, InputSource, KeySource, OutputSink, SalvageReport, StreamError, salvage,
 };
 
-use crate::console::{Channel, Manners};
-use crate::ends::{Input, Output, OutputArgs};
+use crate::console::Console;
+use crate::ends::{Channel, Input, Output, OutputArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::names::Names;
@@ -64,7 +64,7 @@ impl Rescue {
         done: &SalvageReport,
         names: Names<'_>,
         channel: Channel,
-        manners: &Manners,
+        console: &Console,
     ) -> Result<(), Failure> {
         let exit = exit_of(done);
         let list = self.to_json(done, names, exit);
@@ -75,17 +75,17 @@ impl Rescue {
             writer.write_all(format!("{list:#}\n").as_bytes())?;
             writer.finish()?;
         }
-        if manners.json {
-            manners.report(&list, channel)?;
+        if console.json {
+            console.report(&list, channel)?;
         }
         let sentence = format!("{}: {}{place}", names.input, sentence(done, self.gaps));
         match exit {
             // A report for machines says the same.
-            Some(exit) if manners.json => Err(Failure { exit, sentence: String::new() }),
+            Some(exit) if console.json => Err(Failure { exit, sentence: String::new() }),
             Some(exit) => Err(Failure { exit, sentence }),
             None => {
-                if !manners.json {
-                    manners.note(&sentence);
+                if !console.json {
+                    console.note(&sentence);
                 }
                 Ok(())
             }

@@ -5,7 +5,7 @@ use sv2_core::{
 };
 
 use super::{EncryptArgs, header_too_small};
-use crate::console::Manners;
+use crate::console::Console;
 use crate::ends::{Input, Output};
 use crate::failure::Failure;
 use crate::names::Names;
@@ -31,14 +31,14 @@ pub(super) fn run(
     (input, output): (Input, Output),
     mut options: EncryptOptions,
     cancel: Cancellation,
-    manners: &Manners,
+    console: &Console,
 ) -> Result<(), Failure> {
     let (from, to, channel) = (input.name.clone(), output.name.clone(), output.free_channel());
     let names = Names { input: &from, output: &to };
     let (resumable, aftermath) = Resumable::new(&input, output)?;
     let done = if resumable.output.is_unfinished() {
-        let continued = args.recipients.continued_key(manners)?;
-        let display = Display::new(manners);
+        let continued = args.recipients.continued_key(console)?;
+        let display = Display::new(console);
         options.run = args.run.options(cancel, &display);
         let slots = |key: &StreamKey| continued.slots(key).map_err(Stop::Keys);
         let source = input.into_source();
@@ -50,20 +50,20 @@ pub(super) fn run(
             Stop::Keys(failure) => failure,
         })?
     } else {
-        let new = args.recipients.new_key(manners)?;
+        let new = args.recipients.new_key(console)?;
         options.slots = new.slots;
         if args.recipients.names_recipients_alone() {
-            manners.note(
+            console.note(
                 "if this is interrupted, an identity of one of the recipients is needed to \
                  continue it: your default one, or one named with -i or SV2_IDENTITY",
             );
         }
-        let display = Display::new(manners);
+        let display = Display::new(console);
         options.run = args.run.options(cancel, &display);
         encrypt_resumable(input.into_source(), &resumable.output, &new.key, &options).map_err(
             |error| header_too_small(&error).unwrap_or_else(|| resumable.failure(&error, names)),
         )?
     };
     aftermath.settle()?;
-    report::resumed("encrypt", names, &done, channel, manners)
+    report::resumed("encrypt", names, &done, channel, console)
 }

@@ -9,12 +9,12 @@ use sv2_core::{ErrorKind, OpenedHeader, Section, StreamError, inspect, open_head
 use sv2_keys::describe_slots;
 
 use super::{ListArgs, labels};
-use crate::commands::watch_signals;
-use crate::console::{Channel, Manners, print};
-use crate::ends::{Direction, Input};
+use crate::console::{Console, print};
+use crate::ends::{Channel, Direction, Input};
 use crate::failure::{Failure, chain};
 use crate::keys::IdentityArgs;
 use crate::names::{Name, Names, printable};
+use crate::running::watch_signals;
 use crate::size::counted;
 use crate::slots::slot_text;
 
@@ -27,7 +27,7 @@ struct Row {
 }
 
 /// Runs `sv2 recipients list`.
-pub(super) fn run(args: &ListArgs, manners: &Manners) -> Result<(), Failure> {
+pub(super) fn run(args: &ListArgs, console: &Console) -> Result<(), Failure> {
     watch_signals()?;
     let input = Input::open(args.stream.as_deref(), Direction::Decrypt)?;
     input.require_file("recipients list")?;
@@ -47,13 +47,13 @@ pub(super) fn run(args: &ListArgs, manners: &Manners) -> Result<(), Failure> {
     match opened {
         Ok(opened) => {
             if let Err(error) = &opened.metadata {
-                manners.note(&format!("{name}: the labels cannot be read: {}", chain(error)));
+                console.note(&format!("{name}: the labels cannot be read: {}", chain(error)));
             }
-            with_key(&name, &opened, slot.as_ref(), manners)
+            with_key(&name, &opened, slot.as_ref(), console)
         }
         // Who named no key did not ask for a proof.
         Err(error) if !is_asked && is_about_keys(&error) => {
-            without_key(&name, &seen.header.sections, manners)
+            without_key(&name, &seen.header.sections, console)
         }
         Err(error) => Err(failed(error)),
     }
@@ -67,7 +67,7 @@ fn with_key(
     name: &Name,
     opened: &OpenedHeader,
     opened_slot: Option<&Section>,
-    manners: &Manners,
+    console: &Console,
 ) -> Result<(), Failure> {
     let sections = &opened.header.sections;
     let slots = describe_slots(sections);
@@ -82,7 +82,7 @@ fn with_key(
             opened: sections.get(slot.section) == opened_slot && opened_slot.is_some(),
         })
         .collect();
-    if manners.json {
+    if console.json {
         let rows = rows.iter().enumerate().map(|(slot, row)| {
             json!({ "slot": slot, "content": row.kind, "label": row.label, "opened": row.opened })
         });
@@ -95,7 +95,7 @@ fn with_key(
             "slots": rows.collect::<Vec<_>>(),
             "kinds": kinds(sections),
         });
-        return manners.report(&report, Channel::Stdout);
+        return console.report(&report, Channel::Stdout);
     }
     let mut text =
         format!("{name}: {}, header revision {}\n", in_words(rows.len()), opened.header.revision);
@@ -112,9 +112,9 @@ fn with_key(
     print(&text)
 }
 
-fn without_key(name: &Name, sections: &[Section], manners: &Manners) -> Result<(), Failure> {
+fn without_key(name: &Name, sections: &[Section], console: &Console) -> Result<(), Failure> {
     let kinds = kinds(sections);
-    if manners.json {
+    if console.json {
         let report = json!({
             "command": "recipients list",
             "input": name.for_machines(),
@@ -122,14 +122,14 @@ fn without_key(name: &Name, sections: &[Section], manners: &Manners) -> Result<(
             "slots": Value::Null,
             "kinds": kinds,
         });
-        return manners.report(&report, Channel::Stdout);
+        return console.report(&report, Channel::Stdout);
     }
     let mut text = format!("{name}: {}, by kind\n", in_words(kinds.values().sum()));
     for (kind, count) in &kinds {
         let _ = writeln!(text, "{count:>4} x {kind}");
     }
     print(&text)?;
-    manners.note(
+    console.note(
         "no key opened the stream: this is what it claims, nothing was verified, and labels are \
          sealed",
     );

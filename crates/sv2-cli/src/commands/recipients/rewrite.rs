@@ -11,12 +11,13 @@ use sv2_keys::{KeysError, SlotMixing, check_writer_rules};
 
 use super::{AddArgs, RemoveArgs, labels};
 use crate::change::{Target, told};
-use crate::commands::{OpeningArgs, watch_signals};
-use crate::console::{Channel, Manners};
+use crate::console::Console;
+use crate::ends::Channel;
 use crate::failure::Failure;
 use crate::keys::{OpenKey, is_passphrase_slot};
 use crate::names::{printable, shell_word};
 use crate::report::hex;
+use crate::running::{OpeningArgs, watch_signals};
 use crate::size::counted;
 
 /// What stops a rewrite: the stream, or what was asked of it.
@@ -32,14 +33,14 @@ impl From<StreamError> for Stopped {
 }
 
 /// Runs `sv2 recipients add`.
-pub(super) fn add(args: &AddArgs, manners: &Manners) -> Result<(), Failure> {
+pub(super) fn add(args: &AddArgs, console: &Console) -> Result<(), Failure> {
     watch_signals()?;
     if args.replace_passphrase && !args.new.passphrase.is_given() {
         return Err(Failure::usage("--replace-passphrase needs --new-passphrase"));
     }
     let named_new = args.new.named()?;
     let target = Target::open(&args.stream)?;
-    let recovery = target.recover(manners)?;
+    let recovery = target.recover(console)?;
     let key = args.identities.open_key()?;
     let change = |content: HeaderContent<'_>, _: Option<&Section>| {
         let is_replaced = |slot: &Section| args.replace_passphrase && is_passphrase_slot(slot);
@@ -66,14 +67,14 @@ pub(super) fn add(args: &AddArgs, manners: &Manners) -> Result<(), Failure> {
         changed(content, slots, &named)
     };
     let done = run(&target, &key, &args.opening, change)?;
-    report("recipients add", &target, &done, recovery, manners)
+    report("recipients add", &target, &done, recovery, console)
 }
 
 /// Runs `sv2 recipients rm`.
-pub(super) fn remove(args: &RemoveArgs, manners: &Manners) -> Result<(), Failure> {
+pub(super) fn remove(args: &RemoveArgs, console: &Console) -> Result<(), Failure> {
     watch_signals()?;
     let target = Target::open(&args.stream)?;
-    let recovery = target.recover(manners)?;
+    let recovery = target.recover(console)?;
     let key = args.identities.open_key()?;
     let refused = |what: String| Failure::usage(format!("{}: {what}", target.name));
     let change = |content: HeaderContent<'_>, opened: Option<&Section>| {
@@ -116,9 +117,9 @@ pub(super) fn remove(args: &RemoveArgs, manners: &Manners) -> Result<(), Failure
         changed(content, slots, &named)
     };
     let done = run(&target, &key, &args.opening, change)?;
-    report("recipients rm", &target, &done, recovery, manners)?;
-    if !manners.json {
-        manners.note(&format!(
+    report("recipients rm", &target, &done, recovery, console)?;
+    if !console.json {
+        console.note(&format!(
             "removal is not revocation: who could open '{}' may have kept its key or an old copy; \
              to shut somebody out write it anew with 'sv2 decrypt {} -o - | sv2 encrypt -o NEW'",
             target.name,
@@ -190,9 +191,9 @@ fn report(
     target: &Target,
     done: &RewrapReport,
     recovery: Recovery,
-    manners: &Manners,
+    console: &Console,
 ) -> Result<(), Failure> {
-    if manners.json {
+    if console.json {
         let report = json!({
             "command": command,
             "input": target.name.for_machines(),
@@ -206,9 +207,9 @@ fn report(
             "recovery": told(recovery),
             "seconds": done.wall.as_secs_f64(),
         });
-        return manners.report(&report, Channel::Stdout);
+        return console.report(&report, Channel::Stdout);
     }
-    manners.note(&format!(
+    console.note(&format!(
         "{}: {}, before {}; header revision {}, {} of {} bytes used",
         target.name,
         counted(done.slots as u64, "key slot", "key slots"),
