@@ -34,8 +34,9 @@ const fn layer(
 
 /// Every layer with a fixed set of dependencies, lowest first.
 const LAYERS: &[Layer] = &[
-    layer("sv2-headers", Library::Alloc, &["crc-fast", "thiserror"]),
-    layer("sv2-framing", Library::Alloc, &["sv2-headers", "thiserror"]),
+    layer("sv2-crc", Library::Alloc, &["crc-fast"]),
+    layer("sv2-headers", Library::Alloc, &["sv2-crc", "thiserror"]),
+    layer("sv2-framing", Library::Alloc, &["sv2-crc", "sv2-headers", "thiserror"]),
     layer(
         "sv2-crypto",
         Library::Alloc,
@@ -118,7 +119,8 @@ const OUTER: &[Outer] = &[
 ];
 
 /// The crates below which no runtime and no interpreter is found, in tests neither.
-const INNER: [&str; 7] = [
+const INNER: [&str; 8] = [
+    "sv2-crc",
     "sv2-headers",
     "sv2-framing",
     "sv2-crypto",
@@ -130,6 +132,9 @@ const INNER: [&str; 7] = [
 
 /// What is kept out of the inner crates' closures.
 const RUNTIMES: [&str; 4] = ["async-std", "pyo3", "pyo3-ffi", "tokio"];
+
+/// The crate and the file that may hold one unsafe block: the call of the checksum's kernel.
+const UNSAFE: (&str, &str) = ("sv2-crc", "crates/sv2-crc/src/kernel/wide.rs");
 
 /// Checks dependencies, `no_std`, closures and lints of the whole workspace.
 pub(crate) fn check() -> Outcome {
@@ -273,12 +278,14 @@ fn library_findings(metadata: &Metadata, files: &[SourceFile]) -> Vec<Finding> {
     findings
 }
 
-/// `extern crate std` would undo `no_std`; only tests may say it.
+/// `extern crate std` would undo `no_std`; only tests and the feature `std` may say it.
 fn std_findings(path: &str, masked: &str) -> Vec<Finding> {
-    let lines: Vec<&str> = masked.lines().map(str::trim).collect();
+    // The mask blanks the feature's name.
+    let lines: Vec<String> = masked.lines().map(|line| line.replace(' ', "")).collect();
     let is_found = |number: usize| {
-        let for_tests = number > 0 && lines[number - 1] == "#[cfg(test)]";
-        lines[number].starts_with("extern crate std") && !for_tests
+        let gates = ["#[cfg(test)]", "#[cfg(feature=)]"];
+        let is_gated = number > 0 && gates.contains(&lines[number - 1].as_str());
+        lines[number].starts_with("externcratestd") && !is_gated
     };
     let found = (0..lines.len()).filter(|&number| is_found(number));
     found.map(|number| Finding::new(path, number + 1, "brings std back outside of tests")).collect()
@@ -295,10 +302,24 @@ fn lint_findings(packages: &[Package], files: &[SourceFile]) -> Vec<Finding> {
     }
     for package in packages {
         let manifest = format!("{}/Cargo.toml", package.folder);
-        if !has(&manifest, "[lints]", "workspace = true") {
+        if package.name == UNSAFE.0 {
+            if !has(&manifest, "[lints.rust]", "unsafe_code = \"deny\"") {
+                findings.push(Finding::new(&manifest, 0, "does not deny unsafe code"));
+            }
+        } else if !has(&manifest, "[lints]", "workspace = true") {
             let message = "lacks `workspace = true` under [lints], and with it forbid(unsafe_code)";
             findings.push(Finding::new(&manifest, 0, message));
         }
+    }
+    for file in files.iter().filter(|file| file.path.ends_with(".rs") && file.path != UNSAFE.1) {
+        if rust_text::mask(&file.text).contains("allow(unsafe_code") {
+            findings.push(Finding::new(&file.path, 0, "allows unsafe code"));
+        }
+    }
+    let kernel =
+        files.iter().find(|file| file.path == UNSAFE.1).map(|file| rust_text::mask(&file.text));
+    if let Some(places @ 2..) = kernel.map(|text| text.matches("unsafe {").count()) {
+        findings.push(Finding::new(UNSAFE.1, 0, format!("has {places} unsafe blocks, not one")));
     }
     findings
 }

@@ -7,15 +7,14 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 
-extern crate alloc;
-
-pub mod crc;
 mod decode;
 mod encode;
 mod error;
 mod layout;
 mod stream;
 mod types;
+
+pub use sv2_crc as crc;
 
 pub use decode::{FrameRecord, decode_footer, decode_frame, decode_segment_header};
 pub use encode::{encode_footer, encode_segment_header};

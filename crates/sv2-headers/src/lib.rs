@@ -9,7 +9,6 @@
 
 extern crate alloc;
 
-pub mod checksum;
 mod error;
 mod geometry;
 mod header;
@@ -18,6 +17,8 @@ mod index;
 mod section;
 mod slot;
 mod trailer;
+
+pub use sv2_crc as checksum;
 
 pub use error::HeaderError;
 pub use geometry::{

@@ -60,7 +60,7 @@ fn a_line_of_the_table_that_no_manifest_has_is_found() {
     let messages: Vec<String> =
         table_findings(&packages).iter().map(|finding| finding.message.clone()).collect();
     let needs = |name: &str| format!("no longer names {name}, which the table says it needs");
-    assert_eq!(messages, [needs("crc-fast"), needs("thiserror")]);
+    assert_eq!(messages, [needs("sv2-crc"), needs("thiserror")]);
 }
 
 #[test]
@@ -128,6 +128,21 @@ fn a_layer_without_no_std_is_found_even_where_a_comment_says_it() {
     assert_eq!(found("#![cfg_attr(not(test), no_std)]\n"), 1);
     assert_eq!(found("#![no_std]\nextern crate std;\n"), 1);
     assert_eq!(found("#![no_std]\n#[cfg(test)]\nextern crate std;\n"), 0);
+}
+
+#[test]
+fn unsafe_code_is_found_outside_of_its_one_place_and_twice_in_it() {
+    let root = file("Cargo.toml", "[workspace.lints.rust]\nunsafe_code = \"forbid\"\n");
+    let denies = file("crates/sv2-crc/Cargo.toml", "[lints.rust]\nunsafe_code = \"deny\"\n");
+    let packages = [package(UNSAFE.0, &[])];
+    let found = |files: &[SourceFile]| lint_findings(&packages, files).len();
+    let once = "#[allow(unsafe_code)]\nunsafe { call() }\n";
+    assert_eq!(found(&[root.clone(), denies.clone(), file(UNSAFE.1, once)]), 0);
+    let twice = once.repeat(2);
+    assert_eq!(found(&[root.clone(), denies.clone(), file(UNSAFE.1, &twice)]), 1);
+    assert_eq!(found(&[root.clone(), denies, file("crates/sv2-crc/src/lib.rs", once)]), 1);
+    let allows = file("crates/sv2-crc/Cargo.toml", "[lints.rust]\nunsafe_code = \"allow\"\n");
+    assert_eq!(found(&[root, allows]), 1);
 }
 
 #[test]

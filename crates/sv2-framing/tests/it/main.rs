@@ -3,7 +3,6 @@
 #[path = "../../../sv2-headers/tests/it/appendix.rs"]
 mod appendix;
 
-mod checksums;
 mod frames;
 mod messages;
 mod offsets;

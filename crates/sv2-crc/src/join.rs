@@ -7,48 +7,73 @@
 //! For the one length that recurs, that of a full frame, the multiplication is a table.
 
 use alloc::boxed::Box;
-use alloc::vec;
 
-pub use sv2_headers::checksum::{CRC_LEN, crc64};
+use crate::CRC_LEN;
+use crate::polynomial::{multiply, power_of_x8};
 
-/// The reflected polynomial of CRC-64/NVME.
-const POLYNOMIAL: u64 = 0x9A6C_9329_AC4B_C9B5;
-/// The polynomial 1 in the reflected representation.
-const ONE: u64 = 1 << 63;
+/// For each byte of a register, what it is multiplied to.
+type Tables = [[u64; 256]; 8];
+
+/// What the checksum of a full frame of the standard geometry covers: header, 64 KiB, tag.
+const STANDARD_FRAME: u64 = 8 + (64 << 10) + 16;
+/// A stored checksum.
+const WORD: u64 = CRC_LEN as u64;
+/// Making tables costs as much as half of a small stream, so the two that nearly every stream
+/// needs are made by the compiler.
+static STANDARD_FRAME_TABLES: Tables = tables(STANDARD_FRAME);
+static WORD_TABLES: Tables = tables(WORD);
+
+const fn tables(len: u64) -> Tables {
+    let factor = power_of_x8(len);
+    let mut tables = [[0; 256]; 8];
+    let mut place = 0;
+    while place < 8 {
+        let mut bit = 0;
+        while bit < 8 {
+            let basis = multiply(1 << (8 * place + bit), factor);
+            let mut high = 0;
+            while high < 1 << bit {
+                tables[place][high | 1 << bit] = tables[place][high] ^ basis;
+                high += 1;
+            }
+            bit += 1;
+        }
+        place += 1;
+    }
+    tables
+}
 
 /// Multiplication by a fixed `x^(8n)`: eight table look-ups.
 #[derive(Debug, Clone)]
-pub struct Shift {
-    tables: Box<[[u64; 256]; 8]>,
+pub struct Shift(Held);
+
+#[derive(Debug, Clone)]
+enum Held {
+    Static(&'static Tables),
+    Made(Box<Tables>),
 }
 
 impl Shift {
     /// The operator for appending a message of `len` bytes.
     #[must_use]
     pub fn new(len: u64) -> Self {
-        let factor = power_of_x8(len);
-        let mut tables: Box<[[u64; 256]; 8]> = match vec![[0u64; 256]; 8].try_into() {
-            Ok(tables) => tables,
-            Err(_) => unreachable!("a vector of eight tables has eight tables"),
-        };
-        for (position, table) in tables.iter_mut().enumerate() {
-            for bit in 0..8 {
-                let basis = multiply(1 << (8 * position + bit), factor);
-                for high in 0..1usize << bit {
-                    table[high | 1 << bit] = table[high] ^ basis;
-                }
-            }
-        }
-        Self { tables }
+        Self(match len {
+            STANDARD_FRAME => Held::Static(&STANDARD_FRAME_TABLES),
+            WORD => Held::Static(&WORD_TABLES),
+            _ => Held::Made(Box::new(tables(len))),
+        })
     }
 
     /// The register after that many zero bytes more.
     #[inline]
     #[must_use]
     pub fn apply(&self, register: u64) -> u64 {
-        let bytes = register.to_le_bytes();
+        let tables = match &self.0 {
+            Held::Static(tables) => tables,
+            Held::Made(tables) => &**tables,
+        };
         let mut out = 0;
-        for (table, byte) in self.tables.iter().zip(bytes) {
+        for (table, byte) in tables.iter().zip(register.to_le_bytes()) {
             out ^= table[byte as usize];
         }
         out
@@ -67,11 +92,7 @@ impl SegmentCrc {
     /// Operators for frames whose checksum covers `full_frame_len` bytes when they are full.
     #[must_use]
     pub fn new(full_frame_len: u64) -> Self {
-        Self {
-            full_frame_len,
-            full_frame: Shift::new(full_frame_len),
-            word: Shift::new(CRC_LEN as u64),
-        }
+        Self { full_frame_len, full_frame: Shift::new(full_frame_len), word: Shift::new(WORD) }
     }
 
     /// The checksum of a message followed by `part_len` bytes whose own checksum is `part`.
@@ -100,31 +121,4 @@ impl SegmentCrc {
 #[must_use]
 pub fn combine(first: u64, second: u64, second_len: u64) -> u64 {
     multiply(first, power_of_x8(second_len)) ^ second
-}
-
-/// `x^(8n)` modulo the polynomial.
-fn power_of_x8(n: u64) -> u64 {
-    let mut power = ONE;
-    let mut square = ONE >> 8;
-    let mut left = n;
-    while left != 0 {
-        if left & 1 == 1 {
-            power = multiply(power, square);
-        }
-        square = multiply(square, square);
-        left >>= 1;
-    }
-    power
-}
-
-/// The product of two reflected polynomials modulo the polynomial.
-fn multiply(a: u64, b: u64) -> u64 {
-    let (mut product, mut shifted) = (0, b);
-    for bit in (0..64).rev() {
-        if a >> bit & 1 == 1 {
-            product ^= shifted;
-        }
-        shifted = if shifted & 1 == 1 { shifted >> 1 ^ POLYNOMIAL } else { shifted >> 1 };
-    }
-    product
 }

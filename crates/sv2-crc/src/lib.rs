@@ -1,15 +1,25 @@
-//! CRC-64/NVME as the format stores it: big-endian, behind the bytes that it covers (section 6).
+//! CRC-64/NVME as the format stores it: big-endian, behind the bytes that it covers (sections 6
+//! and 6.1 of `docs/format.md`).
 //!
 //! A checksum finds accidents; it proves nothing about who wrote the bytes.
 
+#![doc = include_str!("../README.md")]
+#![no_std]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod join;
+mod kernel;
+mod polynomial;
+mod table;
+
+pub use join::{SegmentCrc, Shift, combine};
+pub use kernel::{Kernel, crc64};
+
 /// Length of a stored checksum in bytes.
 pub const CRC_LEN: usize = 8;
-
-/// CRC-64/NVME of `bytes` (F-102).
-#[must_use]
-pub fn crc64(bytes: &[u8]) -> u64 {
-    crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, bytes)
-}
 
 /// Writes the checksum of all but the last eight bytes of `unit` into its last eight, most
 /// significant byte first (F-103).

@@ -1,7 +1,7 @@
 //! Joined checksums against checksums of the joined bytes (section 6.1).
 
 use proptest::prelude::*;
-use sv2_framing::crc::{SegmentCrc, Shift, combine, crc64};
+use sv2_crc::{SegmentCrc, Shift, combine, crc64};
 
 /// Bytes that repeat nowhere near.
 fn bytes(len: usize) -> Vec<u8> {

@@ -1,0 +1,4 @@
+//! What checksums and their joins are held to.
+
+mod joining;
+mod kernels;
