@@ -1,7 +1,9 @@
 //! `cargo xtask ci`: every check in order, each with its time, and a summary at the end.
 
 use crate::report::{Failure, Outcome};
-use crate::{clippy, deny, doc, fmt, fuzz, layers, python, spec, test, tidy, torture, vectors};
+use crate::{
+    clippy, deny, doc, fmt, fuzz, layers, nostd, python, spec, test, tidy, torture, vectors,
+};
 use std::time::{Duration, Instant};
 
 /// A step's name and its check.
@@ -18,6 +20,7 @@ const STEPS: &[Step] = &[
     ("test", test::check),
     ("python", python::check),
     ("torture", torture::check),
+    ("nostd", nostd::check),
     ("doctest", test::check_doctests),
     ("benches", test::check_benches),
     ("doc", doc::check),

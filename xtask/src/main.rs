@@ -18,6 +18,7 @@ mod fmt;
 mod fuzz;
 mod layers;
 mod model;
+mod nostd;
 mod python;
 mod report;
 mod rust_text;
@@ -63,6 +64,9 @@ const COMMANDS: &[Command] = &[
     command("clippy", "lints, warnings denied", |args| none(args, clippy::check)),
     command("test", "all tests, fuzz corpora included [ARGS of nextest]", test::run),
     command("model", "the pipeline's interleavings, explored [--times N]", model::run),
+    command("nostd", "the layers without IO, without the standard library", |args| {
+        none(args, nostd::check)
+    }),
     command("doctest", "examples in documentation comments", |args| {
         none(args, test::check_doctests)
     }),

@@ -26,6 +26,7 @@ pub(crate) const fn times_x(polynomial: u64) -> u64 {
 }
 
 /// `x^n`.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub(crate) const fn power_of_x(n: u64) -> u64 {
     power(ONE >> 1, n)
 }
