@@ -49,6 +49,18 @@ const LAYERS: &[Layer] = &[
         &["bytes", "sv2-crypto", "sv2-frame-worker", "sv2-framing", "sv2-headers", "thiserror"],
     ),
     layer(
+        "sv2-stream",
+        Library::Alloc,
+        &[
+            "sv2-crypto",
+            "sv2-frame-worker",
+            "sv2-framing",
+            "sv2-headers",
+            "sv2-segment-worker",
+            "thiserror",
+        ],
+    ),
+    layer(
         "sv2-pipeline",
         Library::Std,
         &["bytes", "crossbeam-channel", "sv2-segment-worker", "thiserror"],
@@ -59,11 +71,11 @@ const LAYERS: &[Layer] = &[
         &[
             "rustix",
             "sv2-crypto",
-            "sv2-frame-worker",
             "sv2-framing",
             "sv2-headers",
             "sv2-pipeline",
             "sv2-segment-worker",
+            "sv2-stream",
             "tempfile",
             "thiserror",
         ],
@@ -102,6 +114,7 @@ const OUTER: &[Outer] = &[
             "sv2-keys",
             "sv2-pipeline",
             "sv2-segment-worker",
+            "sv2-stream",
         ],
     },
     // Its channels and threads are the model checker's.
@@ -119,13 +132,14 @@ const OUTER: &[Outer] = &[
 ];
 
 /// The crates below which no runtime and no interpreter is found, in tests neither.
-const INNER: [&str; 8] = [
+const INNER: [&str; 9] = [
     "sv2-crc",
     "sv2-headers",
     "sv2-framing",
     "sv2-crypto",
     "sv2-frame-worker",
     "sv2-segment-worker",
+    "sv2-stream",
     "sv2-pipeline",
     "sv2-core",
 ];

@@ -56,10 +56,10 @@ pub fn decrypt_stream_with(
 ) -> Result<StreamReport, StreamError> {
     let begun = Instant::now();
     output.clear();
-    let mut ring = KeyRing::new(keys, options.max_segment_size);
+    let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
     let done = match input.open()? {
         Input::Positioned(source) => {
-            let sealed = SealedStream::open(&source, &mut ring, &options.context)
+            let sealed = SealedStream::open(&source, &mut ring)
                 .and_then(|stream| stream.read_index(&source).map(|index| (stream, index)));
             match sealed {
                 Ok((stream, index)) => {

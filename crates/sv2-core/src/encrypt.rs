@@ -12,10 +12,10 @@ use sv2_headers::Trailer;
 use sv2_pipeline::PipelineOptions;
 use sv2_segment_worker::{EncryptSegmentWorker, SegmentCryptoContext};
 
-use crate::header::KeyedHeader;
+use crate::header::{KeyedHeader, new_header};
 use crate::io::{Durability, Input, Output, OutputEnd, PositionedOutput, SequentialOutput};
 use crate::report::StageTimes;
-use crate::tail::{IndexBuilder, fingerprint_of};
+use crate::tail::IndexBuilder;
 pub(crate) use positional::SealedSegments;
 
 use crate::{
@@ -86,7 +86,8 @@ pub(crate) struct Written {
 
 impl EncryptJob {
     pub(crate) fn begin(key: &StreamKey, options: &EncryptOptions) -> Result<Self, StreamError> {
-        Ok(Self::under(KeyedHeader::create(key, options)?, options))
+        let keyed = KeyedHeader::create(key, &new_header(options), &options.random)?;
+        Ok(Self::under(keyed, options))
     }
 
     /// A job under a header that exists already.
@@ -178,7 +179,7 @@ impl EncryptJob {
             backend: self.worker.context().backend(),
             sealed: true,
             unsealed_end: None,
-            fingerprint: Some(fingerprint_of(&self.keyed, &written.trailer)),
+            fingerprint: Some(self.keyed.fingerprint(&written.trailer)),
             revision: self.keyed.header.revision,
             generation: written.trailer.generation,
         }

@@ -1,77 +1,14 @@
 //! The errors of a stream (format.md section 9) and of the world around it.
 
-use std::error::Error;
-use std::fmt;
 use std::io;
 
-use sv2_frame_worker::FrameWorkerError;
-use sv2_framing::{FrameError, SegmentIndex, StreamLayout};
-use sv2_headers::HeaderError;
+use sv2_framing::StreamLayout;
 use sv2_pipeline::PipelineError;
 use sv2_segment_worker::SegmentWorkerError;
+pub use sv2_stream::Unit;
+use sv2_stream::{FormatError, SlotError};
 
 use crate::resume::CheckpointError;
-
-/// A part of a stream that an error is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Unit {
-    /// The header at the front.
-    Header,
-    /// The copy of the header in the tail.
-    HeaderCopy,
-    /// The header of a segment.
-    Segment {
-        /// The segment's number.
-        segment: u64,
-    },
-    /// The footer of a segment.
-    Footer {
-        /// The segment's number.
-        segment: u64,
-    },
-    /// A frame.
-    Frame {
-        /// The segment's number.
-        segment: u64,
-        /// The frame's number in its segment.
-        frame: u32,
-    },
-    /// The index or its page table.
-    Index,
-    /// The trailer.
-    Trailer,
-    /// The seal in the trailer.
-    Seal,
-    /// The sealed metadata.
-    Metadata,
-}
-
-impl fmt::Display for Unit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Header => f.write_str("header"),
-            Self::HeaderCopy => f.write_str("header copy"),
-            Self::Segment { segment } => write!(f, "header of segment {segment}"),
-            Self::Footer { segment } => write!(f, "footer of segment {segment}"),
-            Self::Frame { segment, frame } => write!(f, "frame {frame} of segment {segment}"),
-            Self::Index => f.write_str("index"),
-            Self::Trailer => f.write_str("trailer"),
-            Self::Seal => f.write_str("seal"),
-            Self::Metadata => f.write_str("metadata"),
-        }
-    }
-}
-
-impl Unit {
-    /// The unit in a sentence: with an article where it has no number.
-    fn named(self) -> String {
-        match self {
-            Self::Frame { .. } => self.to_string(),
-            _ => format!("the {self}"),
-        }
-    }
-}
 
 /// Why a stream was not written or not read.
 ///
@@ -116,7 +53,7 @@ pub enum StreamError {
     #[error("no key slot of the stream opens")]
     NoKeyFits {
         /// What whoever tried the slots has to say.
-        source: Option<SlotFailure>,
+        source: Option<SlotError>,
     },
     /// A key was given or found, but it is not the key of this stream under this context.
     #[error("the key or the context is not that of this stream")]
@@ -252,9 +189,6 @@ fn unsealed(segments: u64) -> String {
     }
 }
 
-/// The error of whoever tried the key slots.
-pub(crate) type SlotFailure = Box<dyn Error + Send + Sync>;
-
 /// The kinds that a program decides on, for its exit code for example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -314,89 +248,43 @@ impl StreamError {
         }
     }
 
-    /// Whether a wrong checksum of the unit at fault takes this error's place (F-905).
-    pub(crate) fn yields_to_checksum(&self) -> bool {
-        matches!(
-            self,
-            Self::Malformed { .. }
-                | Self::Unsupported { .. }
-                | Self::Limit { .. }
-                | Self::NoKeyFits { .. }
-                | Self::WrongKeyOrContext
-                | Self::AuthenticationFailed { .. }
-                | Self::StaleHeader { .. }
-        )
-    }
-
-    /// The error of a header, trailer or index that begins at `base` in the stream.
-    pub(crate) fn from_header(error: HeaderError, unit: Unit, base: u64) -> Self {
-        match error {
-            HeaderError::NotAStream if unit == Unit::Header => Self::NotAStream,
-            HeaderError::NotAStream => Self::Malformed { unit, what: "magic", offset: base },
-            HeaderError::Unsupported { what, value } => Self::Unsupported { unit, what, value },
-            HeaderError::Malformed { what, offset } => {
-                Self::Malformed { unit, what, offset: base + offset }
-            }
-            HeaderError::Limit { what, value, max } => Self::Limit { what, value, max },
-            _ => Self::Malformed { unit, what: "length", offset: base },
-        }
-    }
-
     /// The error of a segment, with its place in the stream.
     pub(crate) fn from_segment(error: &SegmentWorkerError, layout: &StreamLayout) -> Self {
-        Self::from_segment_at(error, layout.segment_offset(error.segment()))
-    }
-
-    /// The error of a segment that begins at `start` in the stream.
-    pub(crate) fn from_segment_at(error: &SegmentWorkerError, start: u64) -> Self {
-        let index = error.segment();
-        let segment = index.0;
-        let unit = Unit::Segment { segment };
         match error {
-            SegmentWorkerError::Header {
-                source: FrameError::Limit { what, value, max, .. },
-                ..
-            } => Self::Limit { what, value: *value, max: *max },
-            SegmentWorkerError::Header { source, .. } => {
-                let what = match source {
-                    FrameError::SegmentHeader { what, .. } => what,
-                    _ => "length",
-                };
-                Self::Malformed { unit, what, offset: start }
-            }
-            SegmentWorkerError::HeaderChecksumMismatch { .. } => {
-                Self::ChecksumMismatch { unit, offset: start }
-            }
-            SegmentWorkerError::ForeignSegment { .. } => {
-                Self::AuthenticationFailed { unit, offset: start }
-            }
-            SegmentWorkerError::Frame { offset, source, .. } => {
-                Self::from_frame(source, index, start + offset)
-            }
-            SegmentWorkerError::DigestMismatch { .. } => Self::DigestMismatch { segment },
-            SegmentWorkerError::Crypto { source, .. } => Self::Crypto(*source),
-            SegmentWorkerError::WorkerLost { .. } => Self::WorkerLost { segment },
-            _ => Self::Malformed { unit, what: "length", offset: start },
+            SegmentWorkerError::WorkerLost { segment } => Self::WorkerLost { segment: segment.0 },
+            _ => FormatError::from_segment(error, layout).into(),
         }
     }
+}
 
-    fn from_frame(error: &FrameWorkerError, segment: SegmentIndex, offset: u64) -> Self {
-        let unit = |frame: &sv2_framing::FrameIndex| Unit::Frame {
-            segment: segment.0,
-            frame: frame.0.into(),
-        };
+impl From<FormatError> for StreamError {
+    fn from(error: FormatError) -> Self {
         match error {
-            FrameWorkerError::ChecksumMismatch { frame } => {
-                Self::ChecksumMismatch { unit: unit(frame), offset }
+            FormatError::NotAStream => Self::NotAStream,
+            FormatError::Unsupported { unit, what, value } => {
+                Self::Unsupported { unit, what, value }
             }
-            FrameWorkerError::AuthenticationFailed { frame } => {
-                Self::AuthenticationFailed { unit: unit(frame), offset }
+            FormatError::Malformed { unit, what, offset } => Self::Malformed { unit, what, offset },
+            FormatError::Limit { what, value, max } => Self::Limit { what, value, max },
+            FormatError::NoKeyFits { source } => Self::NoKeyFits { source },
+            FormatError::WrongKeyOrContext => Self::WrongKeyOrContext,
+            FormatError::AuthenticationFailed { unit, offset } => {
+                Self::AuthenticationFailed { unit, offset }
             }
-            FrameWorkerError::Malformed { frame, .. } => {
-                Self::Malformed { unit: unit(frame), what: "frame header", offset }
+            FormatError::StaleHeader { found, sealed } => Self::StaleHeader { found, sealed },
+            FormatError::ChecksumMismatch { unit, offset } => {
+                Self::ChecksumMismatch { unit, offset }
             }
-            FrameWorkerError::Cipher { source, .. } => Self::Crypto(*source),
-            _ => Self::Crypto(sv2_crypto::CryptoError::TooLong),
+            FormatError::DigestMismatch { segment } => Self::DigestMismatch { segment },
+            FormatError::Unsealed { segments } => Self::Unsealed { segments },
+            FormatError::TrailingData { offset } => Self::TrailingData { offset },
+            FormatError::WrongFingerprint => Self::WrongFingerprint,
+            FormatError::StaleIndex => Self::StaleIndex,
+            FormatError::HeaderFull { needed, available } => Self::HeaderFull { needed, available },
+            FormatError::Crypto(error) => Self::Crypto(error),
+            FormatError::Misuse(what) => Self::Usage(what),
+            // Every variant is named above; the enum may grow only together with this one.
+            _ => Self::Usage("an error of the stream that this layer does not know"),
         }
     }
 }
@@ -409,5 +297,45 @@ pub(crate) fn pipeline_error(error: PipelineError<StreamError>) -> StreamError {
         PipelineError::Cancelled { segment } => StreamError::Cancelled { segment },
         PipelineError::Spawn(source) => StreamError::Spawn(source),
         _ => StreamError::WorkerLost { segment: 0 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_layer_below_keeps_its_text_and_its_cause() {
+        let unit = Unit::Frame { segment: 3, frame: 7 };
+        let errors = || {
+            [
+                FormatError::NotAStream,
+                FormatError::Unsupported { unit: Unit::Header, what: "suite", value: 9 },
+                FormatError::Malformed { unit, what: "frame header", offset: 5 },
+                FormatError::Limit { what: "segment size", value: 2, max: 1 },
+                FormatError::NoKeyFits { source: Some("a token is missing".into()) },
+                FormatError::WrongKeyOrContext,
+                FormatError::AuthenticationFailed { unit: Unit::Seal, offset: 5 },
+                FormatError::StaleHeader { found: 1, sealed: 2 },
+                FormatError::ChecksumMismatch { unit, offset: 5 },
+                FormatError::DigestMismatch { segment: 3 },
+                FormatError::Unsealed { segments: 0 },
+                FormatError::Unsealed { segments: 1 },
+                FormatError::Unsealed { segments: 2 },
+                FormatError::TrailingData { offset: 5 },
+                FormatError::WrongFingerprint,
+                FormatError::StaleIndex,
+                FormatError::HeaderFull { needed: 2, available: 1 },
+                FormatError::Crypto(sv2_crypto::CryptoError::RandomSource),
+                FormatError::Misuse("these bytes were not asked for"),
+            ]
+        };
+        let cause = |error: &dyn Error| error.source().map(ToString::to_string);
+        for (below, above) in errors().into_iter().zip(errors().map(StreamError::from)) {
+            assert_eq!(below.to_string(), above.to_string());
+            assert_eq!(cause(&below), cause(&above), "{above}");
+        }
     }
 }

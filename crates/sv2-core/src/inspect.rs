@@ -3,7 +3,8 @@
 mod object;
 
 use sv2_framing::StreamLayout;
-use sv2_headers::{HeaderError, StreamHeader, TRAILER_LEN, Trailer, checksum};
+use sv2_headers::{HeaderError, StreamHeader, Trailer, checksum};
+use sv2_stream::{FormatError, fingerprint_of};
 
 use crate::io::{Input, PositionedInput};
 use crate::tail::{copy_offset, read_trailer};
@@ -78,7 +79,7 @@ pub(crate) fn inspect_input(source: &PositionedInput<'_>) -> Result<Inspection, 
             && layout.stream_len(trailer.plaintext_len) == Some(source.len())
     });
     let trailer_intact = trailer.as_ref().map(|(_, bytes, _)| checksum::holds(bytes));
-    let fingerprint = trailer.as_ref().map(|(_, bytes, _)| claimed_fingerprint(&header, bytes));
+    let fingerprint = trailer.as_ref().map(|(trailer, ..)| fingerprint_of(&header, trailer));
     Ok(Inspection {
         stream_len: source.len(),
         front_intact,
@@ -110,7 +111,7 @@ fn read_header(
     let prefix = source.read_vec(offset, left.min(sv2_headers::HEADER_PREFIX_LEN as u64))?;
     let decoded = |error| match error {
         HeaderError::Truncated { .. } => StreamError::Unsealed { segments: 0 },
-        error => StreamError::from_header(error, unit, offset),
+        error => FormatError::from_header(error, unit, offset).into(),
     };
     // A source that ends within the header comes before whatever else is wrong with it (F-834).
     let declared = sv2_headers::peek_header_len(&prefix).map_or(0, u64::from);
@@ -121,13 +122,4 @@ fn read_header(
     let bytes = source.read_vec(offset, header_len.into())?;
     let header = StreamHeader::decode(&bytes).map_err(decoded)?;
     Ok((header, checksum::holds(&bytes)))
-}
-
-fn claimed_fingerprint(header: &StreamHeader, trailer: &[u8; TRAILER_LEN]) -> [u8; 32] {
-    let mut front = [0; 80];
-    front[..48].copy_from_slice(&header.core());
-    front[48..].copy_from_slice(&header.commitment);
-    let mut content = [0; 72];
-    content.copy_from_slice(Trailer::content(trailer));
-    sv2_crypto::fingerprint(&front, &content)
 }

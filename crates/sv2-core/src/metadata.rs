@@ -1,21 +1,12 @@
 //! The sealed metadata of a header (format.md section 3.4).
 
-mod json;
-
-use sv2_crypto::{CryptoError, RandomSource, RootKeys};
-use sv2_headers::{MAX_SEGMENT_SIZE, SECTION_METADATA, Section, StreamHeader};
+use sv2_headers::{MAX_SEGMENT_SIZE, StreamHeader};
+use sv2_stream::{KeyRing, open_metadata};
 
 use crate::decrypt::read_header;
-use crate::header::KeyedHeader;
 use crate::io::Input;
-use crate::key::KeyRing;
 use crate::tail::SealedStream;
-use crate::{InputSource, KeySource, StreamError, Unit};
-
-/// Metadata is padded with spaces to a multiple of this many bytes.
-const STEP: usize = 64;
-const SALT_LEN: usize = 24;
-const TAG_LEN: usize = 16;
+use crate::{InputSource, KeySource, StreamError};
 
 /// The header of a stream that a key opened.
 #[derive(Debug)]
@@ -42,19 +33,19 @@ pub fn open_header(
     keys: &KeySource<'_>,
     context: &[u8],
 ) -> Result<OpenedHeader, StreamError> {
-    let mut ring = KeyRing::new(keys, MAX_SEGMENT_SIZE);
+    let mut ring = KeyRing::new(keys, context, MAX_SEGMENT_SIZE);
     let (keyed, sealed) = match input.open()? {
-        Input::Positioned(source) => match SealedStream::open(&source, &mut ring, context) {
+        Input::Positioned(source) => match SealedStream::open(&source, &mut ring) {
             Ok(stream) => (stream.keyed, true),
             Err(StreamError::Unsealed { .. }) => {
                 let mut input = Input::Positioned(source).into_sequential();
-                (read_header(&mut input, &mut ring, context)?, false)
+                (read_header(&mut input, &mut ring)?, false)
             }
             Err(error) => return Err(error),
         },
-        Input::Sequential(mut input) => (read_header(&mut input, &mut ring, context)?, false),
+        Input::Sequential(mut input) => (read_header(&mut input, &mut ring)?, false),
     };
-    let metadata = open_metadata(&keyed);
+    let metadata = open_metadata(&keyed).map_err(StreamError::from);
     Ok(OpenedHeader { header: keyed.header, metadata, sealed })
 }
 
@@ -70,57 +61,4 @@ pub fn read_metadata(
     context: &[u8],
 ) -> Result<Option<Vec<u8>>, StreamError> {
     open_header(input, keys, context)?.metadata
-}
-
-/// Seals metadata under a salt of its own.
-///
-/// # Errors
-/// `Malformed` for a text that no reader would accept (F-332).
-pub(crate) fn seal_metadata(
-    json: &[u8],
-    keys: &RootKeys,
-    header: &StreamHeader,
-    random: &RandomSource,
-) -> Result<Section, StreamError> {
-    if !json::is_metadata(json) {
-        let unit = Unit::Metadata;
-        return Err(StreamError::Malformed { unit, what: "JSON object", offset: 0 });
-    }
-    let mut salt = [0; SALT_LEN];
-    random.fill(&mut salt)?;
-    let mut padded = json.to_vec();
-    padded.resize(json.len().next_multiple_of(STEP), b' ');
-    let tag = keys.metadata_cipher(header.suite, &salt)?.seal(&mut padded)?;
-    let body = [&salt[..], &padded, &tag].concat();
-    Ok(Section { kind: SECTION_METADATA, body })
-}
-
-/// Opens the metadata of a header that was judged.
-pub(crate) fn open_metadata(keyed: &KeyedHeader) -> Result<Option<Vec<u8>>, StreamError> {
-    let sections = &keyed.header.sections;
-    let Some(section) = sections.iter().find(|section| section.kind == SECTION_METADATA) else {
-        return Ok(None);
-    };
-    // A header with a shorter body was refused when it was decoded.
-    let opened = section.body.split_first_chunk::<SALT_LEN>().and_then(|(salt, sealed)| {
-        let (ciphertext, tag) = sealed.split_last_chunk::<TAG_LEN>()?;
-        let mut plaintext = ciphertext.to_vec();
-        open(keyed, salt, &mut plaintext, tag).ok()?;
-        Some(plaintext)
-    });
-    let unit = Unit::Metadata;
-    let opened = opened.ok_or(StreamError::AuthenticationFailed { unit, offset: keyed.offset })?;
-    if !json::is_metadata(&opened) {
-        return Err(StreamError::Malformed { unit, what: "JSON object", offset: keyed.offset });
-    }
-    Ok(Some(opened))
-}
-
-fn open(
-    keyed: &KeyedHeader,
-    salt: &[u8; SALT_LEN],
-    ciphertext: &mut [u8],
-    tag: &[u8; TAG_LEN],
-) -> Result<(), CryptoError> {
-    keyed.keys.metadata_cipher(keyed.header.suite, salt)?.open(ciphertext, tag)
 }

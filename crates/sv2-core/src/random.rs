@@ -8,6 +8,7 @@ use std::sync::Arc;
 use sv2_framing::{FrameIndex, PlaintextPosition, SegmentIndex, SegmentLayout};
 use sv2_headers::{DigestAlg, IndexEntry, PAGE_ENTRIES, Trailer, checksum};
 use sv2_segment_worker::DecryptSegmentWorker;
+use sv2_stream::FormatError;
 
 use crate::decrypt::DecryptJob;
 use crate::io::{Input, PositionedInput};
@@ -50,8 +51,8 @@ impl<'a> StreamReader<'a> {
         let Input::Positioned(source) = input.open()? else {
             return Err(StreamError::Usage("ranges cannot be read from a pipe, only from a file"));
         };
-        let mut ring = KeyRing::new(keys, options.max_segment_size);
-        let stream = SealedStream::open(&source, &mut ring, &options.context)?;
+        let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
+        let stream = SealedStream::open(&source, &mut ring)?;
         options.check_fingerprint(stream.fingerprint())?;
         let job = DecryptJob::new(&stream.keyed, options)?;
         let page_table = stream.read_page_table(&source)?;
@@ -184,7 +185,7 @@ impl<'a> StreamReader<'a> {
         let missing = StreamError::WorkerLost { segment: segment.0 };
         let entry = bytes.get(at..at + len).ok_or(missing)?;
         IndexEntry::decode(digest, entry)
-            .map_err(|error| StreamError::from_header(error, Unit::Index, at as u64))
+            .map_err(|error| FormatError::from_header(error, Unit::Index, at as u64).into())
     }
 
     /// Names the failure of a page or frame: the stream was replaced (F-824), or a frame's own

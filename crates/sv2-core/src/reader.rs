@@ -6,7 +6,7 @@ use crate::decrypt::{DecryptJob, Next, Opened, PipeSource, read_header};
 use crate::header::KeyedHeader;
 use crate::io::SequentialInput;
 use crate::key::KeyRing;
-use crate::tail::{PipeIndex, fingerprint_of};
+use crate::tail::PipeIndex;
 use crate::{DecryptOptions, KeySource, StreamError};
 
 /// Reads the plaintext of a stream that is read once, from front to back.
@@ -41,8 +41,8 @@ impl<'a> DecryptReader<'a> {
         options: &DecryptOptions,
     ) -> Result<Self, StreamError> {
         let mut input = SequentialInput::new(Box::new(reader));
-        let mut ring = KeyRing::new(keys, options.max_segment_size);
-        let keyed = read_header(&mut input, &mut ring, &options.context)?;
+        let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
+        let keyed = read_header(&mut input, &mut ring)?;
         let job = DecryptJob::new(&keyed, options)?;
         let source = PipeSource::new(input, &job);
         let index = PipeIndex::new(keyed.header.digest);
@@ -80,7 +80,7 @@ impl<'a> DecryptReader<'a> {
             }
             Next::Tail(_) => {
                 let sealed = source.read_tail(&self.keyed, index)?;
-                let fingerprint = fingerprint_of(&self.keyed, &sealed.trailer);
+                let fingerprint = self.keyed.fingerprint(&sealed.trailer);
                 self.job.options().check_fingerprint(fingerprint)?;
                 Ok(State::Sealed)
             }

@@ -85,8 +85,8 @@ pub fn salvage(
     let Input::Positioned(source) = input.open()? else {
         return Err(StreamError::Usage("a pipe cannot be salvaged, only a file"));
     };
-    let mut map =
-        locate::locate(&source, &mut KeyRing::new(keys, options.max_segment_size), options)?;
+    let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
+    let mut map = locate::locate(&source, &mut ring, options)?;
     let job = DecryptJob::new(&map.keyed, options)?;
     map.end_with_last_that(|map, segment| {
         if options.run.cancel.is_cancelled() {

@@ -48,8 +48,8 @@ pub fn verify(
 ) -> Result<DamageMap, StreamError> {
     let begun = Instant::now();
     let source = positioned(input)?;
-    let mut ring = KeyRing::new(keys, options.max_segment_size);
-    let sealed = SealedStream::open(&source, &mut ring, &options.context)?;
+    let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
+    let sealed = SealedStream::open(&source, &mut ring)?;
     options.check_fingerprint(sealed.fingerprint())?;
     let job = DecryptJob::new(&sealed.keyed, options)?;
     // Without a key either header may be the one that was put there; the opened one is known to be

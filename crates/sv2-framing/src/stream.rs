@@ -31,7 +31,19 @@ impl StreamLayout {
     /// `W(S)`: wire bytes of a full segment.
     #[must_use]
     pub fn full_segment_len(self) -> u64 {
-        SegmentLayout::full(self.geometry, self.digest).wire_len() as u64
+        self.full_segment().wire_len() as u64
+    }
+
+    /// The layout of a full segment.
+    #[must_use]
+    pub fn full_segment(self) -> SegmentLayout {
+        SegmentLayout::full(self.geometry, self.digest)
+    }
+
+    /// Plaintext bytes before a segment.
+    #[must_use]
+    pub fn plaintext_offset(self, segment: SegmentIndex) -> u64 {
+        segment.0 * self.geometry.segment_size()
     }
 
     /// Where a segment begins, in bytes from the start of the stream.

@@ -198,6 +198,20 @@ pub fn peek_header_len(prefix: &[u8]) -> Option<u32> {
     check_header_len(header_len).is_ok().then_some(header_len)
 }
 
+/// The geometry in the first 48 bytes of a header, if magic, version, suite and digest before it
+/// are known and it is possible.
+///
+/// For a caller's own limit on segments, which is judged before the rest of the header (F-335).
+#[must_use]
+pub fn peek_geometry(prefix: &[u8]) -> Option<Geometry> {
+    let core = prefix.first_chunk::<HEADER_CORE_LEN>()?;
+    let known = core[..8] == HEADER_MAGIC
+        && core[8..10] == VERSION.to_be_bytes()
+        && Suite::from_id(core[10]).is_ok()
+        && DigestAlg::from_id(core[11]).is_ok();
+    Geometry::new(core[12], core[13]).ok().filter(|_| known)
+}
+
 /// The header length a writer uses: the default, or the next multiple of 64 that holds the
 /// sections.
 ///

@@ -28,7 +28,7 @@ pub use geometry::{
 pub use header::{
     DEFAULT_HEADER_LEN, DEFAULT_SLOTTED_HEADER_LEN, HEADER_CORE_LEN, HEADER_MAGIC,
     HEADER_PREFIX_LEN, HEADER_TRAILING_LEN, MAX_HEADER_LEN, MIN_HEADER_LEN, StreamHeader, VERSION,
-    fitting_header_len, peek_header_len,
+    fitting_header_len, peek_geometry, peek_header_len,
 };
 pub use id::{DigestAlg, Suite};
 pub use index::{IndexEntry, IndexShape, PAGE_ENTRIES};

@@ -22,7 +22,7 @@ use crate::decrypt::DecryptJob;
 use crate::io::{Input, PositionedInput, SequentialInput};
 use crate::key::KeyRing;
 use crate::report::{StageClock, StageTimes};
-use crate::tail::{Index, SealedStream, fingerprint_of};
+use crate::tail::{Index, SealedStream};
 use crate::{Driver, InputSource, KeySource, StreamError, StreamReport, fastest_backend};
 
 /// Appends `input` to the plaintext of the sealed stream at `path`.
@@ -68,8 +68,8 @@ pub fn append_on(
     let begun = Instant::now();
     replay::recover(storage)?;
     let source = stream_source(storage)?;
-    let mut ring = KeyRing::new(keys, options.max_segment_size);
-    let stream = SealedStream::open(&source, &mut ring, &options.context)?;
+    let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
+    let stream = SealedStream::open(&source, &mut ring)?;
     options.for_reading().check_fingerprint(stream.fingerprint())?;
     let index = stream.read_index(&source)?;
     let job = AppendJob::begin(storage, &source, &stream, &index, options)?;
@@ -88,7 +88,7 @@ pub fn append_on(
         backend: job.worker.context().backend(),
         sealed: true,
         unsealed_end: None,
-        fingerprint: Some(fingerprint_of(&stream.keyed, &done.trailer)),
+        fingerprint: Some(stream.keyed.fingerprint(&done.trailer)),
         revision: stream.keyed.header.revision,
         generation: done.trailer.generation,
     })

@@ -12,13 +12,14 @@ use sv2_headers::{
     SECTION_METADATA, SECTION_SLOT, Section, StreamHeader, TRAILER_LEN, Trailer, sections_len,
 };
 
+use sv2_stream::{open_metadata, seal_metadata};
+
 use crate::change::sidecar::{Direction, Plan};
 use crate::change::storage::FileStorage;
 use crate::change::{ChangeOptions, ChangeStorage, replay, stream_source};
 use crate::header::{KeyedHeader, room_of, signed_in};
 use crate::io::PositionedInput;
 use crate::key::KeyRing;
-use crate::metadata::{open_metadata, seal_metadata};
 use crate::tail::SealedStream;
 use crate::{KeySource, StreamError};
 
@@ -119,8 +120,8 @@ pub fn rewrap_on<E: From<StreamError>>(
     let begun = Instant::now();
     replay::recover(storage)?;
     let source = stream_source(storage)?;
-    let mut ring = KeyRing::new(keys, options.max_segment_size);
-    let stream = SealedStream::open(&source, &mut ring, &options.context)?;
+    let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
+    let stream = SealedStream::open(&source, &mut ring)?;
     options.for_reading().check_fingerprint(stream.fingerprint())?;
     let old = &stream.keyed;
     if !old.header.slotted {
@@ -132,7 +133,7 @@ pub fn rewrap_on<E: From<StreamError>>(
 
     let slots = slots_of(&old.header.sections);
     let available = room_of(old.bytes.len());
-    let metadata = open_metadata(old);
+    let metadata = open_metadata(old).map_err(StreamError::from);
     let wanted = change(HeaderContent { key, slots: &slots, metadata, available })?;
     let (header, header_bytes) = rewritten(old, wanted, options)?;
     let trailer_bytes = resealed(&stream, header.revision);
@@ -170,7 +171,7 @@ fn rewritten(
     header.sections = slots;
     let keeps_metadata = matches!(metadata, MetadataChange::Keep);
     if let MetadataChange::Replace(json) = metadata {
-        let sealed = seal_metadata(&json, &old.keys, &old.header, &options.random)?;
+        let sealed = seal_metadata(&json, &old.keys, old.header.suite, &options.random)?;
         header.sections.push(sealed);
     }
     let kept = old.header.sections.iter().filter(|section| match section.kind {

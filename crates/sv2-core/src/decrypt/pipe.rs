@@ -7,15 +7,16 @@ use sv2_framing::{
 use sv2_headers::{HEADER_MAGIC, HEADER_PREFIX_LEN, MAX_SEGMENTS, TRAILER_LEN, Trailer};
 use sv2_pipeline::{Fed, run_inline, run_ordered};
 use sv2_segment_worker::{DecryptSegmentWorker, Explain, SegmentWorkerError};
+use sv2_stream::FormatError;
 
 use crate::decrypt::{DecryptJob, Done, Target};
 use crate::encrypt::pipeline_options;
 use crate::error::pipeline_error;
-use crate::header::{HeaderStart, KeyedHeader, explain};
+use crate::header::{HeaderStart, KeyedHeader};
 use crate::io::{Durability, OutputSink, SequentialInput, SequentialOutput};
 use crate::key::KeyRing;
 use crate::report::StageTimes;
-use crate::tail::{PipeIndex, fingerprint_of, judge_revision, judge_trailer};
+use crate::tail::{PipeIndex, judge_revision, judge_trailer};
 use crate::{DecryptOptions, Driver, StreamError, Unit};
 
 /// The most that is allocated ahead of bytes that have arrived.
@@ -28,7 +29,7 @@ pub(super) fn decrypt(
     ring: &mut KeyRing<'_>,
     options: &DecryptOptions,
 ) -> Result<Done, StreamError> {
-    let keyed = read_header(&mut input, ring, &options.context)?;
+    let keyed = read_header(&mut input, ring)?;
     let job = DecryptJob::new(&keyed, options)?;
     let source = PipeSource::new(input, &job);
     let output = output.open(Durability::Plaintext)?;
@@ -43,7 +44,6 @@ pub(super) fn decrypt(
 pub(crate) fn read_header(
     input: &mut SequentialInput<'_>,
     ring: &mut KeyRing<'_>,
-    context: &[u8],
 ) -> Result<KeyedHeader, StreamError> {
     let cut = StreamError::Unsealed { segments: 0 };
     let mut bytes = vec![0; HEADER_PREFIX_LEN];
@@ -60,7 +60,7 @@ pub(crate) fn read_header(
             if input.read_up_to(rest)? < rest.len() {
                 return Err(cut);
             }
-            KeyedHeader::open(bytes, ring, context, Unit::Header, 0)
+            Ok(KeyedHeader::open(bytes, ring, Unit::Header, 0)?)
         }
     }
 }
@@ -143,7 +143,7 @@ impl<'a> PipeSource<'a> {
         }
         let unit = Unit::Segment { segment: self.next };
         let judged = self.judge(start, offset);
-        let header = judged.map_err(|error| explain(error, start, unit, offset))?;
+        let header = judged.map_err(|error| error.or_damaged(start, unit, offset))?;
         let layout = SegmentLayout::new(
             self.layout.geometry,
             self.layout.digest,
@@ -173,25 +173,25 @@ impl<'a> PipeSource<'a> {
     }
 
     /// Judges the 64 bytes of a segment header at `offset` (section 5, in its order).
-    fn judge(&self, bytes: &[u8], offset: u64) -> Result<SegmentHeader, StreamError> {
+    fn judge(&self, bytes: &[u8], offset: u64) -> Result<SegmentHeader, FormatError> {
         let segment = self.next;
         let unit = Unit::Segment { segment };
         if bytes[..4] == SEGMENT_MAGIC && segment >= MAX_SEGMENTS {
             let what = "number of segments";
-            return Err(StreamError::Limit { what, value: segment + 1, max: MAX_SEGMENTS });
+            return Err(FormatError::Limit { what, value: segment + 1, max: MAX_SEGMENTS });
         }
         let judged = self.worker.judge_header(SegmentIndex(segment), bytes);
         let well_formed = matches!(judged, Ok(_) | Err(SegmentWorkerError::ForeignSegment { .. }));
         if self.ended_short && well_formed {
-            return Err(StreamError::Malformed { unit, what: "segment after a short one", offset });
+            return Err(FormatError::Malformed { unit, what: "segment after a short one", offset });
         }
-        let header = judged.map_err(|error| StreamError::from_segment_at(&error, offset))?;
+        let header = judged.map_err(|error| FormatError::from_segment_at(&error, offset))?;
         let (value, max) = (
             self.plaintext_len + u64::from(header.plaintext_len),
             self.layout.geometry.max_plaintext_len(),
         );
         if value > max {
-            return Err(StreamError::Limit { what: "plaintext length", value, max });
+            return Err(FormatError::Limit { what: "plaintext length", value, max });
         }
         Ok(header)
     }
@@ -214,15 +214,16 @@ impl<'a> PipeSource<'a> {
         let mut bytes = [0; TRAILER_LEN];
         read_all(&mut self.input, &mut bytes, StreamError::Unsealed { segments })?;
 
-        let judged = |error| explain(error, &bytes, Unit::Trailer, offset);
-        let from_header = |error| judged(StreamError::from_header(error, Unit::Trailer, offset));
+        let judged = |error: FormatError| error.or_damaged(&bytes, Unit::Trailer, offset);
+        let from_header = |error| judged(FormatError::from_header(error, Unit::Trailer, offset));
         let trailer = Trailer::decode(&bytes).map_err(from_header)?;
         judge_trailer(&trailer, &bytes, keyed, offset)?;
         judge_revision(&trailer, keyed, Unit::Header, 0)?;
         trailer.check_counts(self.layout.geometry).map_err(from_header)?;
         if trailer.segments != segments || trailer.plaintext_len != self.plaintext_len {
             let what = "number of segments or plaintext length";
-            return Err(judged(StreamError::Malformed { unit: Unit::Trailer, what, offset }));
+            let error = FormatError::Malformed { unit: Unit::Trailer, what, offset };
+            return Err(judged(error).into());
         }
         if let Err(offset) = check.holds(&trailer.index_root) {
             let (unit, offset) = (Unit::Index, index_offset + offset);
@@ -322,7 +323,7 @@ impl DecryptJob {
         });
         let fingerprint = match &sealed {
             Ok(sealed) => {
-                let fingerprint = fingerprint_of(keyed, &sealed.trailer);
+                let fingerprint = keyed.fingerprint(&sealed.trailer);
                 self.options.check_fingerprint(fingerprint)?;
                 Some((fingerprint, sealed.trailer.generation))
             }

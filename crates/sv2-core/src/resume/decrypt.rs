@@ -52,8 +52,8 @@ pub fn decrypt_resumable(
     }
     check_target(&output.path, output.existing)?;
     let source = input.open_positioned()?;
-    let mut ring = KeyRing::new(keys, options.max_segment_size);
-    let stream = SealedStream::open(&source, &mut ring, &options.context)?;
+    let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
+    let stream = SealedStream::open(&source, &mut ring)?;
     options.check_fingerprint(stream.fingerprint())?;
     let index = stream.read_index(&source)?;
     let job = DecryptJob::new(&stream.keyed, options)?;

@@ -98,11 +98,15 @@ pub fn resume_encrypt<E: From<StreamError>>(
     let held = Held::open(&output.path, CheckpointFile::Output)
         .and_then(|held| held.ok_or(CheckpointError::Missing))
         .map_err(StreamError::from)?;
-    let mut ring = KeyRing::new(keys, options.geometry.segment_size());
+    let mut ring = KeyRing::new(keys, &options.context, options.geometry.segment_size());
     let (old, key) = open_header(&held, keys, &mut ring, options)?;
     let slots = slots(key)?;
+    if old.header.slotted == slots.is_empty() {
+        return Err(StreamError::from(CheckpointError::Differs { option: "kind of key" }).into());
+    }
     let found = old.bytes.clone();
-    let keyed = old.renewed(slots, options.metadata.as_deref(), &options.random)?;
+    let keyed = old.renewed(slots, options.metadata.as_deref(), &options.random);
+    let keyed = keyed.map_err(StreamError::from)?;
     let job = EncryptJob::under(keyed, options);
     let (written, kept) = job.go_on(&input, &held)?;
 
@@ -186,9 +190,9 @@ fn open_header<'r>(
         return Err(CheckpointError::Differs { option: "kind of key" }.into());
     }
     compare(&header, options)?;
-    let keyed = KeyedHeader::open(bytes, ring, &options.context, Unit::Header, 0);
-    let keyed = keyed.map_err(|error| match error {
-        StreamError::NoKeyFits { .. } => error,
+    let keyed = KeyedHeader::open(bytes, ring, Unit::Header, 0);
+    let keyed = keyed.map_err(|error| match error.into() {
+        error @ StreamError::NoKeyFits { .. } => error,
         // The key of a slot is that of its stream, so it is the context that differs.
         StreamError::WrongKeyOrContext => {
             CheckpointError::Differs { option: "key or context" }.into()

@@ -32,7 +32,7 @@ pub(crate) fn locate(
     options: &DecryptOptions,
 ) -> Result<Map, StreamError> {
     let mut pages = BTreeMap::new();
-    let (keyed, sealed_len) = match SealedStream::open_any_length(source, ring, &options.context) {
+    let (keyed, sealed_len) = match SealedStream::open_any_length(source, ring) {
         Ok(stream) => {
             options.check_fingerprint(stream.fingerprint())?;
             read_pages(source, &stream, &mut pages)?;
@@ -42,7 +42,7 @@ pub(crate) fn locate(
         Err(error) if matches!(error.kind(), ErrorKind::Io | ErrorKind::Key) => return Err(error),
         // Without the seal there is no fingerprint that could be the one that was pinned.
         Err(error) if options.expected_fingerprint.is_some() => return Err(error),
-        Err(error) => (find_header(source, ring, options, error)?, None),
+        Err(error) => (find_header(source, ring, error)?, None),
     };
     let found = find_segments(source, &keyed, sealed_len)?;
     Ok(Map::new(keyed, sealed_len, pages, found, source.len()))
@@ -75,12 +75,11 @@ fn read_pages(
 fn find_header(
     source: &PositionedInput<'_>,
     ring: &mut KeyRing<'_>,
-    options: &DecryptOptions,
     error: StreamError,
 ) -> Result<KeyedHeader, StreamError> {
     let front = source.read_vec(0, source.len().min(sv2_headers::MAX_HEADER_LEN.into()))?;
     let mut input = SequentialInput::new(Box::new(&front[..]));
-    let front = match read_header(&mut input, ring, &options.context) {
+    let front = match read_header(&mut input, ring) {
         Ok(keyed) => return Ok(keyed),
         Err(error) => error,
     };
@@ -99,7 +98,7 @@ fn find_header(
         if StreamHeader::decode(&bytes).is_ok() {
             tried += 1;
             let unit = Unit::HeaderCopy;
-            copy = KeyedHeader::open(bytes, ring, &options.context, unit, offset).ok();
+            copy = KeyedHeader::open(bytes, ring, unit, offset).ok();
         }
         Ok(copy.is_none() && tried < MOST_HEADERS)
     })?;

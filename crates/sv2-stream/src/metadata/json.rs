@@ -2,7 +2,8 @@
 //!
 //! Nesting costs heap and no stack, and is bounded by the header's length.
 
-use std::collections::HashSet;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
 /// A string as UTF-16 code units: JSON may escape surrogates that no `str` holds.
 type Units = Vec<u16>;
@@ -14,7 +15,7 @@ const STRINGS: [&str; 5] = ["name", "size", "mtime", "mode", "media_type"];
 /// whose known members have values of the kinds of section 3.4 and whose `name` is a base name
 /// (F-332).
 pub(super) fn is_metadata(bytes: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let Ok(text) = core::str::from_utf8(bytes) else { return false };
     let mut reader = Reader { bytes: text.as_bytes(), at: 0, open: Vec::new() };
     reader.document().is_some()
 }
@@ -28,7 +29,7 @@ struct Container {
 
 enum Kind {
     Array,
-    Object { names: HashSet<Units>, current: Units },
+    Object { names: BTreeSet<Units>, current: Units },
 }
 
 /// A value, or the beginning of one.
@@ -60,7 +61,7 @@ impl Reader<'_> {
         self.skip_space();
         let innermost = self.open.last_mut()?;
         let end = if matches!(innermost.kind, Kind::Array) { b']' } else { b'}' };
-        let is_begun = std::mem::replace(&mut innermost.is_begun, true);
+        let is_begun = core::mem::replace(&mut innermost.is_begun, true);
         if self.bytes.get(self.at) == Some(&end) {
             self.at += 1;
             self.open.pop();
@@ -92,7 +93,7 @@ impl Reader<'_> {
         self.skip_space();
         let value = match self.next()? {
             b'"' => Value::String(self.string()?),
-            b'{' => Value::Opened(Kind::Object { names: HashSet::new(), current: Units::new() }),
+            b'{' => Value::Opened(Kind::Object { names: BTreeSet::new(), current: Units::new() }),
             b'[' => Value::Opened(Kind::Array),
             b't' => self.word(b"rue")?,
             b'f' => self.word(b"alse")?,
@@ -133,7 +134,7 @@ impl Reader<'_> {
             if !matches!(byte, b'"' | b'\\' | 0..0x20) {
                 continue;
             }
-            let plain = std::str::from_utf8(&self.bytes[plain_from..self.at - 1]).ok()?;
+            let plain = core::str::from_utf8(&self.bytes[plain_from..self.at - 1]).ok()?;
             units.extend(plain.encode_utf16());
             match byte {
                 b'"' => return Some(units),
@@ -227,6 +228,8 @@ fn is_base_name(name: &[u16]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
 
     #[test]
