@@ -4,16 +4,13 @@
 
 use crate::report::{Failure, Finding, Outcome, settle};
 use crate::{shell, workspace};
-use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Where the vectors are committed.
-const COMMITTED: &str = "docs/conformance";
-/// The most that the committed forms may take, in bytes.
-const MOST: u64 = 6 << 20;
-/// What stands beside the vectors and is not made by the generator.
-const BESIDE: &str = "LICENSE";
+/// The committed vectors.
+const COMMITTED: &str = "docs/conformance/vectors.json";
+/// The most that they may take, in bytes.
+const MOST: usize = 4 << 20;
 
 /// Writes the vectors, or with `--check` compares them.
 pub(crate) fn run(args: &[String]) -> Outcome {
@@ -26,11 +23,8 @@ pub(crate) fn run(args: &[String]) -> Outcome {
 
 /// Fails where the committed vectors are not those that the reference makes.
 pub(crate) fn check() -> Outcome {
-    let made = make()?;
-    let committed = workspace::root().join(COMMITTED);
-    let findings = differences(&made, &committed)?;
-    let count = files(&made.join("vectors"))?.len();
-    settle(findings, format!("{count} vectors are as the reference makes them"))
+    let (made, committed) = (make()?, fs::read(workspace::root().join(COMMITTED))?);
+    settle(findings(&made, &committed), format!("{} as the reference makes them", count(&made)))
 }
 
 /// Runs the generator, with its own crate optimised: it seals some hundred thousand segments.
@@ -54,117 +48,58 @@ pub(crate) fn generate(what: &str, folder: &Path) -> Outcome<()> {
 
 fn write() -> Outcome {
     let made = make()?;
-    let committed = workspace::root().join(COMMITTED);
-    for name in files(&committed.join("vectors"))? {
-        if name != BESIDE {
-            fs::remove_file(committed.join("vectors").join(name))?;
-        }
-    }
-    fs::create_dir_all(committed.join("vectors"))?;
-    let names = files(&made.join("vectors"))?;
-    for name in names.iter().map(|name| Path::new("vectors").join(name)) {
-        fs::copy(made.join(&name), committed.join(&name))?;
-    }
-    fs::copy(made.join("vectors.json"), committed.join("vectors.json"))?;
-    Ok(format!("{} vectors in {COMMITTED}", names.len()))
+    fs::write(workspace::root().join(COMMITTED), &made)?;
+    Ok(format!("{} in {COMMITTED}", count(&made)))
 }
 
-/// Makes all vectors in a folder that holds nothing else.
-fn make() -> Outcome<PathBuf> {
-    let made = workspace::root().join("target/vectors");
-    if made.exists() {
-        fs::remove_dir_all(&made)?;
+/// Makes all vectors, in a folder that holds nothing else.
+fn make() -> Outcome<Vec<u8>> {
+    let folder = workspace::root().join("target/vectors");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
     }
-    generate("files", &made)?;
-    Ok(made)
+    generate("file", &folder)?;
+    Ok(fs::read(folder.join("vectors.json"))?)
 }
 
-/// Files that differ, that lack, that are there without being made, and too much of all.
-fn differences(made: &Path, committed: &Path) -> Outcome<Vec<Finding>> {
+/// Each vector has a line of its own, which begins with its brace; the first line is the document's.
+fn count(document: &[u8]) -> String {
+    let vectors = document.split(|&byte| byte == b'\n').skip(1);
+    format!("{} vectors", vectors.filter(|line| line.starts_with(b"{")).count())
+}
+
+/// The first line in which the committed vectors differ, and too much of all.
+fn findings(made: &[u8], committed: &[u8]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut names: BTreeSet<PathBuf> = BTreeSet::from([PathBuf::from("vectors.json")]);
-    for folder in [made, committed] {
-        let in_folder = files(&folder.join("vectors"))?;
-        names.extend(in_folder.iter().map(|name| Path::new("vectors").join(name)));
+    if made != committed {
+        let same = made.iter().zip(committed).take_while(|(new, old)| new == old);
+        let line = 1 + same.filter(|(byte, _)| **byte == b'\n').count();
+        let message = "is not what the reference makes; see cargo xtask vectors";
+        findings.push(Finding::new(COMMITTED, line, message));
     }
-    let mut total = 0;
-    for name in names.iter().filter(|name| !name.ends_with(BESIDE)) {
-        let place = format!("{COMMITTED}/{}", name.display());
-        let read = |folder: &Path| fs::read(folder.join(name)).ok();
-        let message = match (read(made), read(committed)) {
-            (Some(new), Some(old)) => {
-                total += old.len() as u64;
-                if new == old {
-                    continue;
-                }
-                "is not what the reference makes; see cargo xtask vectors"
-            }
-            (Some(_), None) => "is missing; see cargo xtask vectors",
-            (None, _) => "is not made by any vector",
-        };
-        findings.push(Finding::new(&place, 0, message));
+    if committed.len() > MOST {
+        findings.push(Finding::new(COMMITTED, 0, format!("holds {} bytes", committed.len())));
     }
-    if total > MOST {
-        findings.push(Finding::new(COMMITTED, 0, format!("holds {total} bytes of vectors")));
-    }
-    Ok(findings)
-}
-
-/// The names of the files in a folder, in order; none where there is no folder.
-fn files(folder: &Path) -> Outcome<Vec<String>> {
-    let mut names = Vec::new();
-    if !folder.is_dir() {
-        return Ok(names);
-    }
-    for entry in fs::read_dir(folder)? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
-    }
-    names.sort();
-    Ok(names)
+    findings
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A folder of vectors below the target folder, removed at the end.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str, files: &[(&str, &str)]) -> Outcome<Folder> {
-            let folder = workspace::root().join("target/xtask-test-vectors").join(name);
-            fs::create_dir_all(folder.join("vectors"))?;
-            for (file, text) in files {
-                fs::write(folder.join(file), text)?;
-            }
-            Ok(Folder(folder))
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+    #[test]
+    fn the_first_line_that_differs_is_named() {
+        let committed = b"[\n{1}\n{2}\n]\n";
+        assert_eq!(findings(committed, committed), []);
+        let place = |made: &[u8]| findings(made, committed).first().map(|found| found.line);
+        assert_eq!(place(b"[\n{1}\n{3}\n]\n"), Some(3));
+        assert_eq!(place(b"[\n{1}\n"), Some(3));
+        assert_eq!(count(committed), "2 vectors");
     }
 
     #[test]
-    fn changed_missing_and_stray_vectors_are_found_and_the_licence_is_left_alone() -> Outcome<()> {
-        let made =
-            Folder::new("made", &[("vectors.json", "{}"), ("vectors/a", "1"), ("vectors/b", "2")])?;
-        let committed = Folder::new(
-            "committed",
-            &[
-                ("vectors.json", "{}"),
-                ("vectors/a", "x"),
-                ("vectors/c", "3"),
-                ("vectors/LICENSE", "y"),
-            ],
-        )?;
-        let found = differences(&made.0, &committed.0)?;
-        let places: Vec<&str> = found.iter().map(|finding| finding.place.as_str()).collect();
-        let expected = ["vectors/a", "vectors/b", "vectors/c"];
-        assert_eq!(places, expected.map(|name| format!("{COMMITTED}/{name}")));
-        assert!(differences(&made.0, &made.0)?.is_empty());
-        Ok(())
+    fn too_many_vectors_are_found() {
+        let committed = vec![b' '; MOST + 1];
+        assert_eq!(findings(&committed, &committed).len(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! Writes the conformance vectors: `files FOLDER` the committed forms, `requests FOLDER` every
+//! Writes the conformance vectors: `file FOLDER` the committed file, `requests FOLDER` every
 //! check as a line of the protocol, with long contents in files beside it, `accumulated CASES..`
 //! the hashes of the accumulated test after these numbers of cases.
 
@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sv2_testkit::accumulated::{Reference, hashes};
 use sv2_testkit::vectors::requests::{Check, each_check, named_members};
-use sv2_testkit::vectors::{self, SparseCase, json, text};
+use sv2_testkit::vectors::{self, SparseCase, json};
 
 /// Contents up to this length stand in the line itself, in base64.
 const INLINE: usize = 48 << 10;
@@ -18,10 +18,10 @@ const INLINE: usize = 48 << 10;
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match &args[..] {
-        [command, folder] if command == "files" => files(Path::new(folder)),
+        [command, folder] if command == "file" => file(Path::new(folder)),
         [command, folder] if command == "requests" => requests(Path::new(folder)),
         [command, counts @ ..] if command == "accumulated" => accumulated(counts),
-        _ => Err("usage: vectors files|requests FOLDER, or accumulated CASES..".into()),
+        _ => Err("usage: vectors file|requests FOLDER, or accumulated CASES..".into()),
     }
 }
 
@@ -35,15 +35,10 @@ fn accumulated(counts: &[String]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// `vectors.json` and `vectors/NAME.sv2v`.
-fn files(folder: &Path) -> Result<(), Box<dyn Error>> {
-    let vectors = vectors::all();
-    fs::create_dir_all(folder.join("vectors"))?;
-    for vector in &vectors {
-        let name = format!("vectors/{}.sv2v", vector.name);
-        fs::write(folder.join(name), text::file(vector))?;
-    }
-    fs::write(folder.join("vectors.json"), json::document(&vectors))?;
+/// `vectors.json`.
+fn file(folder: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("vectors.json"), json::document(&vectors::all()))?;
     Ok(())
 }
 

@@ -29,7 +29,6 @@ mod slots;
 mod sparse;
 mod tables;
 mod tails;
-pub mod text;
 
 pub use base::{painted_salt, stream_salt};
 pub use encode::base64;
