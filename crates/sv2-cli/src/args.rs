@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser};
 use sv2_core::{Suite, fastest_backend};
 
@@ -12,6 +12,7 @@ use crate::commands::Command;
 use crate::console::{Console, ConsoleArgs};
 use crate::exit::{Exit, TABLE};
 use crate::failure::Failure;
+use crate::invocation;
 use crate::names::printable;
 
 const ABOUT: &str =
@@ -82,6 +83,7 @@ pub(crate) fn grammar() -> clap::Command {
 /// Understands the arguments; help, versions and mistakes are printed and end the program.
 pub(crate) fn parse(console: &Console) -> Result<Cli, ExitCode> {
     let matches = grammar().color(console.clap_color()).try_get_matches();
+    let matches = matches.inspect(invocation::keep);
     matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
         match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match error.print() {
@@ -95,31 +97,58 @@ pub(crate) fn parse(console: &Console) -> Result<Cli, ExitCode> {
             _ => {
                 let words = std::env::args_os().skip(1);
                 let command = command_named(words.filter_map(|word| word.into_string().ok()));
-                console.fail(&Failure::usage(sentence(&error.render().to_string(), &command)))
+                console.fail(&mistake(&error, &command))
             }
         }
     })
 }
 
-/// What the parser says in several lines about the words of `command`, as one.
-fn sentence(text: &str, command: &str) -> String {
+/// What the parser says in several lines about the words of `command`, as one, and what it takes
+/// the words for as the hint.
+fn mistake(error: &clap::Error, command: &str) -> Failure {
+    let told = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(printable(text)),
+        Some(ContextValue::Strings(texts)) => texts.first().map(|text| printable(text)),
+        _ => None,
+    };
+    let see = format!("see '{command} --help'");
+    let sentence = match error.kind() {
+        ErrorKind::UnknownArgument => {
+            told(ContextKind::InvalidArg).map(|word| format!("unexpected argument '{word}'"))
+        }
+        ErrorKind::InvalidSubcommand => {
+            told(ContextKind::InvalidSubcommand).map(|word| format!("there is no command '{word}'"))
+        }
+        _ => None,
+    };
+    let sentence = sentence.unwrap_or_else(|| flattened(&error.render().to_string()));
+    let similar = [
+        (ContextKind::SuggestedSubcommand, "command"),
+        (ContextKind::SuggestedArg, "option"),
+        (ContextKind::SuggestedValue, "value"),
+    ]
+    .into_iter()
+    .find_map(|(kind, what)| Some((told(kind).filter(|word| is_harmless(word))?, what)));
+    let hint = match similar {
+        Some((word, what)) => format!("a similar {what} is '{word}'; {see}"),
+        None => see,
+    };
+    Failure::usage(sentence).hint(hint)
+}
+
+/// Whether a word may be suggested for a mistyped one: not what deletes, and no alias of one letter.
+fn is_harmless(word: &str) -> bool {
+    word != "--rm" && word.trim_start_matches('-').len() > 1
+}
+
+/// The parser's message without its tips, in one line.
+fn flattened(text: &str) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(text);
-    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
-    let mut sentence = String::new();
-    for line in lines {
-        if line.is_empty() || line.starts_with("For more information") {
-            continue;
-        }
-        let (between, line) = match line.strip_prefix("tip: ") {
-            Some(tip) => ("; ", tip),
-            None => (" ", line),
-        };
-        if !sentence.is_empty() {
-            sentence.push_str(between);
-        }
-        sentence.push_str(line);
-    }
-    format!("{}; see '{command} --help'", printable(&sentence))
+    let ends = ["Usage:", "tip: ", "For more information"];
+    let lines = text.lines().map(str::trim);
+    let lines = lines.take_while(|line| !ends.iter().any(|end| line.starts_with(end)));
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    printable(&lines.join(" "))
 }
 
 /// The command that the words are for, as far as they name one.
@@ -166,20 +195,21 @@ mod tests {
     #[test]
     fn mistakes_are_told_in_one_line() {
         let told = |words: &[&str]| {
-            let error = grammar().try_get_matches_from(words).unwrap_err().render().to_string();
-            sentence(&error, &command_named(words[1..].iter().map(|&word| word.to_owned())))
+            let error = grammar().try_get_matches_from(words).unwrap_err();
+            let command = command_named(words[1..].iter().map(|&word| word.to_owned()));
+            let failure = mistake(&error, &command);
+            format!("{}\n{}", failure.sentence, failure.hint.unwrap())
         };
-        assert_eq!(told(&["sv2", "frob"]), "unrecognized subcommand 'frob'; see 'sv2 --help'");
+        assert_eq!(told(&["sv2", "frob"]), "there is no command 'frob'\nsee 'sv2 --help'");
         let both = told(&["sv2", "encrypt", "-K", "k", "-p"]);
-        assert!(!both.contains('\n') && both.contains("cannot be used with"), "{both}");
+        assert!(both.lines().count() == 2 && both.contains("cannot be used with"), "{both}");
         assert_eq!(
             told(&["sv2", "--color", "never", "e", "--forc"]),
-            "unexpected argument '--forc' found; a similar argument exists: '--force'; see 'sv2 \
-             encrypt --help'"
+            "unexpected argument '--forc'\na similar option is '--force'; see 'sv2 encrypt --help'"
         );
         let nested = told(&["sv2", "recipients", "add", "-r", "x"]);
-        assert!(nested.ends_with("<STREAM>; see 'sv2 recipients add --help'"), "{nested}");
+        assert!(nested.ends_with("<STREAM>\nsee 'sv2 recipients add --help'"), "{nested}");
         let control = told(&["sv2", "encrypt", "a", "\x1b[2J\nsv2: done"]);
-        assert!(!control.contains(['\x1b', '\n']), "{control}");
+        assert!(!control.contains('\x1b') && control.lines().count() == 2, "{control}");
     }
 }

@@ -10,10 +10,11 @@ use crate::console::Console;
 use crate::ends::{Input, same_file};
 use crate::exit::Exit;
 use crate::failure::{Failure, chain};
+use crate::invocation::operand;
 use crate::names::{Name, Names, shell_word, shown};
 use crate::running::OpeningArgs;
 use crate::signals;
-use crate::unfinished::{half_changed, remains};
+use crate::unfinished::{half_changed, remains, remains_hint};
 
 /// A stream that is to be changed.
 pub(crate) struct Target {
@@ -75,52 +76,66 @@ impl Target {
     pub(crate) fn failed(&self, error: &StreamError) -> Failure {
         let exit = Exit::of(error.kind());
         let name = &self.name;
-        let sentence = match error {
-            StreamError::Cancelled { .. } => format!("interrupted; {}", remains(&self.path)),
-            StreamError::Busy => format!(
-                "{name}: another program is changing the stream; run the command again when that \
-                 has ended"
+        let left = || remains_hint(&self.path).unwrap_or_default();
+        let (sentence, hint) = match error {
+            StreamError::Cancelled { .. } => {
+                (format!("interrupted; {}", remains(&self.path)), left())
+            }
+            StreamError::Busy => (
+                format!("{name}: another program is changing the stream"),
+                "run the command again when that has ended".to_owned(),
             ),
-            StreamError::Write { .. } => format!(
-                "{name}: {}; {}, so free space or mend the medium and run the command again",
-                chain(error),
-                remains(&self.path)
+            StreamError::Write { .. } => (
+                format!("{name}: {}; {}", chain(error), remains(&self.path)),
+                "free space or mend the medium, and run the command again".to_owned(),
             ),
             StreamError::Sidecar(source) if fault(source).is_some() => {
                 let sidecar = unfinished_change(&self.path).unwrap_or_default();
-                format!(
-                    "{name}: '{}' {}, so it may be somebody else's bait and is not used; if no \
-                     change of yours was cut off, remove it and run the command again",
-                    shown(&sidecar),
-                    chain(source)
+                (
+                    format!(
+                        "{name}: '{}' {}: it may have been planted by another user, so it was \
+                         ignored",
+                        shown(&sidecar),
+                        chain(source)
+                    ),
+                    format!(
+                        "if no change of yours was cut off, remove it and run the command again: \
+                         rm {}",
+                        operand(sidecar.as_os_str())
+                    ),
                 )
             }
-            StreamError::Sidecar(source) => format!(
-                "{name}: a file beside the stream that makes the change safe cannot be used: {}; \
-                 check the permissions and the free space of its folder",
-                chain(source)
+            StreamError::Sidecar(source) => (
+                format!(
+                    "{name}: a file beside the stream that makes the change safe cannot be used: \
+                     {}",
+                    chain(source)
+                ),
+                "check the permissions and the free space of its folder".to_owned(),
             ),
             StreamError::UnfinishedChange { source: Some(_), .. } => {
-                format!("{name}: {}; {}", chain(error), remains(&self.path))
+                (format!("{name}: {}; {}", chain(error), remains(&self.path)), left())
             }
             StreamError::UnfinishedChange { what, source: None } => {
                 let sidecar = unfinished_change(&self.path).unwrap_or_default();
-                format!(
-                    "{name}: an earlier change is unfinished, but {what}; nothing was written, so \
-                     keep copies of both, move '{}' away and check the stream with 'sv2 verify'",
-                    shown(&sidecar)
+                (
+                    format!(
+                        "{name}: an earlier change is unfinished, but {what}; nothing was written"
+                    ),
+                    format!(
+                        "keep copies of both, move '{}' away and check the stream: sv2 verify {}",
+                        shown(&sidecar),
+                        operand(self.path.as_os_str())
+                    ),
                 )
             }
             StreamError::HeaderFull { needed, .. } => {
-                format!(
-                    "{name}: {error}, and a header cannot grow; {}",
-                    larger(&self.path, *needed)
-                )
+                (format!("{name}: {error}, and a header cannot grow"), larger(&self.path, *needed))
             }
-            StreamError::Usage(_) => format!("{name}: {error}"),
+            StreamError::Usage(_) => (format!("{name}: {error}"), String::new()),
             _ => return Failure::stream(error, Names { input: name, output: name }),
         };
-        Failure { exit, sentence }
+        Failure::new(exit, sentence).hint(hint)
     }
 }
 
@@ -149,14 +164,15 @@ fn larger(path: &Path, needed: u64) -> String {
     let size = size >> 10;
     let name = shell_word(path.as_os_str());
     format!(
-        "write the stream anew with 'sv2 decrypt {name} -o - | sv2 encrypt --header-size {size}K -o \
-         NEW -r ...' and all of its recipients"
+        "write the stream again, with all of its recipients: sv2 decrypt {name} -o - | sv2 encrypt \
+         --header-size {size}K -o NEW -r ..."
     )
 }
 
 /// Says of a stream that was read without complaint that a change of it is not finished.
 pub(crate) fn note_half_changed(input: &Name, console: &Console) {
-    if let Some(reason) = half_changed(input) {
-        console.note(&format!("{input}: {reason}"));
+    if let Some(half) = half_changed(input) {
+        console.note(&format!("{input}: {}", half.what));
+        console.note_hint(&half.way_out);
     }
 }

@@ -122,10 +122,17 @@ impl Console {
             return failure.exit.into();
         }
         if self.json {
-            let report = json!({ "error": failure.sentence, "exit_code": failure.exit.code() });
+            let report = json!({
+                "error": failure.sentence,
+                "hint": failure.hint,
+                "exit_code": failure.exit.code(),
+            });
             let _ = writeln!(io::stderr(), "{report}");
         } else {
             self.say(&failure.sentence);
+            if let Some(hint) = &failure.hint {
+                self.hint(hint);
+            }
         }
         failure.exit.into()
     }
@@ -139,6 +146,19 @@ impl Console {
                 Ok(())
             }
         }
+    }
+
+    /// Adds to a note what to do about it.
+    pub(crate) fn note_hint(&self, text: &str) {
+        if !self.quiet {
+            self.hint(text);
+        }
+    }
+
+    /// Says what to do next, on a line of its own that can be found.
+    pub(crate) fn hint(&self, text: &str) {
+        let name = if self.colours(&io::stderr()) { "\x1b[1mhint:\x1b[0m" } else { "hint:" };
+        let _ = writeln!(io::stderr(), "{name} {text}");
     }
 
     fn say(&self, text: &str) {

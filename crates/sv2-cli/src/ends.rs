@@ -143,21 +143,19 @@ impl TargetArgs {
         let name = Name::File(path.clone());
         if let Ok(target) = fs::metadata(&path) {
             if inputs.iter().any(|input| same_file(&target, input)) {
-                return Err(Failure::usage(format!(
-                    "'{name}' is the input itself; choose another output with {option}"
-                )));
+                return Err(Failure::usage(format!("'{name}' is the input itself"))
+                    .hint(format!("choose another output with {option}")));
             }
             if target.is_dir() {
-                return Err(Failure::usage(format!(
-                    "'{name}' is a folder; name a file in it with {option}"
-                )));
+                return Err(Failure::usage(format!("'{name}' is a folder"))
+                    .hint(format!("name a file in it with {option}")));
             }
         }
         // A link that leads nowhere is something to overwrite, too.
         let replaceable = fs::symlink_metadata(&path).is_ok()
             && fs::metadata(&path).map_or(true, |target| target.is_file());
         if replaceable && !self.force {
-            return Err(Failure::usage(already_exists(&name, option)));
+            return Err(already_exists(&name, option));
         }
         let existing = if self.force { Existing::Replace } else { Existing::Refuse };
         Ok(Output { name, place: Place::Path(path, existing), doomed: None })
@@ -234,7 +232,7 @@ impl Aftermath {
         if !unchanged {
             let name = shown(&path);
             let sentence = format!("'{name}' changed while it was read and was not removed");
-            return Err(Failure { exit: crate::exit::Exit::Io, sentence });
+            return Err(Failure::new(crate::exit::Exit::Io, sentence));
         }
         fs::remove_file(&path).map_err(failed)
     }
@@ -254,10 +252,8 @@ fn beside(input: &Path, direction: Direction) -> Result<PathBuf, Failure> {
             if is_stream {
                 return Ok(input.with_extension(""));
             }
-            Err(Failure::usage(format!(
-                "'{}' does not end in {SUFFIX}; name the output with -o",
-                shown(input)
-            )))
+            Err(Failure::usage(format!("'{}' does not end in {SUFFIX}", shown(input)))
+                .hint("name the output with -o"))
         }
     }
 }
@@ -273,15 +269,13 @@ fn stdout(input: &Input, direction: Direction, explicit: bool) -> Result<Output,
     require_open(&file, &Name::Stdout)?;
     let metadata = file.metadata().map_err(|error| Failure::stdout(&error))?;
     if same_file(&metadata, &input.metadata) {
-        return Err(Failure::usage(
-            "standard output is the input itself; choose another output with -o",
-        ));
+        return Err(Failure::usage("standard output is the input itself")
+            .hint("choose another output with -o"));
     }
     let place = match (file.is_terminal() && !explicit, direction) {
         (true, Direction::Encrypt) => {
-            return Err(Failure::usage(format!(
-                "{NotText}; name a file with -o, or force it with -o -"
-            )));
+            return Err(Failure::usage(NotText.to_string())
+                .hint("name a file with -o, or force it with -o -"));
         }
         (true, Direction::Decrypt) => Place::Terminal(file),
         (false, _) => Place::Stdout(file),

@@ -1,4 +1,5 @@
-//! Failures as the user sees them: one sentence that says what, where and what to do next.
+//! Failures as the user sees them: one sentence that says what and where, and a hint that says what
+//! to do next, with the one command that helps where there is one.
 
 use std::error::Error;
 use std::fmt;
@@ -9,6 +10,7 @@ use sv2_core::{StreamError, Unit};
 use sv2_keys::{KeyFileError, KeysError, PassphraseError};
 
 use crate::exit::Exit;
+use crate::invocation;
 use crate::names::{Name, Names, printable, shown};
 use crate::terminal::found_no_terminal;
 use crate::unfinished::half_changed;
@@ -19,6 +21,8 @@ pub(crate) struct Failure {
     pub(crate) exit: Exit,
     /// The sentence, without the program's name; empty where nothing is to be said.
     pub(crate) sentence: String,
+    /// What to do next: a command at its end is complete and can be pasted.
+    pub(crate) hint: Option<String>,
 }
 
 /// A refusal to put bytes on a terminal that are no text.
@@ -34,29 +38,51 @@ impl fmt::Display for NotText {
 impl Error for NotText {}
 
 impl Failure {
+    /// A failure of which there is nothing to advise yet.
+    pub(crate) fn new(exit: Exit, sentence: impl Into<String>) -> Self {
+        Self { exit, sentence: sentence.into(), hint: None }
+    }
+
+    /// An exit code of which everything was said.
+    pub(crate) fn told(exit: Exit) -> Self {
+        Self::new(exit, "")
+    }
+
     /// A mistake on the command line.
     pub(crate) fn usage(sentence: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, sentence: sentence.into() }
+        Self::new(Exit::Usage, sentence)
+    }
+
+    /// The same with what to do next; an empty hint is none.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into()).filter(|hint| !hint.is_empty());
+        self
+    }
+
+    /// The same with what it is about in front of the sentence.
+    pub(crate) fn about(mut self, what: impl fmt::Display) -> Self {
+        self.sentence = format!("{what}: {}", self.sentence);
+        self
     }
 
     /// A question that was answered with the interrupt key; nothing was written yet.
     pub(crate) fn interrupted() -> Self {
-        Self { exit: Exit::Interrupted, sentence: "interrupted; nothing was written".into() }
+        Self::new(Exit::Interrupted, "interrupted; nothing was written")
     }
 
     /// A file or folder that failed.
     pub(crate) fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
         let sentence = format!("cannot {doing} '{}': {}", shown(path), plain(error));
-        Self { exit: Exit::Io, sentence }
+        Self::new(Exit::Io, sentence)
     }
 
     /// Standard output that failed; a reader that went away is no reason to speak.
     pub(crate) fn stdout(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self { exit: Exit::BrokenPipe, sentence: String::new() };
+            return Self::told(Exit::BrokenPipe);
         }
         let sentence = format!("cannot write to {}: {}", Name::Stdout, plain(error));
-        Self { exit: Exit::Io, sentence }
+        Self::new(Exit::Io, sentence)
     }
 
     /// A passphrase that cannot be had.
@@ -65,12 +91,12 @@ impl Failure {
             PassphraseError::Read(_) => Exit::Io,
             _ => Exit::Usage,
         };
-        Self { exit, sentence: chain(error) }
+        Self::new(exit, chain(error))
     }
 
     /// A key, recipient or identity that cannot be used.
     pub(crate) fn keys(error: &KeysError) -> Self {
-        Self { exit: keys_exit(error), sentence: join(chain(error), keys_advice(error)) }
+        Self::new(keys_exit(error), chain(error)).hint(keys_hint(error))
     }
 
     /// A stream that was not written or not read.
@@ -78,28 +104,25 @@ impl Failure {
         let exit = Exit::of(error.kind());
         match error {
             StreamError::Write { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => {
-                Self { exit: Exit::BrokenPipe, sentence: String::new() }
+                Self::told(Exit::BrokenPipe)
             }
-            StreamError::Write { source, .. } if is_not_text(source) => Self {
-                exit: Exit::Usage,
-                sentence: format!(
-                    "{}: {NotText}; name a file with -o, or force it with -o -",
-                    names.input
-                ),
-            },
-            StreamError::Write { offset, source } => Self {
+            StreamError::Write { source, .. } if is_not_text(source) => {
+                Self::new(Exit::Usage, format!("{}: {NotText}", names.input))
+                    .hint("name a file with -o, or force it with -o -")
+            }
+            StreamError::Write { offset, source } => Self::new(
                 exit,
-                sentence: format!(
-                    "{}: writing failed at byte {offset}: {}; {}, so {} and run the command again",
+                format!(
+                    "{}: writing failed at byte {offset}: {}; {}",
                     names.output,
                     plain(source),
-                    remains(names.output),
-                    write_advice(source)
+                    remains(names.output)
                 ),
-            },
-            StreamError::OutputExists => Self::usage(already_exists(names.output, "-o")),
+            )
+            .hint(format!("{} and run the command again", write_advice(source))),
+            StreamError::OutputExists => already_exists(names.output, "-o"),
             StreamError::Cancelled { .. } => {
-                Self { exit, sentence: format!("interrupted; {}", remains(names.output)) }
+                Self::new(exit, format!("interrupted; {}", remains(names.output)))
             }
             StreamError::NoKeyFits { source: Some(source) } => {
                 match source.downcast_ref::<KeysError>() {
@@ -109,8 +132,7 @@ impl Failure {
                         if failure.exit != Exit::Untrusted {
                             failure.exit = exit;
                         }
-                        failure.sentence = format!("{}: {}", names.input, failure.sentence);
-                        failure
+                        failure.about(names.input)
                     }
                     None => Self::of_input(error, exit, names),
                 }
@@ -120,11 +142,7 @@ impl Failure {
     }
 
     fn of_input(error: &StreamError, exit: Exit, names: Names<'_>) -> Self {
-        if matches!(exit, Exit::Untrusted | Exit::Damaged | Exit::NotAStream)
-            && let Some(reason) = half_changed(names.input)
-        {
-            return Self { exit, sentence: format!("{}: {}; {reason}", names.input, chain(error)) };
-        }
+        let is_about_bytes = matches!(exit, Exit::Untrusted | Exit::Damaged | Exit::NotAStream);
         let what = match error {
             StreamError::ChecksumMismatch { .. } => format!("checksum mismatch: {error}"),
             StreamError::AuthenticationFailed { .. }
@@ -132,8 +150,13 @@ impl Failure {
             | StreamError::StaleHeader { .. } => format!("authentication failure: {error}"),
             _ => chain(error),
         };
-        let sentence = join(format!("{}: {what}", names.input), advice(error));
-        Self { exit, sentence }
+        if let Some(half) = half_changed(names.input).filter(|_| is_about_bytes) {
+            return Self::new(exit, format!("{}: {what}; {}", names.input, half.what))
+                .hint(half.way_out);
+        }
+        let (why, hint) = explained(error, names.input);
+        let sentence = join(format!("{}: {what}", names.input), why);
+        Self::new(exit, sentence).hint(hint)
     }
 }
 
@@ -157,9 +180,10 @@ fn remains(output: &Name) -> &'static str {
     }
 }
 
-/// The sentence about an output that is there.
-pub(crate) fn already_exists(output: &Name, option: &str) -> String {
-    format!("'{output}' already exists; overwrite it with -f or choose another name with {option}")
+/// The refusal of an output that is there.
+pub(crate) fn already_exists(output: &Name, option: &str) -> Failure {
+    Failure::usage(format!("'{output}' already exists"))
+        .hint(format!("overwrite it with -f or choose another name with {option}"))
 }
 
 /// What to do about an output that cannot be written.
@@ -175,49 +199,67 @@ fn write_advice(source: &io::Error) -> &'static str {
     }
 }
 
-/// What to do about a stream that failed.
-fn advice(error: &StreamError) -> &'static str {
+/// What a failure of a stream means, where the error does not say it, and what to do.
+fn explained(error: &StreamError, input: &Name) -> (&'static str, String) {
+    let salvage =
+        || format!("to get out what is left: {}", invocation::on("decrypt --salvage", input));
     match error {
-        StreamError::NotAStream => "check that it was made by 'sv2 encrypt'",
-        StreamError::Unsupported { .. } => "a newer version of sv2 may read it",
-        StreamError::ChecksumMismatch { .. } => {
-            "the bytes were damaged after they were written, so fetch the file again or restore \
-             it from a copy"
+        StreamError::NotAStream => ("", "check that it was made by 'sv2 encrypt'".into()),
+        StreamError::Unsupported { .. } => ("", "a newer version of sv2 may read it".into()),
+        StreamError::ChecksumMismatch { .. } => (
+            "the bytes were damaged after they were written",
+            format!("fetch the file again or restore it from a copy, or {}", salvage()),
+        ),
+        StreamError::AuthenticationFailed { unit: Unit::Index, .. } => (
+            "the index has no checksum, so this may be damage or an attack",
+            format!("fetch the file again, or {}", salvage()),
+        ),
+        StreamError::AuthenticationFailed { .. } => (
+            "the checksum is right, so this is no accident: the stream was altered",
+            "do not use it, and get it again from someone you trust".into(),
+        ),
+        StreamError::DigestMismatch { .. } | StreamError::StaleHeader { .. } => (
+            "the stream was altered or rolled back",
+            "do not use it, and get it again from someone you trust".into(),
+        ),
+        // Its place in the file is what does not fit, which a missing piece does to a sound end.
+        StreamError::Malformed { unit: Unit::Trailer, .. } => (
+            "something is missing from the file, or was added to it",
+            format!("fetch the file again, or {}", salvage()),
+        ),
+        StreamError::Limit { .. } => {
+            ("no version of sv2 writes this", "get the file again from someone you trust".into())
         }
-        StreamError::AuthenticationFailed { unit: Unit::Index, .. } => {
-            "the index has no checksum, so this may be damage or an attack: fetch the file again, \
-             and do not use it if that does not help"
+        StreamError::Malformed { .. } | StreamError::TrailingData { .. } => {
+            ("", format!("fetch the file again, or {}", salvage()))
         }
-        StreamError::AuthenticationFailed { .. } => {
-            "the checksum is right, so this is no accident: the stream was altered, do not use it"
-        }
-        StreamError::DigestMismatch { .. } | StreamError::StaleHeader { .. } => {
-            "the stream was altered or rolled back, do not use it"
-        }
-        StreamError::Malformed { .. } | StreamError::Limit { .. } => {
-            "no version of sv2 writes this, so get the file again from whom you trust"
-        }
-        StreamError::TrailingData { .. } => {
-            "something was appended to it, so get the file again from whom you trust"
-        }
-        StreamError::Unsealed { .. } => {
-            "it is truncated, was never finished or something was appended to it: fetch it again, \
-             or read what there is with 'sv2 decrypt --unsealed'"
-        }
+        StreamError::Unsealed { .. } => (
+            "it is truncated, was never finished or something was appended to it",
+            format!(
+                "fetch the file again, or read it up to where it breaks off: {}",
+                invocation::on("decrypt --unsealed", input)
+            ),
+        ),
         StreamError::WrongKeyOrContext => {
-            "check the key, and the --context that the stream was written with"
+            ("", "check the key, and the --context that the stream was written with".into())
         }
-        StreamError::NoKeyFits { .. } => "name the right identity with -i, a key with -K or use -p",
-        StreamError::WrongFingerprint => "it is another stream than the one that was pinned",
+        StreamError::NoKeyFits { .. } => {
+            ("", "name the right identity with -i, a key with -K or use -p".into())
+        }
+        StreamError::WrongFingerprint => {
+            ("", "it is another stream than the one that was pinned; get the right one".into())
+        }
         StreamError::StaleIndex | StreamError::InputChanged { .. } => {
-            "run the command again when nothing writes to it"
+            ("", "run the command again when nothing writes to it".into())
         }
-        StreamError::Read { .. } => "check the file and its medium, and run the command again",
-        StreamError::Spawn(_) => "use fewer threads with -T",
+        StreamError::Read { .. } => {
+            ("", "check the file and its medium, and run the command again".into())
+        }
+        StreamError::Spawn(_) => ("", "use fewer threads with -T".into()),
         StreamError::WorkerLost { .. } | StreamError::Crypto(_) => {
-            "this is a defect of sv2 or of this system, please report it"
+            ("", "this is a defect of sv2 or of this system, please report it".into())
         }
-        _ => "",
+        _ => ("", String::new()),
     }
 }
 
@@ -237,7 +279,7 @@ fn keys_exit(error: &KeysError) -> Exit {
     }
 }
 
-fn keys_advice(error: &KeysError) -> &'static str {
+fn keys_hint(error: &KeysError) -> &'static str {
     match error {
         KeysError::NoKeyFits(reasons) if reasons.refused_keys > 0 => {
             "check the --context that the stream was written with"
@@ -279,8 +321,8 @@ fn is_not_text(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<NotText>())
 }
 
-fn join(what: String, advice: &str) -> String {
-    if advice.is_empty() { what } else { format!("{what}; {advice}") }
+fn join(what: String, why: &str) -> String {
+    if why.is_empty() { what } else { format!("{what}; {why}") }
 }
 
 /// An error and its causes in one line, which names of files in it cannot leave.

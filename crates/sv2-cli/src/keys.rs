@@ -179,6 +179,5 @@ fn named_by_environment() -> Option<PathBuf> {
 
 /// The sentence about a system without random numbers.
 pub(crate) fn no_randomness() -> Failure {
-    let sentence = "the operating system's random source failed".to_owned();
-    Failure { exit: crate::exit::Exit::Io, sentence }
+    Failure::new(crate::exit::Exit::Io, "the operating system's random source failed")
 }

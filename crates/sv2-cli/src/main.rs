@@ -9,6 +9,7 @@ mod console;
 mod ends;
 mod exit;
 mod failure;
+mod invocation;
 mod keys;
 mod man;
 mod names;

@@ -82,9 +82,7 @@ impl NewPassphraseArgs {
 }
 
 fn named(place: &str, error: &sv2_keys::PassphraseError) -> Failure {
-    let mut failure = Failure::passphrase(error);
-    failure.sentence = format!("{place}: {}", failure.sentence);
-    failure
+    Failure::passphrase(error).about(place)
 }
 
 impl Questions {
@@ -142,7 +140,7 @@ impl Questions {
         let first = ask(question).map_err(|_| no_terminal())?;
         let again = ask("The same passphrase again: ").map_err(|_| no_terminal())?;
         if first != again {
-            return Err(Failure::usage("the two passphrases differ; run the command again"));
+            return Err(Failure::usage("the two passphrases differ").hint("run the command again"));
         }
         Passphrase::from_line(first.as_bytes()).map_err(|error| Failure::passphrase(&error))
     }
@@ -207,8 +205,6 @@ impl Prompt for Questions {
 }
 
 fn no_terminal() -> Failure {
-    Failure::usage(
-        "a passphrase is needed and there is no terminal to ask on; use --passphrase-file or \
-         --passphrase-fd",
-    )
+    Failure::usage("a passphrase is needed and there is no terminal to ask on")
+        .hint("use --passphrase-file or --passphrase-fd")
 }

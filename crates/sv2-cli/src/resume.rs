@@ -13,11 +13,11 @@ use crate::signals;
 pub(crate) fn note_unfinished(output: &Output, console: &Console) {
     let Some(earlier) = output.resumable().filter(ResumableOutput::is_unfinished) else { return };
     console.note(&format!(
-        "{}: an interrupted run with --resume left '{}', which this run does not use; continue it \
-         with --resume, or remove it",
+        "{}: an interrupted run with --resume left '{}', which this run does not use",
         output.name,
         shown(earlier.file(CheckpointFile::Output))
     ));
+    console.note_hint("continue it with --resume, or remove it");
 }
 
 /// A run that a later one can continue.
@@ -30,16 +30,14 @@ pub(crate) struct Resumable {
 impl Resumable {
     /// Refuses ends that a later run could not find again.
     pub(crate) fn new(input: &Input, output: Output) -> Result<(Self, Aftermath), Failure> {
-        let refused = |end: &str, option: &str| {
-            Failure::usage(format!(
-                "--resume needs a file by name at both ends, and the {end} is none; name one{option}"
-            ))
+        let refused = |end: &str, next: &str| {
+            Failure::usage(format!("--resume needs named files; the {end} is not one")).hint(next)
         };
         if !input.is_named_file() {
-            return Err(refused("input", ""));
+            return Err(refused("input", "give the name of the file that is to be read"));
         }
         let (output, aftermath) =
-            output.into_resumable().ok_or_else(|| refused("output", " with -o"))?;
+            output.into_resumable().ok_or_else(|| refused("output", "name a file with -o"))?;
         let words = std::env::args_os().skip(1);
         let command = words
             .fold("sv2".to_owned(), |command, word| format!("{command} {}", shell_word(&word)));
@@ -52,27 +50,22 @@ impl Resumable {
     pub(crate) fn failure(&self, error: &StreamError, names: Names<'_>) -> Failure {
         let unfinished = self.name(CheckpointFile::Output);
         match error {
-            StreamError::Cancelled { .. } => Failure {
-                exit: Exit::Interrupted,
-                sentence: format!("interrupted; {}", self.remains()),
-            },
+            StreamError::Cancelled { .. } => {
+                let sentence = format!("interrupted; {}", signals::RESUMED);
+                Failure::new(Exit::Interrupted, sentence).hint(self.remains())
+            }
             StreamError::Checkpoint(cause) => self.checkpoint(cause, Exit::of(error.kind())),
-            StreamError::Write { offset, source } => Failure {
-                exit: Exit::Io,
-                sentence: format!(
-                    "{unfinished}: writing failed at byte {offset}: {}; free space and run the \
-                     command again, which continues",
-                    plain(source)
-                ),
-            },
+            StreamError::Write { offset, source } => Failure::new(
+                Exit::Io,
+                format!("{unfinished}: writing failed at byte {offset}: {}", plain(source)),
+            )
+            .hint(format!("free space, then {}", self.remains())),
             _ => {
                 let mut failure = Failure::stream(error, names);
                 if self.output.is_unfinished() && error.kind() != ErrorKind::Usage {
-                    failure.sentence = format!(
-                        "{}; what was done is kept in '{unfinished}', and the same command \
-                         continues",
-                        failure.sentence
-                    );
+                    failure.sentence =
+                        format!("{}; what was done is kept in '{unfinished}'", failure.sentence);
+                    failure.hint.get_or_insert_with(|| self.remains());
                 }
                 failure
             }
@@ -83,18 +76,22 @@ impl Resumable {
     pub(crate) fn continued_failure(&self, error: &StreamError, names: Names<'_>) -> Failure {
         let unfinished = self.name(CheckpointFile::Output);
         match error {
-            StreamError::NoKeyFits { .. } => Failure {
-                exit: Exit::NoKey,
-                sentence: format!(
-                    "{unfinished}: no key that is at hand opens what was begun, and without one \
-                     nothing can be continued; name the identity of a recipient with -i or \
-                     SV2_IDENTITY, use -p for a passphrase, or remove the file to start anew"
+            StreamError::NoKeyFits { .. } => Failure::new(
+                Exit::NoKey,
+                format!(
+                    "{unfinished}: none of your keys opens what was begun, and without one nothing \
+                     can be continued"
                 ),
-            },
+            )
+            .hint(
+                "name the identity of a recipient with -i or SV2_IDENTITY, use -p for a \
+                 passphrase, or remove the file to start over",
+            ),
             StreamError::HeaderFull { needed, available } => Failure::usage(format!(
                 "{unfinished}: the key slots and metadata need {needed} bytes and the header that \
-                 was begun has room for {available}; name fewer, or remove the file to start anew"
-            )),
+                 was begun has room for {available}"
+            ))
+            .hint("name fewer recipients, or remove the file to start over"),
             _ => self.failure(error, names),
         }
     }
@@ -111,30 +108,30 @@ impl Resumable {
             }
             CheckpointError::NotOurs { file, .. } => (
                 self.name(*file),
-                "it may be somebody else's bait, so it is not used; remove it to start anew".into(),
+                "it may have been planted by another user, so it was ignored; remove it to start over".into(),
             ),
             CheckpointError::Foreign { file, .. } => {
-                (self.name(*file), "move it away, or remove it to start anew".into())
+                (self.name(*file), "move it away, or remove it to start over".into())
             }
             CheckpointError::Differs { .. } => (
                 output,
-                "give the options of the interrupted command, or remove the file to start anew"
+                "give the options of the interrupted command, or remove the file to start over"
                     .into(),
             ),
             CheckpointError::OtherStream => (
                 journal.clone(),
                 format!(
                     "name the stream that was interrupted, or remove '{journal}' and '{output}' \
-                     to start anew"
+                     to start over"
                 ),
             ),
             CheckpointError::Missing => (output, "run the command again, which starts it".into()),
-            _ => (journal.clone(), format!("remove '{journal}' and '{output}' to start anew")),
+            _ => (journal.clone(), format!("remove '{journal}' and '{output}' to start over")),
         };
-        Failure { exit, sentence: format!("{name}: {}; {advice}", chain(error)) }
+        Failure::new(exit, format!("{name}: {}", chain(error))).hint(advice)
     }
 
-    /// What is said of a run that was interrupted.
+    /// How a run that was cut off goes on.
     fn remains(&self) -> String {
         format!("continue with: {}", self.command)
     }

@@ -78,8 +78,6 @@ fn parse_threads(text: &str) -> Result<u16, String> {
 
 /// Turns interrupts into a token; called before anything that may block.
 pub(crate) fn watch_signals() -> Result<Cancellation, Failure> {
-    signals::cancellation().map_err(|error| Failure {
-        exit: Exit::Io,
-        sentence: format!("signals cannot be watched: {error}"),
-    })
+    signals::cancellation()
+        .map_err(|error| Failure::new(Exit::Io, format!("signals cannot be watched: {error}")))
 }

@@ -17,7 +17,7 @@ use sv2_core::Cancellation;
 use crate::ends::remove_unfinished;
 use crate::exit::Exit;
 use crate::terminal::restore_terminal;
-use crate::unfinished::remains;
+use crate::unfinished::{remains, remains_hint};
 
 /// How long a cancelled run may take to end by itself; one that is blocked in a read never does.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -27,10 +27,13 @@ static SPOKEN: AtomicBool = AtomicBool::new(false);
 /// What is said of a run that can be continued.
 static RESUMABLE: OnceLock<String> = OnceLock::new();
 
-/// Has an interruption say `remains` in place of a promise that nothing was left behind.
-pub(crate) fn announce(remains: String) {
+/// What an interrupted run that can be continued says of what it leaves.
+pub(crate) const RESUMED: &str = "what was done is kept";
+
+/// Has an interruption say how to go on in place of a promise that nothing was left behind.
+pub(crate) fn announce(hint: String) {
     // One command is run in a process.
-    let _ = RESUMABLE.set(remains);
+    let _ = RESUMABLE.set(hint);
 }
 
 /// Whether the user was told already that the program was interrupted.
@@ -78,11 +81,17 @@ fn wait(mut woken: UnixStream, cancel: &Cancellation) {
     sv2_core::remove_unfinished_outputs();
     remove_unfinished();
     restore_terminal();
-    let remains = match &*CHANGING.lock().unwrap_or_else(PoisonError::into_inner) {
-        None => RESUMABLE.get().map_or("no unfinished file was left behind", String::as_str).into(),
-        Some(stream) => remains(stream),
+    let (remains, hint) = match &*CHANGING.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(stream) => (remains(stream), remains_hint(stream)),
+        None => match RESUMABLE.get() {
+            Some(hint) => (RESUMED.to_owned(), Some(hint.clone())),
+            None => ("no unfinished file was left behind".to_owned(), None),
+        },
     };
     let _ = writeln!(io::stderr(), "sv2: interrupted; {remains}");
+    if let Some(hint) = hint {
+        let _ = writeln!(io::stderr(), "hint: {hint}");
+    }
     low_level::exit(Exit::Interrupted.code().into());
 }
 

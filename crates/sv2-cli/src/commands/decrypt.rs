@@ -13,6 +13,7 @@ use crate::console::Console;
 use crate::ends::{Direction, Input, OutputArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::invocation;
 use crate::keys::IdentityArgs;
 use crate::names::Names;
 use crate::progress::Display;
@@ -27,7 +28,7 @@ Examples:
   sv2 decrypt -i key.txt a.tar.sv2 -o - | tar -t
   sv2 decrypt -p secret.sv2 -o notes.txt   with a passphrase
   curl -s https://example.org/a.sv2 | sv2 decrypt > a
-  sv2 decrypt --salvage zero broken.img.sv2   what is left of a damaged stream
+  sv2 decrypt --salvage broken.img.sv2     what is left of a damaged stream
   sv2 decrypt --resume disk.img.sv2        again and again, until it is done
 
 Without a key option the default identity is tried, and then you are asked for a passphrase if the
@@ -83,8 +84,10 @@ struct StreamArgs {
     /// damage, and say so even when told to be quiet; the exit code is 0
     #[arg(long, conflicts_with_all = ["rm", "expect"])]
     unsealed: bool,
-    /// Write what is left of a damaged stream, with zeros in place of what is lost or without it
-    #[arg(long, value_name = "GAPS", value_enum)]
+    /// Write what is left of a damaged stream, with zeros in place of what is lost, or with =skip
+    /// without it
+    #[arg(long, value_name = "GAPS", value_enum, num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "zero")]
     #[arg(conflicts_with_all = ["rm", "expect", "unsealed"])]
     salvage: Option<GapsName>,
 }
@@ -158,15 +161,18 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
         console.note(&report::to_text(&from, &to, &done));
     }
     if is_damaged_behind {
-        return Err(Failure {
-            exit: Exit::Damaged,
-            sentence: format!(
-                "{from}: the stream is not sealed, and damaged behind {}, which are written and \
-                 authentic; 'sv2 verify' lists what is damaged, and 'sv2 decrypt --salvage' gets \
-                 out what is sound behind it",
-                counted(done.segments, "segment", "segments")
+        let segments = counted(done.segments, "segment", "segments");
+        return Err(Failure::new(
+            Exit::Damaged,
+            format!(
+                "{from}: the stream is not sealed, and damaged behind {segments}, which are \
+                 written and authentic"
             ),
-        });
+        )
+        .hint(format!(
+            "to get out what is sound behind the damage, too: {}",
+            invocation::on("decrypt --salvage", &from)
+        )));
     }
     Ok(())
 }

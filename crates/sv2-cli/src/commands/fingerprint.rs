@@ -47,10 +47,15 @@ pub(crate) fn run(args: &FingerprintArgs, console: &Console) -> Result<(), Failu
     let failed = |error| Failure::stream(&error, Names { input: &name, output: &Name::Stdout });
     let seen = inspect(input.again()?).map_err(failed)?;
     let Some(claimed) = seen.fingerprint else {
-        let reason = half_changed(&name).map(|why| format!("; {why}")).unwrap_or_default();
-        let sentence =
-            format!("{name}: the stream is not sealed, so it has no fingerprint yet{reason}");
-        return Err(Failure { exit: Exit::Untrusted, sentence });
+        let sentence = format!("{name}: the stream is not sealed, so it has no fingerprint yet");
+        let failure = Failure::new(Exit::Untrusted, sentence);
+        return Err(match half_changed(&name) {
+            Some(half) => {
+                let sentence = format!("{}; {}", failure.sentence, half.what);
+                Failure::new(Exit::Untrusted, sentence).hint(half.way_out)
+            }
+            None => failure,
+        });
     };
     let mut options = DecryptOptions::standard();
     options.context = args.context.clone().into_bytes();
@@ -82,9 +87,10 @@ pub(crate) fn run(args: &FingerprintArgs, console: &Console) -> Result<(), Failu
     print(&format!("{}\n", hex(&fingerprint)))?;
     console.note(match binds {
         None => "no key opened the stream: this is what it claims, and nothing was verified",
-        Some(true) => "it binds the content, even against who holds the key",
+        Some(true) => "the fingerprint binds the content, even against anyone who holds the key",
         Some(false) => {
-            "it does not bind the content against who holds the key (made without --digest)"
+            "the fingerprint does not bind the content against anyone who holds the key; make the \
+             stream with --digest for that"
         }
     });
     Ok(())

@@ -15,6 +15,7 @@ use crate::console::{Console, print};
 use crate::ends::{Channel, Direction, Input};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::invocation::on_file;
 use crate::keys::IdentityArgs;
 use crate::names::{Name, Names, printable};
 use crate::report::hex;
@@ -109,11 +110,15 @@ pub(crate) fn run(args: &InspectArgs, console: &Console) -> Result<(), Failure> 
             Ok(())
         }
         // A report for machines says the same.
-        Some((exit, _)) if console.json => Err(Failure { exit, sentence: String::new() }),
+        Some((exit, _)) if console.json => Err(Failure::told(exit)),
         Some((exit, what)) => {
-            let next = half_changed(&name)
-                .unwrap_or_else(|| "'sv2 verify' lists all that is damaged".to_owned());
-            Err(Failure { exit, sentence: format!("{name}: {what}; {next}") })
+            if let Some(half) = half_changed(&name) {
+                let sentence = format!("{name}: {what}; {}", half.what);
+                return Err(Failure::new(exit, sentence).hint(half.way_out));
+            }
+            let verify = on_file("verify", name.path().unwrap_or("-".as_ref()), false);
+            Err(Failure::new(exit, format!("{name}: {what}"))
+                .hint(format!("to list all that is damaged: {verify}")))
         }
     }
 }

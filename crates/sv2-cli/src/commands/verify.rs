@@ -115,7 +115,7 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
     match worst {
         None => Ok(()),
         // Everything was said, stream by stream.
-        Some(exit) => Err(Failure { exit, sentence: String::new() }),
+        Some(exit) => Err(Failure::told(exit)),
     }
 }
 

@@ -28,7 +28,6 @@ pub(super) fn require_open(file: &File, name: &Name) -> Result<(), Failure> {
         Name::Stdin => "name an input, or give an empty one with '< /dev/null'",
         _ => "name a file with -o, or drop the data with '> /dev/null'",
     };
-    let sentence =
-        format!("{name} is closed, or the null device opened for reading and writing; {instead}");
-    Err(Failure { exit: Exit::Io, sentence })
+    let sentence = format!("{name} is closed, or the null device opened for reading and writing");
+    Err(Failure::new(Exit::Io, sentence).hint(instead))
 }

@@ -49,7 +49,7 @@ impl Input {
                 ),
                 _ => "name a stream, which is a file".to_owned(),
             };
-            return Err(Failure::usage(format!("'{name}' is a folder; {next}")));
+            return Err(Failure::usage(format!("'{name}' is a folder")).hint(next));
         }
         Ok(Self { name, path: path.map(Path::to_owned), file, metadata })
     }
@@ -74,9 +74,10 @@ impl Input {
         let name = &self.name;
         if !self.metadata.is_file() {
             return Err(Failure::usage(format!(
-                "{name}: 'sv2 {command}' jumps about in its input, which must be a file and no \
-                 pipe or device; save the stream to a file first"
-            )));
+                "{name}: 'sv2 {command}' jumps about in its input, which must be a file and not a \
+                 pipe or device"
+            ))
+            .hint("save the stream to a file first"));
         }
         if self.metadata.len() == 0 {
             let names = Names { input: name, output: &Name::Stdout };

@@ -136,3 +136,22 @@ fn a_pinned_fingerprint_refuses_every_other_stream() {
     sandbox.good(&decrypt("a.sv2"));
     sandbox.bad(&["decrypt", "--expect", "12", "a.sv2"], 2, &["64 hexadecimal digits"]);
 }
+
+/// The hint of every kind of damage is one command that can be pasted, and it works.
+#[test]
+fn a_hint_is_a_whole_command_that_works() {
+    let sandbox = with_stream();
+    let name = "it's a stream.sv2";
+    let mut stream = sandbox.read("a.sv2");
+    stream[frame(3, 1) + 100] ^= 1;
+    sandbox.write(name, &stream);
+    let ended = sandbox.bad(&["decrypt", "-K", "key", name, "-o", "-"], 5, &["hint: "]);
+    let hint = ended.stderr.lines().nth(1).unwrap();
+    let command = &hint[hint.find("sv2 decrypt").unwrap()..];
+    assert_eq!(command, r"sv2 decrypt --salvage -K key -o - 'it'\''s a stream.sv2'");
+    let json = sandbox.run(&["decrypt", "-K", "key", "--json", name, "-o", "-"]);
+    let report: serde_json::Value = serde_json::from_str(&json.stderr).unwrap();
+    assert_eq!(Some(report["hint"].as_str().unwrap()), hint.strip_prefix("hint: "));
+    assert_eq!(report["exit_code"], 5);
+    assert!(!report["error"].as_str().unwrap().contains("hint"));
+}

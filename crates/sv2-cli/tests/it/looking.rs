@@ -226,7 +226,10 @@ fn a_fingerprint_is_called_binding_only_under_a_digest_that_was_verified() {
         let keys: &[&str] = if key { &["-K", "key"] } else { &[] };
         let text = sandbox.good(&[&["fingerprint", name], keys].concat()).stderr;
         let json = sandbox.good(&[&["fingerprint", "--json", name], keys].concat());
-        (text.contains("it binds the content"), parsed(json.text())["binds_content"].clone())
+        (
+            text.contains("the fingerprint binds the content"),
+            parsed(json.text())["binds_content"].clone(),
+        )
     };
     assert_eq!(told("a.sv2", true), (true, json!(true)));
     assert_eq!(told("bare.sv2", true), (false, json!(false)));

@@ -113,7 +113,7 @@ fn a_pipe_is_refused_and_a_redirected_file_is_not() {
     let sandbox = with_stream();
     let stream = sandbox.read("a.sv2");
     let cat = ["cat", "-K", "key", "--range", "10:5"];
-    let words = ["standard input", "no pipe", "save the stream to a file"];
+    let words = ["standard input", "not a pipe", "save the stream to a file"];
     sandbox.fed(&cat, &stream).expect_failure(2, &words);
     let mut command = sandbox.sv2(&cat);
     command.stdin(File::open(sandbox.path("a.sv2")).unwrap());

@@ -161,18 +161,18 @@ fn a_file_by_name_is_needed_at_both_ends() {
     sandbox.raw_key();
     sandbox.write("a", b"plaintext");
     for (arguments, end) in [
-        (&["encrypt", "--resume", "-K", "key", "-o", "x"][..], "the input is none"),
-        (&["encrypt", "--resume", "-K", "key", "-o", "x", "-"], "the input is none"),
-        (&["encrypt", "--resume", "-K", "key", "a", "-o", "-"], "the output is none"),
-        (&["encrypt", "--resume", "-K", "key", "a", "-o", "/dev/null"], "the output is none"),
-        (&["encrypt", "--resume", "-K", "key", "/dev/zero", "-o", "x"], "the input is none"),
-        (&["decrypt", "--resume", "-K", "key", "a", "-o", "-"], "the output is none"),
-        (&["decrypt", "--resume", "-K", "key", "-o", "x"], "the input is none"),
+        (&["encrypt", "--resume", "-K", "key", "-o", "x"][..], "the input is not one"),
+        (&["encrypt", "--resume", "-K", "key", "-o", "x", "-"], "the input is not one"),
+        (&["encrypt", "--resume", "-K", "key", "a", "-o", "-"], "the output is not one"),
+        (&["encrypt", "--resume", "-K", "key", "a", "-o", "/dev/null"], "the output is not one"),
+        (&["encrypt", "--resume", "-K", "key", "/dev/zero", "-o", "x"], "the input is not one"),
+        (&["decrypt", "--resume", "-K", "key", "a", "-o", "-"], "the output is not one"),
+        (&["decrypt", "--resume", "-K", "key", "-o", "x"], "the input is not one"),
     ] {
-        sandbox.bad(arguments, 2, &["--resume needs a file by name at both ends", end]);
+        sandbox.bad(arguments, 2, &["--resume needs named files", end]);
     }
     sandbox.bad(&["decrypt", "--resume", "--unsealed", "a", "-o", "x"], 2, &["--unsealed"]);
-    sandbox.bad(&["decrypt", "--resume", "--salvage", "zero", "a", "-o", "x"], 2, &["--salvage"]);
+    sandbox.bad(&["decrypt", "--resume", "--salvage", "a", "-o", "x"], 2, &["--salvage"]);
     assert_eq!(sandbox.names(), ["a", "key"]);
 }
 
@@ -229,7 +229,7 @@ fn a_planted_file_is_refused() {
     fs::rename(sandbox.path("a.sv2.unfinished"), sandbox.path("bait")).unwrap();
     symlink("bait", sandbox.path("a.sv2.unfinished")).unwrap();
     let arguments = [&["encrypt", "--resume", "-K", "key", "a"], &SMALL[..]].concat();
-    sandbox.bad(&arguments, 7, &["a.sv2.unfinished", "is a symbolic link", "bait"]);
+    sandbox.bad(&arguments, 7, &["a.sv2.unfinished", "is a symbolic link", "planted"]);
     fs::remove_file(sandbox.path("a.sv2.unfinished")).unwrap();
     sandbox.write("a.sv2.unfinished", b"a letter");
     sandbox.bad(&arguments, 7, &["a.sv2.unfinished"]);
@@ -252,7 +252,7 @@ fn continuing_for_others_needs_an_identity() {
     fs::remove_file(sandbox.path("a.sv2")).unwrap();
 
     let left = unfinished(&sandbox, &["-r", recipient]);
-    let words = ["no key that is at hand opens what was begun", "-i", "SV2_IDENTITY"];
+    let words = ["none of your keys opens what was begun", "-i", "SV2_IDENTITY"];
     sandbox.bad(&begin, 4, &words);
     assert_eq!(sandbox.read("a.sv2.unfinished"), left);
     let mut command = sandbox.sv2(&begin);

@@ -72,8 +72,8 @@ impl Sandbox {
         ended
     }
 
-    /// Runs the program, which must fail with this code and one line that begins with its name
-    /// and holds every one of `words`.
+    /// Runs the program, which must fail with this code and one line that begins with its
+    /// name, and a hint at most, which together hold every one of `words`.
     pub(crate) fn bad(&self, arguments: &[&str], code: i32, words: &[&str]) -> Ended {
         let ended = self.run(arguments);
         ended.expect_failure(code, words);
@@ -127,7 +127,9 @@ impl Ended {
         let text = &self.stderr;
         assert_eq!(self.code, code, "{text}");
         assert!(text.starts_with("sv2: ") && text.ends_with('\n'), "{text}");
-        assert_eq!(text.lines().count(), 1, "{text}");
+        let mut more = text.lines().skip(1);
+        assert!(more.next().is_none_or(|line| line.starts_with("hint: ")), "{text}");
+        assert_eq!(more.next(), None, "{text}");
         for word in words {
             assert!(text.contains(word), "'{word}' is not in: {text}");
         }

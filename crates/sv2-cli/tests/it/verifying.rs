@@ -257,7 +257,7 @@ fn progress_reaches_the_end_and_a_pipe_is_refused() {
     let last: Value = serde_json::from_str(ended.stderr.lines().last().unwrap()).unwrap();
     assert_eq!(last["progress"]["done"], json!(8000), "{}", ended.stderr);
     let stream = sandbox.read("a.sv2");
-    sandbox.fed(&["verify"], &stream).expect_failure(2, &["standard input", "no pipe"]);
+    sandbox.fed(&["verify"], &stream).expect_failure(2, &["standard input", "not a pipe"]);
     let mut command = sandbox.sv2(&["verify", "-"]);
     command.stdin(File::open(sandbox.path("a.sv2")).unwrap());
     let ended = Ended::of(command.output().unwrap());

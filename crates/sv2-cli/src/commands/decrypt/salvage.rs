@@ -81,8 +81,8 @@ impl Rescue {
         let sentence = format!("{}: {}{place}", names.input, sentence(done, self.gaps));
         match exit {
             // A report for machines says the same.
-            Some(exit) if console.json => Err(Failure { exit, sentence: String::new() }),
-            Some(exit) => Err(Failure { exit, sentence }),
+            Some(exit) if console.json => Err(Failure::told(exit)),
+            Some(exit) => Err(Failure::new(exit, sentence)),
             None => {
                 if !console.json {
                     console.note(&sentence);

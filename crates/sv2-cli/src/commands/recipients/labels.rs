@@ -28,12 +28,9 @@ pub(super) fn write(
     metadata: Option<&[u8]>,
     labels: &[String],
 ) -> Result<Option<Vec<u8>>, Failure> {
-    let unfit = |_| Failure {
-        exit: Exit::Untrusted,
-        sentence:
-            "the stream's metadata cannot be read by this program, so that its labels cannot \
-                   be changed"
-                .to_owned(),
+    let unfit = |_| {
+        let sentence = "this program cannot read the stream's metadata, so it cannot change labels";
+        Failure::new(Exit::Untrusted, sentence)
     };
     let mut members: Members = match metadata {
         Some(json) => serde_json::from_slice(json).map_err(unfit)?,

@@ -1,0 +1,87 @@
+//! The command line of this run as far as it is offered again, in hints that can be pasted.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+use crate::names::{Name, shell_word};
+
+/// The options that say how a stream is opened and where its plaintext goes, by the name of their
+/// argument; `true` where a value follows.
+const REPEATED: [(&str, &str, bool); 11] = [
+    ("identities", "-i", true),
+    ("identity_commands", "--identity-command", true),
+    ("passphrase", "-p", false),
+    ("passphrase_file", "--passphrase-file", true),
+    ("passphrase_fd", "--passphrase-fd", true),
+    ("passphrase_command", "--passphrase-command", true),
+    ("key_file", "-K", true),
+    ("key_command", "--key-command", true),
+    ("context", "--context", true),
+    ("output", "-o", true),
+    ("force", "-f", false),
+];
+
+/// Those options as they were given.
+static GIVEN: OnceLock<Vec<(&'static str, Option<OsString>)>> = OnceLock::new();
+
+/// Keeps the options of the innermost command for hints.
+pub(crate) fn keep(mut matches: &ArgMatches) {
+    while let Some((_, inner)) = matches.subcommand() {
+        matches = inner;
+    }
+    let mut given = Vec::new();
+    for (argument, option, takes_value) in REPEATED {
+        let is_given = matches.try_contains_id(argument).unwrap_or(false)
+            && matches.value_source(argument) == Some(ValueSource::CommandLine);
+        if !is_given {
+            continue;
+        }
+        match matches.try_get_raw(argument) {
+            Ok(Some(values)) if takes_value => {
+                given.extend(values.map(|value| (option, Some(value.to_owned()))));
+            }
+            _ => given.push((option, None)),
+        }
+    }
+    // One command is run in a process.
+    let _ = GIVEN.set(given);
+}
+
+/// A command on the input of this run, opened as this run did: `sv2 decrypt --salvage -i k a.sv2`.
+///
+/// `command` is everything in front of the options that are repeated, without the program's name.
+pub(crate) fn on(command: &str, input: &Name) -> String {
+    match input {
+        Name::File(path) => on_file(command, path, true),
+        // What came through a pipe is gone.
+        _ => format!(
+            "{} (once the stream is saved as FILE)",
+            on_file(command, "FILE".as_ref(), true)
+        ),
+    }
+}
+
+/// As [`on`], of a file; without its outputs where the command has none.
+pub(crate) fn on_file(command: &str, file: &Path, with_output: bool) -> String {
+    let mut text = format!("sv2 {command}");
+    for (option, value) in GIVEN.get().map(Vec::as_slice).unwrap_or_default() {
+        if !with_output && matches!(*option, "-o" | "-f") {
+            continue;
+        }
+        text.push_str(&format!(" {option}"));
+        if let Some(value) = value {
+            text.push_str(&format!(" {}", shell_word(value)));
+        }
+    }
+    format!("{text} {}", operand(file.as_os_str()))
+}
+
+/// A file as an operand: never taken for an option.
+pub(crate) fn operand(file: &OsStr) -> String {
+    let word = shell_word(file);
+    if word.starts_with('-') { format!("-- {word}") } else { word }
+}
