@@ -50,6 +50,7 @@ class Case:
         bodies += [24 + r.ceil(len(self.metadata), 64) * 64 + 16] if self.metadata else []
         need = r.ceil(96 + 40 + sum(6 + size for size in bodies), 64) * 64
         self.header_len = None if pick(2) == 0 else max(256, need) + 64 * pick(3)
+        # F-307: slots as small as these leave room for four more in 4096 bytes.
         natural = max(4096 if slots else 1024, need)
         self.geo = r.Geometry(frame_log2, frames_log2, self.digest, self.header_len or natural)
 

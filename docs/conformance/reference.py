@@ -159,6 +159,15 @@ def frame_header(j, l):
 
 # Header, section 3
 
+def natural_header_len(sections, slotted):
+    """F-307: a header that is full stays full, so slots come with room for more of them."""
+    need = 96 + sum(6 + len(body) for _, body in sections) + 40
+    if not slotted:
+        return max(1024, ceil(need, 64) * 64)
+    largest = max((6 + len(body) for kind, body in sections if kind == 1), default=0)
+    return next((H for H in (4096, 8192, 16384, 32768) if H >= need + 4 * largest), MAX_HEADER)
+
+
 def header_len_possible(H):
     return H % 64 == 0 and 256 <= H <= MAX_HEADER
 
@@ -566,7 +575,7 @@ def encrypt(key, plaintext, *, suite=1, digest=0, frame_log2=16, frames_log2=6, 
         sections.append((2, salt + aead(suite, both[:32]).encrypt(both[32:], metadata + b" " * (-len(metadata) % 64), b"")))
     body = b"".join(b(kind, 2) + b(len(x), 4) + x for kind, x in sections)
     need = ceil(96 + len(body) + 40, 64) * 64
-    H = max(4096 if slotted else 1024, need) if header_len is None else header_len
+    H = natural_header_len(sections, slotted) if header_len is None else header_len
     if header_len is not None:
         judge_header_len(H, "header", 80)
     if need > min(H, MAX_HEADER):

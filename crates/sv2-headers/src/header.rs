@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::section::{self, Section};
+use crate::section::{self, SECTION_SLOT, Section, sections_len};
 use crate::{DigestAlg, Geometry, HeaderError, Suite, checksum};
 
 /// The first eight bytes of every stream.
@@ -22,9 +22,11 @@ pub const MIN_HEADER_LEN: u32 = 256;
 pub const MAX_HEADER_LEN: u32 = 65_536;
 /// Header length that writers use for a stream without key slots.
 pub const DEFAULT_HEADER_LEN: u32 = 1024;
-/// Header length that writers use for a stream with key slots.
+/// The least header length that writers use for a stream with key slots.
 pub const DEFAULT_SLOTTED_HEADER_LEN: u32 = 4096;
 
+/// Slots of the largest size in use that a new header has room for beyond those that it begins with.
+const SPARE_SLOTS: usize = 4;
 const MAC_LEN: usize = 32;
 const HEADER_LEN_STEP: u32 = 64;
 const FLAG_SLOTTED: u16 = 1;
@@ -212,15 +214,17 @@ pub fn peek_geometry(prefix: &[u8]) -> Option<Geometry> {
     Geometry::new(core[12], core[13]).ok().filter(|_| known)
 }
 
-/// The header length a writer uses: the default, or the next multiple of 64 that holds the
-/// sections.
+/// The header length a writer uses (F-307).
+///
+/// Without slots it is the default or the next multiple of 64 that holds the sections; with them a
+/// power of two that also has room for four more slots as large as the largest, as far as the
+/// longest header has it.
 ///
 /// # Errors
 /// `Limit` where the sections do not fit the longest header.
 pub fn fitting_header_len(sections: &[Section], slotted: bool) -> Result<u32, HeaderError> {
-    let default = if slotted { DEFAULT_SLOTTED_HEADER_LEN } else { DEFAULT_HEADER_LEN };
     let overhead = HEADER_PREFIX_LEN + HEADER_TRAILING_LEN;
-    let need = section::sections_len(sections) + overhead;
+    let need = sections_len(sections) + overhead;
     let limit = HeaderError::Limit {
         what: "bytes of sections in the header",
         value: (need - overhead) as u64,
@@ -230,7 +234,15 @@ pub fn fitting_header_len(sections: &[Section], slotted: bool) -> Result<u32, He
     if need > MAX_HEADER_LEN {
         return Err(limit);
     }
-    Ok(default.max(need.next_multiple_of(HEADER_LEN_STEP)))
+    if !slotted {
+        return Ok(DEFAULT_HEADER_LEN.max(need.next_multiple_of(HEADER_LEN_STEP)));
+    }
+    // The length is for ever, so recipients who come later need room from the start.
+    let slots = sections.iter().filter(|section| section.kind == SECTION_SLOT);
+    let largest = slots.map(|slot| sections_len(core::slice::from_ref(slot))).max().unwrap_or(0);
+    let with_room = (need as usize).saturating_add(SPARE_SLOTS.saturating_mul(largest));
+    let with_room = u32::try_from(with_room).unwrap_or(MAX_HEADER_LEN).min(MAX_HEADER_LEN);
+    Ok(with_room.next_power_of_two().max(DEFAULT_SLOTTED_HEADER_LEN))
 }
 
 /// Whether a header or trailer may carry this header length.

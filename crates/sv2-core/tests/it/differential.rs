@@ -163,9 +163,13 @@ fn header_sections_are_written_as_the_reference_writes_them() {
 /// F-307: without a chosen length the header is the default one, or as long as its sections need.
 #[test]
 fn header_length_follows_from_the_sections() {
-    for (slotted, body_len, header_len) in
-        [(false, 0, 1024), (true, 5, 4096), (true, 5000, 5184), (true, 5058, 5248)]
-    {
+    for (slotted, body_len, header_len) in [
+        (false, 0, 1024),
+        (true, 5, 4096),
+        (true, 700, 4096),
+        (true, 900, 8192),
+        (true, 5000, 32_768),
+    ] {
         let sections = if slotted { vec![(1, vec![9; body_len])] } else { Vec::new() };
         let params = Params { slotted, sections, header_len, ..Params::tiny(1, 0, 1) };
         let mut options = encrypt_options(&params);

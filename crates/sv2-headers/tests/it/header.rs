@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use sv2_headers::{
-    DigestAlg, Geometry, HeaderError, Section, StreamHeader, Suite, checksum, fitting_header_len,
-    peek_header_len,
+    DigestAlg, Geometry, HeaderError, SLOT_KIND_AGE, Section, StreamHeader, Suite, checksum,
+    fitting_header_len, peek_header_len,
 };
 
 use crate::appendix::example;
@@ -127,27 +127,58 @@ fn a_prefix_tells_all_but_sections_and_mac() {
     assert_eq!(StreamHeader::decode_prefix(&bytes[..96]), Ok(expected));
 }
 
-/// F-307: the default, or the least multiple of 64 that holds the sections.
+/// A header of this length takes these sections and gives them back.
+fn assert_holds(header_len: u32, slotted: bool, sections: Vec<Section>) {
+    let header = StreamHeader { header_len, slotted, ..header(sections) };
+    let decoded = header.encode().and_then(|bytes| StreamHeader::decode(&bytes));
+    assert_eq!(decoded.as_ref(), Ok(&header));
+}
+
+/// F-307: without slots the default, or the least multiple of 64 that holds the sections.
 #[test]
 fn header_lengths_that_writers_use_hold_the_sections() {
     let sections = |len: usize| vec![Section { kind: 0x8000, body: vec![1; len] }];
-    for (slotted, default) in [(false, 1024), (true, 4096)] {
-        assert_eq!(fitting_header_len(&[], slotted), Ok(default));
-        for body_len in (0..5000).chain([65_394 - 64, 65_394 - 63, 65_393, 65_394]) {
-            let need: usize = 96 + 6 + body_len + 40;
-            let expected = default.max(need.div_ceil(64) as u32 * 64);
-            let sections = sections(body_len);
-            assert_eq!(fitting_header_len(&sections, slotted), Ok(expected), "{body_len}");
-            if body_len % 997 == 0 || body_len > 65_000 {
-                let header = StreamHeader { header_len: expected, slotted, ..header(sections) };
-                let decoded = header.encode().and_then(|bytes| StreamHeader::decode(&bytes));
-                assert_eq!(decoded.as_ref(), Ok(&header));
-            }
+    assert_eq!(fitting_header_len(&[], false), Ok(1024));
+    for body_len in (0..5000).chain([65_394 - 64, 65_394 - 63, 65_393, 65_394]) {
+        let need: usize = 96 + 6 + body_len + 40;
+        let expected = (need.div_ceil(64) as u32 * 64).max(1024);
+        assert_eq!(fitting_header_len(&sections(body_len), false), Ok(expected), "{body_len}");
+        if body_len % 997 == 0 || body_len > 65_000 {
+            assert_holds(expected, false, sections(body_len));
         }
-        let what = "bytes of sections in the header";
-        let error = HeaderError::Limit { what, value: 65_401, max: 65_400 };
-        assert_eq!(fitting_header_len(&sections(65_395), slotted), Err(error));
     }
+    let what = "bytes of sections in the header";
+    let error = HeaderError::Limit { what, value: 65_401, max: 65_400 };
+    for slotted in [false, true] {
+        assert_eq!(fitting_header_len(&sections(65_395), slotted), Err(error.clone()));
+    }
+}
+
+/// F-307: whoever makes a stream for some recipients can add four more of the largest kind.
+#[test]
+fn a_new_header_has_room_for_four_more_of_its_largest_slots() {
+    let slot = |len: usize| Section::slot(SLOT_KIND_AGE + 1, &vec![1; len]);
+    assert_eq!(fitting_header_len(&[], true), Ok(4096));
+    for (len, slots, expected) in [
+        (200, 1, 4096),
+        (1683, 1, 16_384),
+        (1683, 3, 16_384),
+        (1683, 30, 65_536),
+        (8000, 8, 65_536),
+    ] {
+        let mut sections = vec![slot(len); slots];
+        assert_eq!(fitting_header_len(&sections, true), Ok(expected), "{slots} slots of {len}");
+        assert_holds(expected, true, sections.clone());
+        if expected < 65_536 {
+            sections.extend(vec![slot(len); 4]);
+            assert_holds(expected, true, sections);
+        }
+    }
+    // One byte decides whether the next power of two is needed.
+    let filled = |len: usize| vec![slot(100), Section { kind: 0x8000, body: vec![1; len] }];
+    let rest = 4096 - (96 + 40) - 5 * (6 + 2 + 100) - 6;
+    assert_eq!(fitting_header_len(&filled(rest), true), Ok(4096));
+    assert_eq!(fitting_header_len(&filled(rest + 1), true), Ok(8192));
 }
 
 /// F-1108: sections that do not fit into header_len are refused, those that just fit are not.
