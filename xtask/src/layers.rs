@@ -69,6 +69,7 @@ const LAYERS: &[Layer] = &[
         "sv2-core",
         Library::Std,
         &[
+            "bytes",
             "rustix",
             "sv2-crypto",
             "sv2-framing",

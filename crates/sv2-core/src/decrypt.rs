@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use sv2_framing::StreamLayout;
 use sv2_segment_worker::{DecryptSegmentWorker, SegmentCryptoContext};
+use sv2_stream::Depth;
 
 use crate::header::KeyedHeader;
 use crate::io::{Durability, Input, Output, PositionedOutput, SequentialOutput};
@@ -59,7 +60,7 @@ pub fn decrypt_stream_with(
     let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
     let done = match input.open()? {
         Input::Positioned(source) => {
-            let sealed = SealedStream::open(&source, &mut ring)
+            let sealed = SealedStream::open_to(Depth::PageTable, &source, &mut ring)
                 .and_then(|stream| stream.read_index(&source).map(|index| (stream, index)));
             match sealed {
                 Ok((stream, index)) => {

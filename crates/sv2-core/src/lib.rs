@@ -19,7 +19,7 @@ mod io;
 mod key;
 mod metadata;
 mod options;
-mod random;
+mod ranges;
 mod reader;
 mod report;
 mod resume;
@@ -39,13 +39,13 @@ pub use decrypt::{decrypt_stream_v2, decrypt_stream_with};
 pub use encrypt::encrypt_stream_v2;
 pub use error::{ErrorKind, StreamError, Unit};
 pub use inspect::{Inspection, inspect, object_checksum};
-pub use io::{Existing, InputSource, OutputSink, ReadAt, remove_unfinished_outputs};
+pub use io::{Existing, InputSource, OutputSink, ReadAt, ReadPart, remove_unfinished_outputs};
 pub use key::{KeySource, SlotError, SlotKeys};
 pub use metadata::{OpenedHeader, open_header, read_metadata};
 pub use options::{
     DecryptOptions, Driver, EncryptOptions, Observer, Progress, RunOptions, Tail, fastest_backend,
 };
-pub use random::StreamReader;
+pub use ranges::{ReaderOptions, StreamCursor, StreamReader};
 pub use reader::DecryptReader;
 pub use report::{StageTimes, StreamReport};
 pub use resume::{
@@ -60,3 +60,4 @@ pub use sv2_crypto::{Backend, RandomSource, StreamKey, hazmat};
 pub use sv2_framing::StreamLayout;
 pub use sv2_headers::{DigestAlg, Geometry, HeaderError, Section, StreamHeader, Suite, Trailer};
 pub use sv2_pipeline::Cancellation;
+pub use sv2_stream::FetchPolicy;

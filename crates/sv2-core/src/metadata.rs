@@ -36,7 +36,7 @@ pub fn open_header(
     let mut ring = KeyRing::new(keys, context, MAX_SEGMENT_SIZE);
     let (keyed, sealed) = match input.open()? {
         Input::Positioned(source) => match SealedStream::open(&source, &mut ring) {
-            Ok(stream) => (stream.keyed, true),
+            Ok(stream) => (stream.into_opened().keyed, true),
             Err(StreamError::Unsealed { .. }) => {
                 let mut input = Input::Positioned(source).into_sequential();
                 (read_header(&mut input, &mut ring)?, false)

@@ -1,42 +1,32 @@
-//! Reading the tail of a stream from a source that can seek (format.md sections 7 and 8.2).
+//! Opening a stream from its end on a source that can seek (format.md sections 7 and 8.2).
 
-use sv2_crypto::sha256;
-use sv2_framing::StreamLayout;
-use sv2_headers::{
-    DigestAlg, HEADER_PREFIX_LEN, IndexEntry, IndexShape, TRAILER_LEN, TRAILER_MAGIC, Trailer,
-};
-use sv2_stream::{FormatError, HeaderStart};
+use std::ops::Deref;
+
+use sv2_headers::{DigestAlg, IndexEntry, TRAILER_LEN, TRAILER_MAGIC};
+use sv2_stream::{Depth, FormatError, KeyRing, OpenedStream, Opening, OpeningOptions, Page};
 pub(crate) use sv2_stream::{IndexBuilder, PipeIndex, copy_offset, judge_revision, judge_trailer};
 
-use crate::header::KeyedHeader;
+use crate::StreamError;
 use crate::io::PositionedInput;
-use crate::key::KeyRing;
-use crate::{StreamError, Unit};
 
 /// A sealed stream that was opened for reading at any place; its index was not read yet.
-pub(crate) struct SealedStream {
-    pub(crate) keyed: KeyedHeader,
-    pub(crate) trailer: Trailer,
-    pub(crate) trailer_bytes: [u8; TRAILER_LEN],
-    pub(crate) layout: StreamLayout,
-    pub(crate) shape: IndexShape,
-    index_offset: u64,
+pub(crate) struct SealedStream(OpenedStream);
+
+impl Deref for SealedStream {
+    type Target = OpenedStream;
+
+    fn deref(&self) -> &OpenedStream {
+        &self.0
+    }
 }
 
 impl SealedStream {
-    /// Opens a stream from its trailer (F-804 to F-809).
+    /// Opens a stream from its trailer up to its length (F-804 to F-809, F-339).
     pub(crate) fn open(
         source: &PositionedInput<'_>,
         ring: &mut KeyRing<'_>,
     ) -> Result<Self, StreamError> {
-        let stream = Self::open_any_length(source, ring)?;
-        let offset = source.len() - TRAILER_LEN as u64;
-        if stream.layout.stream_len(stream.trailer.plaintext_len) != Some(source.len()) {
-            let what = "length of the stream";
-            let error = FormatError::Malformed { unit: Unit::Trailer, what, offset };
-            return Err(error.or_damaged(&stream.trailer_bytes, Unit::Trailer, offset).into());
-        }
-        Ok(stream)
+        Self::open_to(Depth::Lengths, source, ring)
     }
 
     /// As [`SealedStream::open`], but takes a stream whose segments went missing or grew: its
@@ -45,28 +35,29 @@ impl SealedStream {
         source: &PositionedInput<'_>,
         ring: &mut KeyRing<'_>,
     ) -> Result<Self, StreamError> {
-        let (trailer_bytes, offset) = read_trailer(source)?;
-        let judged = |error: FormatError| error.or_damaged(&trailer_bytes, Unit::Trailer, offset);
-        let trailer = Trailer::decode(&trailer_bytes)
-            .map_err(|error| judged(FormatError::from_header(error, Unit::Trailer, offset)))?;
-        let keyed = open_header(source, &trailer, &trailer_bytes, offset, ring)?;
-
-        let geometry = keyed.header.geometry;
-        trailer
-            .check_counts(geometry)
-            .map_err(|error| judged(FormatError::from_header(error, Unit::Trailer, offset)))?;
-        let layout = keyed.layout();
-        let shape = IndexShape::new(trailer.segments, trailer.digest);
-        let what = "length of the stream";
-        let index_offset = offset
-            .checked_sub(shape.total_len())
-            .ok_or_else(|| judged(FormatError::Malformed { unit: Unit::Trailer, what, offset }))?;
-        Ok(Self { keyed, trailer, trailer_bytes, layout, shape, index_offset })
+        Self::open_to(Depth::AnyLength, source, ring)
     }
 
-    /// Where the index begins.
-    pub(crate) fn index_offset(&self) -> u64 {
-        self.index_offset
+    /// Opens a stream as far as `depth` says.
+    pub(crate) fn open_to(
+        depth: Depth,
+        source: &PositionedInput<'_>,
+        ring: &mut KeyRing<'_>,
+    ) -> Result<Self, StreamError> {
+        // A round trip to a store costs more than many bytes; a local file has none, and a
+        // damaged one may not give bytes that are not needed.
+        let options = match source {
+            PositionedInput::Custom { .. } => OpeningOptions::standard(),
+            _ => OpeningOptions::sparing(),
+        };
+        let options = options.depth(depth).max_segment_size(ring.max_segment_size());
+        let opening = Opening::new(source.len(), options);
+        opening.run(ring, |ranges| source.read_ranges(ranges)).map(Self)
+    }
+
+    /// The opened stream without its source.
+    pub(crate) fn into_opened(self) -> OpenedStream {
+        self.0
     }
 
     /// Reads the page table and checks it under the seal.
@@ -74,11 +65,9 @@ impl SealedStream {
         &self,
         source: &PositionedInput<'_>,
     ) -> Result<Vec<u8>, StreamError> {
-        let offset = self.index_offset() + self.shape.entries_len();
-        let table = source.read_vec(offset, self.shape.page_table_len())?;
-        if sha256(&[&table]) != self.trailer.index_root {
-            return Err(StreamError::AuthenticationFailed { unit: Unit::Index, offset });
-        }
+        let range = self.page_table_range();
+        let table = source.read_vec(range.start, range.end - range.start)?;
+        self.check_page_table(&table)?;
         Ok(table)
     }
 
@@ -88,34 +77,26 @@ impl SealedStream {
         source: &PositionedInput<'_>,
         table: &[u8],
         page: u64,
-    ) -> Result<Vec<u8>, StreamError> {
-        let (start, len) = self.shape.page(page);
-        let offset = self.index_offset() + start;
-        let bytes = source.read_vec(offset, len)?;
-        let hash = table.chunks_exact(32).nth(page as usize);
-        if hash != Some(&sha256(&[&bytes])[..]) {
-            return Err(StreamError::AuthenticationFailed { unit: Unit::Index, offset });
-        }
-        Ok(bytes)
+    ) -> Result<Page, StreamError> {
+        let range = self.page_range(page);
+        let bytes = source.read_vec(range.start, range.end - range.start)?;
+        Ok(self.check_page_under(table, page, &bytes)?)
     }
 
     /// Reads and checks the whole index (F-810).
     pub(crate) fn read_index(&self, source: &PositionedInput<'_>) -> Result<Index, StreamError> {
-        let table = self.read_page_table(source)?;
+        let table = match self.page_table() {
+            Some(table) => table,
+            None => &self.read_page_table(source)?,
+        };
         let mut entries = Vec::new();
         for page in 0..self.shape.pages() {
-            entries.extend_from_slice(&self.read_page(source, &table, page)?);
+            match self.known_page(page) {
+                Some(page) => entries.extend_from_slice(page.bytes()),
+                None => entries.extend_from_slice(self.read_page(source, table, page)?.bytes()),
+            }
         }
         Ok(Index { digest: self.trailer.digest, entries })
-    }
-
-    /// Frames of all segments.
-    pub(crate) fn frames(&self) -> u64 {
-        self.trailer.plaintext_len.div_ceil(self.layout.geometry.frame_size().into())
-    }
-
-    pub(crate) fn fingerprint(&self) -> [u8; 32] {
-        self.keyed.fingerprint(&self.trailer)
     }
 }
 
@@ -134,6 +115,20 @@ impl Index {
     }
 }
 
+/// Names the failure of a frame, which is read once more for that, since opening it destroyed the
+/// bytes that its checksum covers; where it cannot be read, that is the failure.
+pub(crate) fn explain_frame(
+    source: &PositionedInput<'_>,
+    stream: &OpenedStream,
+    error: FormatError,
+) -> StreamError {
+    let Some(range) = stream.doubtful_frame(&error) else { return error.into() };
+    match source.read_vec(range.start, range.end - range.start) {
+        Ok(record) => stream.explain(error, &record).into(),
+        Err(unreadable) => unreadable,
+    }
+}
+
 /// The last 128 bytes of a source and where they begin (F-902).
 pub(crate) fn read_trailer(
     source: &PositionedInput<'_>,
@@ -146,79 +141,8 @@ pub(crate) fn read_trailer(
         }
     }
     let front = source.read_vec(0, source.len().min(8))?;
-    if front == sv2_headers::HEADER_MAGIC {
-        Err(StreamError::Unsealed { segments: 0 })
-    } else {
-        Err(StreamError::NotAStream)
-    }
-}
-
-/// Chooses between front header and copy (F-806 to F-808).
-fn open_header(
-    source: &PositionedInput<'_>,
-    trailer: &Trailer,
-    trailer_bytes: &[u8; TRAILER_LEN],
-    trailer_offset: u64,
-    ring: &mut KeyRing<'_>,
-) -> Result<KeyedHeader, StreamError> {
-    let mut usable = |bytes: Result<Vec<u8>, FormatError>, unit, offset| {
-        let keyed = KeyedHeader::open(bytes?, ring, unit, offset)?;
-        judge_trailer(trailer, trailer_bytes, &keyed, trailer_offset)?;
-        judge_revision(trailer, &keyed, unit, offset)?;
-        Ok::<_, FormatError>(keyed)
-    };
-    let front_bytes = read_front(source)?;
-    let copy_offset = copy_offset(source.len(), trailer);
-    let copy_bytes = match copy_offset {
-        Some(offset) => Some((source.read_vec(offset, trailer.header_len.into())?, offset)),
-        None => None,
-    };
-    let same = match (&front_bytes, &copy_bytes) {
-        (Ok(front), Some((copy, _))) => front == copy,
-        _ => false,
-    };
-    let front = usable(front_bytes, Unit::Header, 0);
-    if same {
-        return Ok(front?);
-    }
-    let copy = copy_bytes.map(|(bytes, offset)| {
-        let bytes = check_copy(bytes, trailer, offset);
-        usable(bytes, Unit::HeaderCopy, offset)
-    });
-    match (front, copy) {
-        (Ok(front), Some(Ok(copy))) if copy.header.revision > front.header.revision => Ok(copy),
-        (Ok(front), _) => Ok(front),
-        (Err(_), Some(Ok(copy))) => Ok(copy),
-        (Err(FormatError::NotAStream), Some(Err(error))) => Err(error.into()),
-        (Err(FormatError::NotAStream), None) => {
-            let offset = trailer_offset;
-            let error = FormatError::Malformed { unit: Unit::Trailer, what: "lengths", offset };
-            Err(error.or_damaged(trailer_bytes, Unit::Trailer, offset).into())
-        }
-        (Err(error), _) => Err(error.into()),
-    }
-}
-
-/// The bytes of the front header, or why they are no candidate; the outer error is the source's.
-fn read_front(source: &PositionedInput<'_>) -> Result<Result<Vec<u8>, FormatError>, StreamError> {
-    let prefix = source.read_vec(0, source.len().min(HEADER_PREFIX_LEN as u64))?;
-    let damaged = FormatError::ChecksumMismatch { unit: Unit::Header, offset: 0 };
-    Ok(match HeaderStart::of(&prefix) {
-        HeaderStart::NoMagic => Err(FormatError::NotAStream),
-        HeaderStart::Len(len) if len as u64 <= source.len() => Ok(source.read_vec(0, len as u64)?),
-        HeaderStart::Len(_) | HeaderStart::Cut | HeaderStart::ImpossibleLen => Err(damaged),
+    Err(match front == sv2_headers::HEADER_MAGIC {
+        true => StreamError::Unsealed { segments: 0 },
+        false => StreamError::NotAStream,
     })
-}
-
-/// Whether the bytes at the copy's place can be judged as a header of the trailer's length.
-fn check_copy(bytes: Vec<u8>, trailer: &Trailer, offset: u64) -> Result<Vec<u8>, FormatError> {
-    let unit = Unit::HeaderCopy;
-    match HeaderStart::of(&bytes) {
-        HeaderStart::NoMagic => {
-            let error = FormatError::Malformed { unit, what: "magic", offset };
-            Err(error.or_damaged(&bytes, unit, offset))
-        }
-        HeaderStart::Len(len) if len == trailer.header_len as usize => Ok(bytes),
-        _ => Err(FormatError::ChecksumMismatch { unit, offset }),
-    }
 }

@@ -5,8 +5,9 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sv2_core::{
-    DecryptOptions, EncryptOptions, Geometry, InputSource, KeySource, OutputSink, ReadAt,
-    StreamError, StreamKey, StreamLayout, StreamReader, encrypt_stream_v2, inspect,
+    DecryptOptions, EncryptOptions, FetchPolicy, Geometry, InputSource, KeySource, OutputSink,
+    ReadAt, ReaderOptions, StreamError, StreamKey, StreamLayout, StreamReader, encrypt_stream_v2,
+    inspect,
 };
 
 /// Bytes of a segment header, of a footer without a digest, and those that a frame has beside its
@@ -89,7 +90,10 @@ impl Sealed {
         };
         let source = InputSource::ReadAt(Box::new(touched.clone()));
         let key = KeySource::Key(&self.key);
-        let reader = StreamReader::open(source, &key, &DecryptOptions::standard())?;
+        // Nothing is fetched only because it lies between.
+        let exact = ReaderOptions::standard().fetch(FetchPolicy::standard().join_gap(0));
+        let reader = StreamReader::open_with(source, &key, &DecryptOptions::standard(), &exact)?;
+        touched.frames.lock().unwrap_or_else(PoisonError::into_inner).clear();
         Ok((Arc::new(reader), touched))
     }
 }
@@ -137,6 +141,6 @@ impl ReadAt for Touched {
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.stream.len() as u64)
+        self.stream.len()
     }
 }

@@ -148,8 +148,9 @@ impl KeyedHeader {
         offset: u64,
     ) -> Result<Self, FormatError> {
         let found = DecodedHeader::decode(bytes, ring.max_segment_size(), unit, offset)?;
-        let keys = ring.root_keys(&found.header);
-        found.keyed(keys)
+        let keys = ring.root_keys(&found.header).map_err(|error| found.or_damaged(error))?;
+        found.judge(&keys)?;
+        Ok(found.under(keys))
     }
 
     /// Lengths and offsets of the stream.
@@ -208,22 +209,21 @@ impl DecodedHeader {
         }
     }
 
-    /// The header under the keys that were found for it, or the error of whoever found none.
-    pub(crate) fn keyed(
-        self,
-        keys: Result<RootKeys, FormatError>,
-    ) -> Result<KeyedHeader, FormatError> {
-        let Self { header, bytes, unit, offset } = self;
-        let judged = keys.and_then(|keys| {
-            keys.header_key()
-                .verify(StreamHeader::authenticated(&bytes), &header.mac)
-                .map_err(|_| FormatError::AuthenticationFailed { unit, offset })?;
-            Ok(keys)
-        });
-        match judged {
-            Ok(keys) => Ok(KeyedHeader { header, bytes, offset, keys }),
-            Err(error) => Err(error.or_damaged(&bytes, unit, offset)),
-        }
+    /// Whether the header is authentic under keys that it commits to.
+    pub(crate) fn judge(&self, keys: &RootKeys) -> Result<(), FormatError> {
+        let (unit, offset) = (self.unit, self.offset);
+        keys.header_key()
+            .verify(StreamHeader::authenticated(&self.bytes), &self.header.mac)
+            .map_err(|_| self.or_damaged(FormatError::AuthenticationFailed { unit, offset }))
+    }
+
+    /// The header with these keys, under which it was judged.
+    pub(crate) fn under(self, keys: RootKeys) -> KeyedHeader {
+        KeyedHeader { header: self.header, bytes: self.bytes, offset: self.offset, keys }
+    }
+
+    pub(crate) fn or_damaged(&self, error: FormatError) -> FormatError {
+        error.or_damaged(&self.bytes, self.unit, self.offset)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use sv2_crypto::{fingerprint, sha256};
+use sv2_crypto::{RootKeys, fingerprint, sha256};
 use sv2_headers::{
     DigestAlg, IndexEntry, IndexShape, PAGE_ENTRIES, StreamHeader, TRAILER_LEN, Trailer,
 };
@@ -81,47 +81,38 @@ pub fn fingerprint_of(header: &StreamHeader, trailer: &Trailer) -> [u8; 32] {
     fingerprint(&front, &content)
 }
 
-/// The judgement of a trailer's bytes under a header's keys, up to the sealed revision (F-707).
+/// The judgement of a trailer's bytes under a header and its keys, up to the seal (F-707).
 ///
 /// # Errors
 /// `Malformed`, `AuthenticationFailed`, or in the place of both `ChecksumMismatch`.
 pub fn judge_trailer(
     trailer: &Trailer,
     bytes: &[u8; TRAILER_LEN],
-    keyed: &KeyedHeader,
+    header: &StreamHeader,
+    keys: &RootKeys,
     offset: u64,
 ) -> Result<(), FormatError> {
     let malformed =
         |what, at| FormatError::Malformed { unit: Unit::Trailer, what, offset: offset + at };
-    let judged = if trailer.header_len != keyed.header.header_len {
+    let judged = if trailer.header_len != header.header_len {
         Err(malformed("header_len", 12))
-    } else if trailer.digest != keyed.header.digest {
+    } else if trailer.digest != header.digest {
         Err(malformed("digest", 10))
     } else {
-        keyed
-            .keys
-            .seal_key()
+        keys.seal_key()
             .verify(Trailer::sealed(bytes), &trailer.seal)
             .map_err(|_| FormatError::AuthenticationFailed { unit: Unit::Seal, offset })
     };
     judged.map_err(|error| error.or_damaged(bytes, Unit::Trailer, offset))
 }
 
-/// Whether the header, which begins at `offset`, is as new as the sealed one.
+/// Whether a header is as new as the sealed one.
 ///
 /// # Errors
-/// `StaleHeader`, or in its place `ChecksumMismatch`.
-pub fn judge_revision(
-    trailer: &Trailer,
-    keyed: &KeyedHeader,
-    unit: Unit,
-    offset: u64,
-) -> Result<(), FormatError> {
-    let (found, sealed) = (keyed.header.revision, trailer.revision);
-    if found >= sealed {
-        return Ok(());
-    }
-    Err(FormatError::StaleHeader { found, sealed }.or_damaged(&keyed.bytes, unit, offset))
+/// `StaleHeader`, whose place the header's checksum may still take (F-906).
+pub fn judge_revision(trailer: &Trailer, header: &StreamHeader) -> Result<(), FormatError> {
+    let (found, sealed) = (header.revision, trailer.revision);
+    if found < sealed { Err(FormatError::StaleHeader { found, sealed }) } else { Ok(()) }
 }
 
 /// Where the header copy must be, if the unverified trailer leaves room for one (F-809).

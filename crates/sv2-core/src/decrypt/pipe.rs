@@ -217,8 +217,9 @@ impl<'a> PipeSource<'a> {
         let judged = |error: FormatError| error.or_damaged(&bytes, Unit::Trailer, offset);
         let from_header = |error| judged(FormatError::from_header(error, Unit::Trailer, offset));
         let trailer = Trailer::decode(&bytes).map_err(from_header)?;
-        judge_trailer(&trailer, &bytes, keyed, offset)?;
-        judge_revision(&trailer, keyed, Unit::Header, 0)?;
+        judge_trailer(&trailer, &bytes, &keyed.header, &keyed.keys, offset)?;
+        judge_revision(&trailer, &keyed.header)
+            .map_err(|error| error.or_damaged(&keyed.bytes, Unit::Header, 0))?;
         trailer.check_counts(self.layout.geometry).map_err(from_header)?;
         if trailer.segments != segments || trailer.plaintext_len != self.plaintext_len {
             let what = "number of segments or plaintext length";

@@ -3,18 +3,18 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use sv2_framing::{FrameIndex, SEGMENT_HEADER_LEN, SegmentIndex, SegmentLayout};
-use sv2_headers::checksum;
+use sv2_framing::{SEGMENT_HEADER_LEN, SegmentIndex, SegmentLayout};
 use sv2_pipeline::{Fed, run_inline, run_ordered, run_positional};
 use sv2_segment_worker::Explain;
+use sv2_stream::FormatError;
 
 use crate::decrypt::{DecryptJob, Done};
 use crate::encrypt::pipeline_options;
 use crate::error::pipeline_error;
 use crate::io::{PositionedInput, PositionedOutput, SequentialOutput};
 use crate::report::{StageClock, StageTimes};
-use crate::tail::{Index, SealedStream};
-use crate::{Driver, StreamError, Unit};
+use crate::tail::{Index, SealedStream, explain_frame};
+use crate::{Driver, StreamError};
 
 impl DecryptJob {
     /// Each worker reads, opens and writes whole segments by number.
@@ -31,7 +31,7 @@ impl DecryptJob {
         let work = |wire: &mut Vec<u8>, segment: u64| {
             let layout = self.open_segment(source, stream, index, segment, wire, &clock)?;
             let start = Instant::now();
-            let offset = segment * self.layout.geometry.segment_size();
+            let offset = self.layout.plaintext_offset(SegmentIndex(segment));
             output.write_slots(wire, layout, segment, offset)?;
             clock.write(start.elapsed());
             let plaintext = u64::from(layout.plaintext_len());
@@ -118,31 +118,14 @@ impl DecryptJob {
         let digest = self
             .worker
             .decrypt_in_place(&header, wire, Explain::CallerRereads)
-            .map_err(|error| StreamError::from_segment(&error, &self.layout))
-            .map_err(|error| self.explain_frame(source, layout, error))?;
+            .map_err(|error| FormatError::from_segment(&error, &self.layout))
+            .map_err(|error| explain_frame(source, stream, error))?;
         if digest != entry.digest {
             return Err(StreamError::DigestMismatch { segment });
         }
         clock.read(read - start);
         clock.cipher(read.elapsed());
         Ok(layout)
-    }
-
-    /// Reads a frame that failed once more and judges its checksum, which the AEAD destroyed.
-    fn explain_frame(
-        &self,
-        source: &PositionedInput<'_>,
-        layout: SegmentLayout,
-        error: StreamError,
-    ) -> StreamError {
-        let StreamError::AuthenticationFailed { unit, offset } = error else { return error };
-        let Unit::Frame { frame, .. } = unit else { return error };
-        let record_len = layout.frame(FrameIndex(frame as u16)).len();
-        match source.read_vec(offset, record_len as u64) {
-            Ok(record) if checksum::holds(&record) => error,
-            Ok(_) => StreamError::ChecksumMismatch { unit, offset },
-            Err(error) => error,
-        }
     }
 
     pub(crate) fn done(

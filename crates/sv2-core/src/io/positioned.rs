@@ -2,64 +2,18 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, PoisonError};
 
 use sv2_framing::SegmentLayout;
 
 use crate::StreamError;
+use crate::io::read_at::{ReadAt, ReadPart, read_exact_at};
 use crate::io::{read_slots, write_slots};
 
 /// The most that is allocated ahead of bytes that were not seen yet.
 const STEP: usize = 1 << 20;
-
-/// Something that can be read at any offset, from many threads at once.
-///
-/// Implement it for an object store, say, to read ranges of a stream there.
-pub trait ReadAt: Send + Sync {
-    /// Reads at most `buffer.len()` bytes from `offset` on; 0 only at the end.
-    ///
-    /// # Errors
-    /// Whatever the source says; `Interrupted` is tried again.
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
-
-    /// Bytes that there are now.
-    ///
-    /// # Errors
-    /// Whatever the source says.
-    fn len(&self) -> io::Result<u64>;
-
-    /// Whether there are no bytes.
-    ///
-    /// # Errors
-    /// As [`ReadAt::len`].
-    fn is_empty(&self) -> io::Result<bool> {
-        Ok(self.len()? == 0)
-    }
-}
-
-impl ReadAt for File {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        FileExt::read_at(self, buffer, offset)
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.metadata()?.len())
-    }
-}
-
-impl ReadAt for Vec<u8> {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(Vec::len(self));
-        let count = buffer.len().min(Vec::len(self) - start);
-        buffer[..count].copy_from_slice(&self[start..start + count]);
-        Ok(count)
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        Ok(Vec::len(self) as u64)
-    }
-}
 
 /// An input that can be read at any offset, from many threads.
 pub(crate) enum PositionedInput<'a> {
@@ -76,7 +30,7 @@ impl PositionedInput<'_> {
     pub(crate) fn len(&self) -> u64 {
         match self {
             Self::File { len, .. } | Self::Custom { len, .. } => *len,
-            Self::Memory(bytes) => bytes.len() as u64,
+            Self::Memory(bytes) => <[u8]>::len(bytes) as u64,
         }
     }
 
@@ -95,7 +49,7 @@ impl PositionedInput<'_> {
                 buffer.copy_from_slice(part);
                 Ok(())
             }
-            Self::Custom { source, .. } => read_exact(&**source, buffer, offset).map_err(failed),
+            Self::Custom { source, .. } => read_exact_at(&**source, buffer, offset).map_err(failed),
         }
     }
 
@@ -103,7 +57,7 @@ impl PositionedInput<'_> {
     pub(crate) fn current_len(&self) -> io::Result<u64> {
         match self {
             Self::File { file, base, .. } => Ok(file.metadata()?.len().saturating_sub(*base)),
-            Self::Memory(bytes) => Ok(bytes.len() as u64),
+            Self::Memory(bytes) => Ok(<[u8]>::len(bytes) as u64),
             Self::Custom { source, .. } => source.len(),
         }
     }
@@ -123,6 +77,32 @@ impl PositionedInput<'_> {
             self.read_exact_at(&mut bytes[start..], offset + start as u64)?;
         }
         Ok(bytes)
+    }
+
+    /// The bytes of all these ranges; a source of the caller's may fetch them at the same time.
+    ///
+    /// The ranges lie within the input and are those of one plan, so that they are bounded.
+    pub(crate) fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Vec<u8>>, StreamError> {
+        let len = |range: &Range<u64>| range.end - range.start;
+        let Self::Custom { source, .. } = self else {
+            return ranges.iter().map(|range| self.read_vec(range.start, len(range))).collect();
+        };
+        let longest = usize::MAX as u64;
+        if ranges.iter().any(|range| range.end > self.len() || len(range) > longest) {
+            let offset = ranges.first().map_or(0, |range| range.start);
+            return Err(StreamError::Read { offset, source: io::ErrorKind::UnexpectedEof.into() });
+        }
+        let mut buffers: Vec<_> = ranges.iter().map(|range| vec![0; len(range) as usize]).collect();
+        let mut parts: Vec<_> = ranges
+            .iter()
+            .zip(&mut buffers)
+            .map(|(range, buffer)| ReadPart { offset: range.start, buffer })
+            .collect();
+        source.read_many(&mut parts).map_err(|source| StreamError::Read {
+            offset: ranges.first().map_or(0, |range| range.start),
+            source,
+        })?;
+        Ok(buffers)
     }
 
     /// Fills the plaintext slots of a segment buffer from `offset` on.
@@ -254,19 +234,6 @@ impl<'a> PositionedOutput<'a> {
                 .ok_or(StreamError::WorkerLost { segment }),
         }
     }
-}
-
-fn read_exact(source: &dyn ReadAt, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-    let mut done = 0;
-    while done < buffer.len() {
-        match source.read_at(&mut buffer[done..], offset + done as u64) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => done += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 fn memory(bytes: &[u8], offset: u64, len: usize) -> io::Result<&[u8]> {

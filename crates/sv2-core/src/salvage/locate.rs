@@ -37,7 +37,7 @@ pub(crate) fn locate(
             options.check_fingerprint(stream.fingerprint())?;
             read_pages(source, &stream, &mut pages)?;
             let plaintext_len = stream.trailer.plaintext_len;
-            (stream.keyed, Some(plaintext_len))
+            (stream.into_opened().keyed, Some(plaintext_len))
         }
         Err(error) if matches!(error.kind(), ErrorKind::Io | ErrorKind::Key) => return Err(error),
         // Without the seal there is no fingerprint that could be the one that was pinned.
@@ -62,7 +62,7 @@ fn read_pages(
     for page in 0..stream.shape.pages() {
         match stream.read_page(source, &table, page) {
             Ok(bytes) => {
-                pages.insert(page, bytes);
+                pages.insert(page, bytes.bytes().to_vec());
             }
             Err(StreamError::AuthenticationFailed { .. }) => {}
             Err(error) => return Err(error),

@@ -52,7 +52,7 @@ impl ReadAt for Counting {
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.bytes.len() as u64)
+        self.bytes.len()
     }
 }
 

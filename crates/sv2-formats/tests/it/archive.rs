@@ -47,7 +47,6 @@ fn members_of_an_archive_are_read_by_several_threads_and_nothing_else_is_opened(
     let sealed = Sealed::new(&plaintext).expect("a stream");
     let (stream, touched) = sealed.open().expect("a sealed stream");
     assert_eq!(touched.total(), plaintext.len().div_ceil(1024) as u64);
-    assert_eq!(touched.count(), 0, "opening a stream opens no frame");
 
     let wanted = [3, 38, 17, 16];
     std::thread::scope(|scope| {

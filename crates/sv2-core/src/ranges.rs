@@ -1,0 +1,331 @@
+//! Reading any range of a sealed stream (format.md sections 8.2 and 8.5).
+
+mod cache;
+mod cursor;
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use sv2_headers::{DigestAlg, StreamHeader, TRAILER_LEN};
+use sv2_segment_worker::DecryptSegmentWorker;
+use sv2_stream::{Depth, FetchPolicy, FormatError, OpenedStream, Page, PageState, Plaintext};
+
+use crate::decrypt::DecryptJob;
+use crate::io::{Input, PositionedInput};
+use crate::key::KeyRing;
+use crate::ranges::cache::{FrameCache, PageCache};
+use crate::ranges::cursor::Position;
+use crate::tail::{SealedStream, explain_frame};
+use crate::{DecryptOptions, InputSource, KeySource, StreamError};
+
+pub use cursor::StreamCursor;
+
+/// What one read of a local file or of memory fetches at most: large enough that system calls do
+/// not count, small enough that what was read is still in the processor's cache when it is opened.
+const LOCAL_LEN: u64 = 1 << 20;
+/// Wire ranges that a read of a store has under way at the same time.
+const PARALLEL_FETCHES: u64 = 4;
+
+/// What a [`StreamReader`] fetches at once and what it keeps.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ReaderOptions {
+    /// How requests are cut and joined. For files and memory the standard is a request of 1 MiB
+    /// at most, for a source of the caller's that of [`FetchPolicy::standard`].
+    pub fetch: Option<FetchPolicy>,
+    /// The most plaintext bytes that `Read` fetches ahead while one read follows the other; the
+    /// standard is 512 KiB for files and memory and 16 MiB for a source of the caller's.
+    pub read_ahead: Option<u64>,
+    /// Opened frames that are kept for small reads that come back.
+    pub cached_frames: usize,
+    /// Checked pages of the index that are kept; each is at most 64 KiB.
+    pub cached_pages: usize,
+}
+
+impl ReaderOptions {
+    /// Requests by the kind of source, 32 frames and 64 pages: 2 MiB and at most 4 MiB.
+    #[must_use]
+    pub fn standard() -> Self {
+        Self { fetch: None, read_ahead: None, cached_frames: 32, cached_pages: 64 }
+    }
+
+    /// The same, but with these requests.
+    #[must_use]
+    pub fn fetch(self, policy: FetchPolicy) -> Self {
+        Self { fetch: Some(policy), ..self }
+    }
+
+    /// The same, but with another maximum of plaintext bytes that are read ahead.
+    #[must_use]
+    pub fn read_ahead(self, len: u64) -> Self {
+        Self { read_ahead: Some(len), ..self }
+    }
+}
+
+/// Reads ranges of a sealed stream, from one thread or many.
+///
+/// The seal and the page table are checked when it is opened, each page of the index before an
+/// entry of it is used, and each frame before a byte of it is handed out.
+/// Sizes come from the sealed trailer alone.
+///
+/// Over a source of the caller's, opening asks for the stream's first bytes and its last in one
+/// [`ReadAt::read_many`](crate::ReadAt::read_many), and a read for the frames it needs together
+/// with the page of the index that they need; a page is fetched once, whoever asks for it.
+pub struct StreamReader<'a> {
+    source: PositionedInput<'a>,
+    stream: OpenedStream,
+    worker: DecryptSegmentWorker,
+    pages: PageCache,
+    frames: FrameCache,
+    policy: FetchPolicy,
+    read_ahead: u64,
+    position: Position,
+}
+
+impl<'a> StreamReader<'a> {
+    /// Opens a stream that can be read at any offset.
+    ///
+    /// # Errors
+    /// Those of header, trailer and page table (format.md section 9), `WrongFingerprint`,
+    /// `Read`; `Usage` for an input that cannot seek.
+    pub fn open(
+        input: InputSource<'a>,
+        keys: &KeySource<'_>,
+        options: &DecryptOptions,
+    ) -> Result<Self, StreamError> {
+        Self::open_with(input, keys, options, &ReaderOptions::standard())
+    }
+
+    /// As [`StreamReader::open`], with a say in what is fetched at once and what is kept.
+    ///
+    /// # Errors
+    /// As [`StreamReader::open`].
+    pub fn open_with(
+        input: InputSource<'a>,
+        keys: &KeySource<'_>,
+        options: &DecryptOptions,
+        reader: &ReaderOptions,
+    ) -> Result<Self, StreamError> {
+        let Input::Positioned(source) = input.open()? else {
+            return Err(StreamError::Usage("ranges cannot be read from a pipe, only from a file"));
+        };
+        let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
+        let stream = SealedStream::open_to(Depth::PageTable, &source, &mut ring)?;
+        let stream = stream.into_opened();
+        options.check_fingerprint(stream.fingerprint())?;
+        let job = DecryptJob::new(&stream.keyed, options)?;
+        let (policy, read_ahead) = match source {
+            PositionedInput::Custom { .. } => (FetchPolicy::standard(), 16 << 20),
+            _ => (FetchPolicy::standard().max_len(LOCAL_LEN), LOCAL_LEN / 2),
+        };
+        let read_ahead = reader.read_ahead.unwrap_or(read_ahead);
+        let frame_size = stream.layout.geometry.frame_size().into();
+        Ok(Self {
+            source,
+            stream,
+            worker: job.worker().clone(),
+            pages: PageCache::new(reader.cached_pages),
+            frames: FrameCache::new(frame_size, reader.cached_frames),
+            policy: reader.fetch.unwrap_or(policy),
+            read_ahead,
+            position: Position::new(read_ahead),
+        })
+    }
+
+    /// Plaintext bytes of the stream.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.stream.len()
+    }
+
+    /// Whether the stream holds no plaintext.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The stream's fingerprint.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.stream.fingerprint()
+    }
+
+    /// The digest of the stream's segments; only with one does the fingerprint bind the content
+    /// against holders of the key (F-605).
+    #[must_use]
+    pub fn digest(&self) -> DigestAlg {
+        self.header().digest
+    }
+
+    /// The header that opened the stream, with its revision and its slots.
+    #[must_use]
+    pub fn header(&self) -> &StreamHeader {
+        self.stream.header()
+    }
+
+    /// The metadata in that header: a UTF-8 JSON object with spaces behind it, or `None` where
+    /// there are none.
+    ///
+    /// # Errors
+    /// As [`read_metadata`](crate::read_metadata) for metadata that do not open or break a rule.
+    pub fn metadata(&self) -> Result<Option<Vec<u8>>, StreamError> {
+        Ok(self.stream.metadata()?)
+    }
+
+    /// The revision of the header that opened the stream.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.header().revision
+    }
+
+    /// The stream's generation.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.stream.trailer.generation
+    }
+
+    /// A reader with a position of its own, from the start of the plaintext on; any number of them
+    /// may be in use at the same time.
+    #[must_use]
+    pub fn cursor(&self) -> StreamCursor<'_, 'a> {
+        StreamCursor::new(self, Position::new(self.read_ahead))
+    }
+
+    /// Reads at most `out.len()` bytes of plaintext from `offset` on and returns their number:
+    /// fewer only at the end of the stream, none at or beyond it (F-822).
+    ///
+    /// # Errors
+    /// `AuthenticationFailed`, `ChecksumMismatch` and `Malformed` for a frame or page that fails,
+    /// `StaleIndex` where the stream was replaced since it was opened, `Read`.
+    /// `out` then holds nothing but authenticated plaintext and what it held before.
+    pub fn read_at(&self, out: &mut [u8], offset: u64) -> Result<usize, StreamError> {
+        let left = self.len().saturating_sub(offset);
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(out.len());
+        let out = &mut out[..wanted];
+        let mut done = self.frames.copy_to(offset, out);
+        let window = self.policy.max_len.saturating_mul(PARALLEL_FETCHES);
+        while done < wanted {
+            let start = offset + done as u64;
+            let end = (offset + wanted as u64).min(start.saturating_add(window));
+            let plaintext = self.fetch(start..end)?;
+            let count = plaintext.copy_to(start, &mut out[done..][..(end - start) as usize]);
+            self.keep_ends(&plaintext, start..end);
+            done += count;
+            if count == 0 {
+                return Err(StreamError::Usage("a range beyond the end"));
+            }
+        }
+        Ok(wanted)
+    }
+
+    fn frame_size(&self) -> u64 {
+        self.stream.layout.geometry.frame_size().into()
+    }
+
+    /// Keeps the frames of which only a part was wanted: whoever wants a part of a frame is likely
+    /// to want its neighbourhood.
+    fn keep_ends(&self, plaintext: &Plaintext, wanted: Range<u64>) {
+        let mut kept = None;
+        for edge in [wanted.start, wanted.end] {
+            let frame = edge - edge % self.frame_size();
+            if frame != edge && kept.replace(frame) != Some(frame) {
+                self.frames.put(frame, plaintext.at(frame));
+            }
+        }
+    }
+
+    /// Fetches and opens the frames of a range.
+    fn fetch(&self, range: Range<u64>) -> Result<Plaintext, StreamError> {
+        self.open_frames(range).map_err(|failure| {
+            // F-824: a replaced stream explains whatever failed.
+            match failure {
+                _ if self.was_replaced() => StreamError::StaleIndex,
+                Failure::Stream(error) => explain_frame(&self.source, &self.stream, error),
+                Failure::Source(error) => error,
+            }
+        })
+    }
+
+    fn open_frames(&self, range: Range<u64>) -> Result<Plaintext, Failure> {
+        let mut claims = self.pages.claims();
+        let mut plan = self.stream.plan(&[range], &self.policy, |number| claims.ask(number));
+        let wire: Vec<_> = plan.wire().collect();
+        for (range, bytes) in wire.iter().zip(self.source.read_ranges(&wire)?) {
+            plan.supply(range.start, bytes);
+        }
+        for page in plan.take_pages(&self.stream)? {
+            self.pages.put(page);
+        }
+        // Whoever waits for a page that failed here fetches it for itself.
+        drop(claims);
+        for number in plan.pages_elsewhere().collect::<Vec<_>>() {
+            plan.supply_page(self.page(number)?);
+        }
+        Ok(plan.open(&self.stream, &self.worker)?)
+    }
+
+    /// A page that somebody else was fetching.
+    fn page(&self, number: u64) -> Result<Page, Failure> {
+        loop {
+            let mut claims = self.pages.claims();
+            match claims.ask(number) {
+                PageState::Known(page) => return Ok(page),
+                PageState::Elsewhere => self.pages.wait_for(number),
+                PageState::Missing => {
+                    let range = self.stream.page_range(number);
+                    let bytes = self.source.read_vec(range.start, range.end - range.start)?;
+                    let page = self.stream.check_page(number, &bytes)?;
+                    self.pages.put(page.clone());
+                    return Ok(page);
+                }
+            }
+        }
+    }
+
+    fn was_replaced(&self) -> bool {
+        let mut trailer = [0; TRAILER_LEN];
+        let len = match self.source.current_len() {
+            Ok(len) if len == self.source.len() => len,
+            Ok(_) => return true,
+            Err(_) => return false,
+        };
+        let read = self.source.read_exact_at(&mut trailer, self.stream.trailer_range().start);
+        read.is_ok() && self.stream.is_replaced_by(len, &trailer)
+    }
+}
+
+/// Why frames were not opened.
+enum Failure {
+    /// The bytes of the stream are not what they must be.
+    Stream(FormatError),
+    /// They could not be read.
+    Source(StreamError),
+}
+
+impl From<FormatError> for Failure {
+    fn from(error: FormatError) -> Self {
+        Self::Stream(error)
+    }
+}
+
+impl From<StreamError> for Failure {
+    fn from(error: StreamError) -> Self {
+        Self::Source(error)
+    }
+}
+
+impl Read for StreamReader<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut position = std::mem::take(&mut self.position);
+        let read = position.read(self, out);
+        self.position = position;
+        read
+    }
+}
+
+impl Seek for StreamReader<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let len = self.len();
+        self.position.seek(len, to)
+    }
+}
