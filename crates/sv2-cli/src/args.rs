@@ -1,6 +1,8 @@
 //! The command line as a whole: its words, its help and its errors.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
@@ -13,7 +15,7 @@ use crate::console::{Console, ConsoleArgs};
 use crate::exit::{Exit, TABLE};
 use crate::failure::Failure;
 use crate::invocation;
-use crate::names::printable;
+use crate::names::{printable, shown};
 
 const ABOUT: &str =
     "Encrypt files and pipes on all cores, seekably and with every byte authenticated";
@@ -44,9 +46,11 @@ const FILES: &str = "\
 Files:
   $XDG_CONFIG_HOME/sv2/identity.txt (or ~/.config/sv2/identity.txt)
                 the default identity: back it up
-  .sv2-*.part   an output that is not complete, in the folder of the output and with mode 0600; it
-                is removed on failure and interrupt, and what SIGKILL or a loss of power leaves of
-                it, which may be plaintext, can be removed
+  .sv2-*.part   an output that is not complete, where the file system cannot keep it without a
+                name until then; every failure and signal removes it but SIGKILL. What that or a loss
+                of power leaves may be plaintext; remove it when no sv2 is at work there:
+                find FOLDER -name '.sv2-*.part' -delete
+  OUTPUT.kept   a whole output that could not get its name
   OUTPUT.unfinished, OUTPUT.sv2-journal
                 what an interrupted --resume leaves, until it is continued or you remove it
   OUTPUT.lost.json
@@ -82,6 +86,9 @@ pub(crate) fn grammar() -> clap::Command {
 
 /// Understands the arguments; help, versions and mistakes are printed and end the program.
 pub(crate) fn parse(console: &Console) -> Result<Cli, ExitCode> {
+    if let Some(word) = ambiguous(std::env::args_os().skip(1)) {
+        return Err(console.fail(&both(&word)));
+    }
     let matches = grammar().color(console.clap_color()).try_get_matches();
     let matches = matches.inspect(invocation::keep);
     matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
@@ -101,6 +108,22 @@ pub(crate) fn parse(console: &Console) -> Result<Cli, ExitCode> {
             }
         }
     })
+}
+
+/// The first word that is an option and the name of a file here, as a pattern of a shell may make
+/// one of a file that somebody else named.
+fn ambiguous(words: impl Iterator<Item = OsString>) -> Option<OsString> {
+    words.take_while(|word| word != "--").find(|word| {
+        let bytes = word.as_encoded_bytes();
+        bytes.len() > 1 && bytes[0] == b'-' && Path::new(word).symlink_metadata().is_ok()
+    })
+}
+
+fn both(word: &OsStr) -> Failure {
+    Failure::usage(format!("'{}' is an option and also the name of a file here", shown(word))).hint(
+        "write -- in front of the files, or ./ in front of this one; for the option go to another \
+         folder",
+    )
 }
 
 /// What the parser says in several lines about the words of `command`, as one, and what it takes

@@ -2,6 +2,7 @@
 //! a failed one leaves.
 
 use std::fs::{File, Metadata};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use sv2_core::{ChangeOptions, FileFault, Recovery, StreamError, recover, unfinished_change};
@@ -34,7 +35,11 @@ impl Target {
             return Err(no_file());
         }
         let failed = |error| Failure::file("change", path, &error);
-        let file = File::options().read(true).write(true).open(path).map_err(failed)?;
+        let mut options = File::options();
+        // A pipe is refused and not waited for; the bits of an open are a C int.
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+        options.read(true).write(true).custom_flags(flags.bits() as i32);
+        let file = options.open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
             return Err(no_file());

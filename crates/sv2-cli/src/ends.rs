@@ -2,7 +2,6 @@
 
 mod closed;
 mod input;
-mod partial;
 mod terminal;
 mod writer;
 
@@ -12,16 +11,18 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sv2_core::{Existing, OutputSink, ResumableOutput};
+use sv2_core::{
+    Existing, HeldOutput, OutputFault, OutputPlace, OutputSink, ResumableOutput, StreamError,
+    Waiting,
+};
 
 use self::closed::require_open;
 pub(crate) use self::input::Input;
 use self::input::own;
-pub(crate) use self::partial::remove_unfinished;
 use self::terminal::TextOnly;
 pub(crate) use self::writer::OutputWriter;
 use crate::failure::{Failure, NotText, already_exists};
-use crate::names::{Name, shown};
+use crate::names::{Name, Names, shown};
 
 /// The suffix of streams.
 const SUFFIX: &str = ".sv2";
@@ -70,6 +71,8 @@ pub(crate) struct Output {
     place: Place,
     /// The input to remove when all is done.
     doomed: Option<(PathBuf, Metadata)>,
+    /// Whether its name was made up from that of the input.
+    derived: bool,
 }
 
 enum Place {
@@ -79,6 +82,8 @@ enum Place {
     Terminal(File),
     /// A file by name.
     Path(PathBuf, Existing),
+    /// A device, a pipe or an open descriptor by name.
+    Held(HeldOutput),
 }
 
 impl OutputArgs {
@@ -86,7 +91,8 @@ impl OutputArgs {
     pub(crate) fn place(&self, input: &Input, direction: Direction) -> Result<Output, Failure> {
         let mut output = match (&self.target.output, &input.path) {
             (None, Some(path)) => {
-                self.target.named(&[&input.metadata], beside(path, direction)?, "-o")?
+                let name = beside(input, path, direction)?;
+                Output { derived: true, ..self.target.named(&[&input.metadata], name, "-o")? }
             }
             _ => self.target.place(input, direction)?,
         };
@@ -141,43 +147,65 @@ impl TargetArgs {
 
     fn named(&self, inputs: &[&Metadata], path: PathBuf, option: &str) -> Result<Output, Failure> {
         let name = Name::File(path.clone());
-        if let Ok(target) = fs::metadata(&path) {
-            if inputs.iter().any(|input| same_file(&target, input)) {
-                return Err(Failure::usage(format!("'{name}' is the input itself"))
-                    .hint(format!("choose another output with {option}")));
-            }
-            if target.is_dir() {
+        let found = OutputPlace::find(&path).map_err(|error| refused(&name, option, error))?;
+        let target = match &found {
+            OutputPlace::File(target) => target.clone(),
+            OutputPlace::Open(held) => held.metadata().ok(),
+            _ => None,
+        };
+        if target.is_some_and(|target| inputs.iter().any(|input| same_file(&target, input))) {
+            return Err(Failure::usage(format!("'{name}' is the input itself"))
+                .hint(format!("choose another output with {option}")));
+        }
+        let existing = if self.force { Existing::Replace } else { Existing::Refuse };
+        let place = match found {
+            OutputPlace::Folder => {
                 return Err(Failure::usage(format!("'{name}' is a folder"))
                     .hint(format!("name a file in it with {option}")));
             }
+            OutputPlace::File(_) if !self.force => return Err(already_exists(&name, option)),
+            OutputPlace::File(_) | OutputPlace::Vacant => Place::Path(path, existing),
+            OutputPlace::Open(held) => Place::Held(held),
+        };
+        Ok(Output { name, place, doomed: None, derived: false })
+    }
+}
+
+/// The failure of a name that cannot be an output.
+fn refused(name: &Name, option: &str, error: io::Error) -> Failure {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<OutputFault>()) {
+        Some(fault) => Failure::usage(format!("'{name}' {fault}"))
+            .hint(format!("choose another name with {option}")),
+        None => {
+            let error = StreamError::Write { offset: 0, source: error };
+            Failure::stream(&error, Names { input: name, output: name })
         }
-        // A link that leads nowhere is something to overwrite, too.
-        let replaceable = fs::symlink_metadata(&path).is_ok()
-            && fs::metadata(&path).map_or(true, |target| target.is_file());
-        if replaceable && !self.force {
-            return Err(already_exists(&name, option));
-        }
-        let existing = if self.force { Existing::Replace } else { Existing::Refuse };
-        Ok(Output { name, place: Place::Path(path, existing), doomed: None })
     }
 }
 
 impl Output {
     /// The sink to write to, and what is left to do afterwards.
     pub(crate) fn into_sink(self) -> (OutputSink<'static>, Aftermath) {
+        let aftermath = self.aftermath();
         let sink = match self.place {
             Place::Stdout(file) => OutputSink::File(file),
-            Place::Terminal(file) => OutputSink::Writer(Box::new(TextOnly(file))),
+            Place::Terminal(file) => OutputSink::Writer(Box::new(TextOnly::new(Waiting(file)))),
             Place::Path(path, existing) => OutputSink::Path { path, existing },
+            Place::Held(held) => OutputSink::Held(held),
         };
-        (sink, Aftermath { doomed: self.doomed })
+        (sink, aftermath)
     }
 
     /// The output as one that may be left unfinished, and what is left to do afterwards; none where
     /// it is no file by name.
     pub(crate) fn into_resumable(self) -> Option<(ResumableOutput, Aftermath)> {
         let resumable = self.resumable()?;
-        Some((resumable, Aftermath { doomed: self.doomed }))
+        Some((resumable, self.aftermath()))
+    }
+
+    fn aftermath(&self) -> Aftermath {
+        let derived = self.derived.then(|| self.name.clone());
+        Aftermath { doomed: self.doomed.clone(), derived }
     }
 
     /// As [`Output::into_resumable`], to look at.
@@ -189,28 +217,25 @@ impl Output {
 
     /// The output as something to write to piece by piece.
     pub(crate) fn into_writer(self) -> Result<OutputWriter, Failure> {
-        match self.place {
-            Place::Stdout(file) => Ok(OutputWriter::open(self.name, file)),
-            Place::Terminal(file) => Ok(OutputWriter::terminal(self.name, TextOnly(file))),
-            Place::Path(path, existing) => OutputWriter::named(self.name, &path, existing),
-        }
+        let name = self.name.clone();
+        OutputWriter::open(name, self.into_sink().0)
     }
 
     /// The name of a file that keeps what is written to it.
     fn kept_path(&self) -> Option<&Path> {
         match &self.place {
-            Place::Path(path, _) if fs::metadata(path).map_or(true, |target| target.is_file()) => {
-                Some(path)
-            }
+            Place::Path(path, _) => Some(path),
             _ => None,
         }
     }
 
     /// Where a report may go without mixing with the data.
     pub(crate) fn free_channel(&self) -> Channel {
-        match self.place {
+        match &self.place {
             Place::Path(..) => Channel::Stdout,
-            Place::Stdout(_) | Place::Terminal(_) => Channel::Stderr,
+            // It may be standard output by another name.
+            Place::Held(held) if !held.is_descriptor() => Channel::Stdout,
+            Place::Stdout(_) | Place::Terminal(_) | Place::Held(_) => Channel::Stderr,
         }
     }
 }
@@ -218,11 +243,19 @@ impl Output {
 /// What is left to do when the output is on stable storage.
 pub(crate) struct Aftermath {
     doomed: Option<(PathBuf, Metadata)>,
+    /// The name of the output, where it was made up.
+    derived: Option<Name>,
 }
 
 impl Aftermath {
-    /// Removes the input if that was asked for and it is still what was read.
-    pub(crate) fn settle(self) -> Result<(), Failure> {
+    /// Says with `note` where the result is if that may surprise, and removes the input if that
+    /// was asked for and it is still what was read.
+    pub(crate) fn settle(self, note: impl FnOnce(&str)) -> Result<(), Failure> {
+        if let Some(name) = &self.derived
+            && stdout_leads_somewhere()
+        {
+            note(&format!("the output is '{name}'; for standard output give -o -"));
+        }
         let Some((path, read)) = self.doomed else { return Ok(()) };
         let failed = |error| Failure::file("remove", &path, &error);
         let now = fs::symlink_metadata(&path).map_err(failed)?;
@@ -238,8 +271,30 @@ impl Aftermath {
     }
 }
 
+/// Whether standard output was led to a file or a program, where those who come from other tools
+/// expect the result.
+fn stdout_leads_somewhere() -> bool {
+    let metadata = own(&io::stdout()).and_then(|file| file.metadata());
+    metadata.is_ok_and(|metadata| {
+        let kind = metadata.file_type();
+        kind.is_file() || kind.is_fifo() || kind.is_socket()
+    })
+}
+
 /// The output's name where none was given.
-fn beside(input: &Path, direction: Direction) -> Result<PathBuf, Failure> {
+fn beside(input: &Input, path: &Path, direction: Direction) -> Result<PathBuf, Failure> {
+    if !input.metadata.is_file() {
+        let sentence =
+            format!("'{}' is no regular file, beside which an output could be", shown(path));
+        return Err(
+            Failure::usage(sentence).hint("name the output with -o; -o - is standard output")
+        );
+    }
+    derived(path, direction)
+}
+
+/// The name of a stream from that of its plaintext, or the other way round.
+fn derived(input: &Path, direction: Direction) -> Result<PathBuf, Failure> {
     let name = input.as_os_str();
     match direction {
         Direction::Encrypt => {
@@ -280,7 +335,7 @@ fn stdout(input: &Input, direction: Direction, explicit: bool) -> Result<Output,
         (true, Direction::Decrypt) => Place::Terminal(file),
         (false, _) => Place::Stdout(file),
     };
-    Ok(Output { name: Name::Stdout, place, doomed: None })
+    Ok(Output { name: Name::Stdout, place, doomed: None, derived: false })
 }
 
 /// The input that is to be removed, if it is one that can be.
@@ -310,12 +365,12 @@ mod tests {
 
     #[test]
     fn names_follow_from_the_input() {
-        let decrypted = |name: &str| beside(Path::new(name), Direction::Decrypt).ok();
+        let decrypted = |name: &str| derived(Path::new(name), Direction::Decrypt).ok();
         assert_eq!(decrypted("a/b.tar.sv2"), Some("a/b.tar".into()));
         assert_eq!(decrypted("b.tar"), None);
         assert_eq!(decrypted(".sv2"), None);
         assert_eq!(decrypted("a/.sv2"), None);
-        let encrypted = beside(Path::new("a/b.sv2"), Direction::Encrypt).ok();
+        let encrypted = derived(Path::new("a/b.sv2"), Direction::Encrypt).ok();
         assert_eq!(encrypted, Some("a/b.sv2.sv2".into()));
     }
 }

@@ -11,7 +11,7 @@ use sv2_keys::{KeyFileError, KeysError, PassphraseError};
 
 use crate::exit::Exit;
 use crate::invocation;
-use crate::names::{Name, Names, printable, shown};
+use crate::names::{Name, Names, printable, shell_word, shown};
 use crate::terminal::found_no_terminal;
 use crate::unfinished::half_changed;
 
@@ -121,6 +121,9 @@ impl Failure {
             )
             .hint(format!("{} and run the command again", write_advice(source))),
             StreamError::OutputExists => already_exists(names.output, "-o"),
+            StreamError::OutputRefused(fault) => Self::usage(format!("'{}' {fault}", names.output))
+                .hint("choose another name with -o"),
+            StreamError::OutputKept { kept, source } => kept_output(kept, source, names.output),
             StreamError::Cancelled { .. } => {
                 Self::new(exit, format!("interrupted; {}", remains(names.output)))
             }
@@ -184,6 +187,30 @@ fn remains(output: &Name) -> &'static str {
 pub(crate) fn already_exists(output: &Name, option: &str) -> Failure {
     Failure::usage(format!("'{output}' already exists"))
         .hint(format!("overwrite it with -f or choose another name with {option}"))
+}
+
+/// A whole output that did not get its name, or whose name may not be on stable storage.
+fn kept_output(kept: &Path, source: &io::Error, output: &Name) -> Failure {
+    let why = match source.kind() {
+        io::ErrorKind::AlreadyExists => {
+            format!("'{output}' appeared while the output was written")
+        }
+        _ => format!("'{output}': the output is whole, but naming it failed: {}", plain(source)),
+    };
+    if output.path() == Some(kept) {
+        return Failure::new(
+            Exit::Io,
+            format!("'{output}' is whole, but may not survive a loss of power: {}", plain(source)),
+        )
+        .hint("see to the disk, and check the file before you rely on it");
+    }
+    let to = output.path().map(|path| shell_word(path.as_os_str())).unwrap_or_default();
+    let exit = match source.kind() {
+        io::ErrorKind::AlreadyExists => Exit::Usage,
+        _ => Exit::Io,
+    };
+    Failure::new(exit, format!("{why}; the whole output is kept as '{}'", shown(kept)))
+        .hint(format!("give it its name: mv -i -- {} {to}", shell_word(kept.as_os_str())))
 }
 
 /// What to do about an output that cannot be written.

@@ -35,7 +35,10 @@ fn main() -> ExitCode {
     };
     let console = console.with(&cli.console);
     match commands::run(cli.command, &console, args::grammar) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => match signals::came_late() {
+            None => ExitCode::SUCCESS,
+            Some(failure) => console.fail(&failure),
+        },
         Err(_) if terminal::was_interrupted() => console.fail(&failure::Failure::interrupted()),
         Err(failure) => console.fail(&failure),
     }

@@ -10,17 +10,30 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{
+    SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGSYS, SIGTERM, SIGTRAP, SIGUSR1, SIGUSR2,
+    SIGVTALRM, SIGXCPU, SIGXFSZ,
+};
 use signal_hook::low_level;
 use sv2_core::Cancellation;
 
-use crate::ends::remove_unfinished;
 use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::names::shown;
 use crate::terminal::restore_terminal;
 use crate::unfinished::{remains, remains_hint};
 
 /// How long a cancelled run may take to end by itself; one that is blocked in a read never does.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The signals that end a program unless it handles them, but for those of its own defects.
+const ENDING: [i32; 12] = [
+    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF, SIGXCPU,
+    SIGTRAP, SIGSYS,
+];
+
+/// The token of this run.
+static TOKEN: OnceLock<Cancellation> = OnceLock::new();
 
 static SPOKEN: AtomicBool = AtomicBool::new(false);
 
@@ -49,20 +62,23 @@ pub(crate) fn changing(stream: &Path) {
     *CHANGING.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream.to_owned());
 }
 
-/// Returns a token that interrupts, hang-ups and requests to terminate set.
+/// Returns a token that is set by every signal that would end the program and can be handled.
 ///
 /// Signals that whoever started the program had it ignore, as `nohup` does, stay ignored.
 pub(crate) fn cancellation() -> io::Result<Cancellation> {
     let cancel = Cancellation::new();
     let (woken, waker) = UnixStream::pair()?;
     let ignored = ignored_signals();
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
+    for signal in ENDING {
         if ignored >> (signal - 1) & 1 == 0 {
+            // The handler itself sets the flag, so that no step that follows the signal misses it.
+            signal_hook::flag::register(signal, cancel.flag())?;
             low_level::pipe::register(signal, waker.try_clone()?)?;
         }
     }
     // A limit on the size of files is then an error of the write, which leaves nothing behind.
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
+    let _ = TOKEN.set(cancel.clone());
     let token = cancel.clone();
     thread::Builder::new().name("signals".into()).spawn(move || wait(woken, &token))?;
     Ok(cancel)
@@ -78,14 +94,13 @@ fn wait(mut woken: UnixStream, cancel: &Cancellation) {
     let _ = woken.set_read_timeout(Some(PATIENCE));
     let _ = woken.read(&mut signal);
     SPOKEN.store(true, Ordering::Release);
-    sv2_core::remove_unfinished_outputs();
-    remove_unfinished();
+    let finished = sv2_core::remove_unfinished_outputs();
     restore_terminal();
     let (remains, hint) = match &*CHANGING.lock().unwrap_or_else(PoisonError::into_inner) {
         Some(stream) => (remains(stream), remains_hint(stream)),
         None => match RESUMABLE.get() {
             Some(hint) => (RESUMED.to_owned(), Some(hint.clone())),
-            None => ("no unfinished file was left behind".to_owned(), None),
+            None => (left(finished.as_deref()), None),
         },
     };
     let _ = writeln!(io::stderr(), "sv2: interrupted; {remains}");
@@ -93,6 +108,24 @@ fn wait(mut woken: UnixStream, cancel: &Cancellation) {
         let _ = writeln!(io::stderr(), "hint: {hint}");
     }
     low_level::exit(Exit::Interrupted.code().into());
+}
+
+/// What is said of an interrupted run that leaves nothing unfinished.
+fn left(finished: Option<&Path>) -> String {
+    match finished {
+        None => "no unfinished file was left behind".to_owned(),
+        Some(path) => format!("'{}' was complete before", shown(path)),
+    }
+}
+
+/// The failure of a run that did its work, where it was interrupted all the same: what interrupts
+/// a whole group of programs may have cut the input off as well.
+pub(crate) fn came_late() -> Option<Failure> {
+    let came = TOKEN.get().is_some_and(Cancellation::is_cancelled);
+    came.then(|| {
+        let finished = sv2_core::remove_unfinished_outputs();
+        Failure::new(Exit::Interrupted, format!("interrupted; {}", left(finished.as_deref())))
+    })
 }
 
 /// The signals that are ignored, as a mask whose lowest bit is signal 1.

@@ -178,14 +178,14 @@ impl DecryptJob {
                 output.flush()?;
                 Ok(done)
             }
-            Output::File { file, base, end } => {
-                let done = if positional.is_some() {
+            Output::File { file, base, end, positional: any_order } => {
+                let done = if positional.is_some() && any_order {
                     drive(self, Target::Positioned(PositionedOutput::File { file: &file, base }))?
                 } else {
                     let mut output = SequentialOutput::new(Box::new(&file));
                     drive(self, Target::Sequential(&mut output))?
                 };
-                end.finish(file, base + done.plaintext_len)?;
+                end.finish(file, base + done.plaintext_len, &self.options.run.cancel)?;
                 Ok(done)
             }
             Output::Memory(bytes) => {

@@ -13,7 +13,7 @@ use sv2_pipeline::PipelineOptions;
 use sv2_segment_worker::{EncryptSegmentWorker, SegmentCryptoContext};
 
 use crate::header::{KeyedHeader, new_header};
-use crate::io::{Durability, Input, Output, OutputEnd, PositionedOutput, SequentialOutput};
+use crate::io::{Durability, Input, Output, PositionedOutput, SequentialOutput};
 use crate::report::StageTimes;
 use crate::tail::IndexBuilder;
 pub(crate) use positional::SealedSegments;
@@ -54,7 +54,11 @@ pub fn encrypt_stream_v2(
             output.flush()?;
             written
         }
-        Output::File { file, base, end } => job.to_file(input, file, base, end)?,
+        Output::File { file, base, end, positional } => {
+            let written = job.to_file(input, &file, base, positional)?;
+            end.finish(file, base + written.stream_len, &job.run.cancel)?;
+            written
+        }
         Output::Memory(bytes) => {
             let written = job.to_memory(input, bytes);
             if written.is_err() {
@@ -107,22 +111,16 @@ impl EncryptJob {
     fn to_file(
         &self,
         input: Input<'_>,
-        file: std::fs::File,
+        file: &std::fs::File,
         base: u64,
-        end: OutputEnd,
+        positional: bool,
     ) -> Result<Written, StreamError> {
-        let written = match input {
-            Input::Positioned(input) if self.wants_positional(input.len()) => {
-                let output = PositionedOutput::File { file: &file, base };
-                self.positional(&input, &output)?
+        match input {
+            Input::Positioned(input) if positional && self.wants_positional(input.len()) => {
+                self.positional(&input, &PositionedOutput::File { file, base })
             }
-            input => {
-                let mut output = SequentialOutput::new(Box::new(&file));
-                self.sequential(input, &mut output)?
-            }
-        };
-        end.finish(file, base + written.stream_len)?;
-        Ok(written)
+            input => self.sequential(input, &mut SequentialOutput::new(Box::new(file))),
+        }
     }
 
     fn to_memory(&self, input: Input<'_>, bytes: &mut Vec<u8>) -> Result<Written, StreamError> {
@@ -151,8 +149,15 @@ impl EncryptJob {
     }
 
     /// The tail of a new stream with these segments.
-    pub(crate) fn tail(&self, entries: IndexBuilder) -> (Vec<u8>, Trailer) {
-        entries.into_tail(&self.keyed, 0)
+    ///
+    /// # Errors
+    /// `Cancelled`: what interrupts a producer may end its output as well, and then what was read
+    /// is not all that there was to seal.
+    pub(crate) fn tail(&self, entries: IndexBuilder) -> Result<(Vec<u8>, Trailer), StreamError> {
+        if self.run.cancel.is_cancelled() {
+            return Err(StreamError::Cancelled { segment: 0 });
+        }
+        Ok(entries.into_tail(&self.keyed, 0))
     }
 
     /// Refuses a plaintext that this geometry cannot hold (F-204).

@@ -1,6 +1,7 @@
 //! The errors of a stream (format.md section 9) and of the world around it.
 
 use std::io;
+use std::path::PathBuf;
 
 use sv2_framing::StreamLayout;
 use sv2_pipeline::PipelineError;
@@ -8,6 +9,7 @@ use sv2_segment_worker::SegmentWorkerError;
 pub use sv2_stream::Unit;
 use sv2_stream::{FormatError, SlotError};
 
+use crate::OutputFault;
 use crate::resume::CheckpointError;
 
 /// Why a stream was not written or not read.
@@ -125,6 +127,18 @@ pub enum StreamError {
     /// The output exists and was not to be replaced.
     #[error("the output exists")]
     OutputExists,
+    /// The name of the output is not written to; nothing was done.
+    #[error("the output {0}")]
+    OutputRefused(OutputFault),
+    /// The output is whole, but did not get its name, or it is not sure that the name is on stable
+    /// storage.
+    #[error("the output is whole, but naming it failed")]
+    OutputKept {
+        /// Where the whole output is.
+        kept: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The input was shorter or longer at the end than at the start.
     #[error("the input changed while it was being read, at byte {offset}")]
     InputChanged {
@@ -235,6 +249,7 @@ impl StreamError {
             Self::Checkpoint(error) if !error.is_transient() => ErrorKind::Checkpoint,
             Self::Read { .. }
             | Self::Write { .. }
+            | Self::OutputKept { .. }
             | Self::Checkpoint(_)
             | Self::InputChanged { .. }
             | Self::Busy
@@ -243,7 +258,10 @@ impl StreamError {
             | Self::WorkerLost { .. }
             | Self::Spawn(_)
             | Self::Crypto(_) => ErrorKind::Io,
-            Self::OutputExists | Self::HeaderFull { .. } | Self::Usage(_) => ErrorKind::Usage,
+            Self::OutputExists
+            | Self::OutputRefused(_)
+            | Self::HeaderFull { .. }
+            | Self::Usage(_) => ErrorKind::Usage,
             Self::Cancelled { .. } => ErrorKind::Cancelled,
         }
     }

@@ -12,7 +12,6 @@ mod damage;
 mod decrypt;
 mod encrypt;
 mod error;
-mod extents;
 mod header;
 mod inspect;
 mod io;
@@ -25,7 +24,6 @@ mod report;
 mod resume;
 mod salvage;
 mod scrub;
-mod survey;
 mod tail;
 mod writer;
 
@@ -34,12 +32,15 @@ pub use change::{
     Recovery, RewrapReport, append, append_on, recover, recover_on, rewrap, rewrap_on,
     unfinished_change,
 };
-pub use damage::{Damage, DamageMap, Fault, MAX_DAMAGES};
+pub use damage::{Damage, DamageMap, Fault};
 pub use decrypt::{decrypt_stream_v2, decrypt_stream_with};
 pub use encrypt::encrypt_stream_v2;
 pub use error::{ErrorKind, StreamError, Unit};
 pub use inspect::{Inspection, inspect, object_checksum};
-pub use io::{Existing, InputSource, OutputSink, ReadAt, ReadPart, remove_unfinished_outputs};
+pub use io::{
+    Existing, HeldOutput, InputSource, OutputFault, OutputPlace, OutputSink, OutputWriter, ReadAt,
+    ReadPart, Waiting, descriptor_number, open_descriptor, remove_unfinished_outputs,
+};
 pub use key::{KeySource, SlotError, SlotKeys};
 pub use metadata::{OpenedHeader, open_header, read_metadata};
 pub use options::{
@@ -53,7 +54,7 @@ pub use resume::{
     encrypt_resumable, resume_encrypt,
 };
 pub use salvage::{Gaps, SalvageReport, salvage};
-pub use scrub::{scrub, scrub_with, verify};
+pub use scrub::{scrub, verify};
 pub use writer::EncryptWriter;
 
 pub use sv2_crypto::{Backend, RandomSource, StreamKey, hazmat};

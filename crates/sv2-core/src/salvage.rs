@@ -101,12 +101,12 @@ pub fn salvage(
             output.flush()?;
             output.offset()
         }
-        Output::File { file, base, end } => {
+        Output::File { file, base, end, .. } => {
             let mut output = SequentialOutput::new(Box::new(&file));
             run(&source, &map, &job, options, gaps, &mut output, &mut tally)?;
             let written = output.offset();
             drop(output);
-            end.finish(file, base + written)?;
+            end.finish(file, base + written, &options.run.cancel)?;
             written
         }
         Output::Memory(bytes) => {

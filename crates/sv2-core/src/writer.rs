@@ -61,7 +61,7 @@ impl<W: Write> EncryptWriter<W> {
         }
         let plaintext_len = self.index.plaintext_len();
         let index = std::mem::replace(&mut self.index, IndexBuilder::new(self.job.layout.digest));
-        let (tail, trailer) = self.job.tail(index);
+        let (tail, trailer) = self.job.tail(index)?;
         let offset = self.job.layout.tail_offset(plaintext_len);
         self.writer
             .write_all(&tail)

@@ -23,6 +23,11 @@ impl Cancellation {
         self.cancelled.store(true, Ordering::Release);
     }
 
+    /// The flag itself, for whoever can only set one, as a handler of signals does.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        self.cancelled.clone()
+    }
+
     /// Whether [`cancel`](Self::cancel) was called on this token or one of its clones.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Acquire)

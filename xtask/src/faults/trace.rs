@@ -45,13 +45,17 @@ pub(super) fn counts(calls: &[Call]) -> BTreeMap<String, usize> {
 /// the folder is synced afterwards. A log without an unfinished file has nothing to check.
 pub(super) fn check_order(calls: &[Call]) -> Outcome<()> {
     const PART: &str = ".part";
+    // How a file without a name is written by `-y`, and what its link is made from.
+    const NAMELESS: &str = " (deleted)>";
+    const OWN: &str = "\"/proc/self/fd/";
     let last = |names: &[&str], holds: &dyn Fn(&Call) -> bool| {
         calls.iter().rposition(|call| names.contains(&call.name.as_str()) && holds(call))
     };
-    let on_part = |call: &Call| call.rest.contains(PART);
+    let on_part = |call: &Call| call.rest.contains(PART) || call.rest.contains(NAMELESS);
+    let names_part = |call: &Call| call.rest.contains(PART) || call.rest.contains(OWN);
     let writes = ["write", "writev", "pwrite64", "pwritev", "ftruncate", "fallocate"];
     let Some(written) = last(&writes, &on_part) else { return Ok(()) };
-    let named = last(&["rename", "renameat2", "linkat", "link"], &on_part)
+    let named = last(&["rename", "renameat2", "linkat", "link"], &names_part)
         .ok_or_else(|| Failure::new("the file never got its name"))?;
     let synced = calls[..named]
         .iter()

@@ -63,8 +63,7 @@ pub(crate) struct CatArgs {
 pub(crate) fn run(args: &CatArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
     let begun = Instant::now();
-    let input = Input::open(args.input.as_deref(), Direction::Decrypt)?;
-    input.require_file("cat")?;
+    let input = Input::open_file(args.input.as_deref(), "cat")?;
     let output = args.target.place(&input, Direction::Decrypt)?;
     if input.is_stdin() && args.identities.passphrases.reads_stdin() {
         return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
@@ -85,7 +84,7 @@ pub(crate) fn run(args: &CatArgs, console: &Console) -> Result<(), Failure> {
     let display = Display::new(console);
     let mut writer = output.into_writer()?;
     let written = copy(&stream, &ranges, &mut writer, &cancel, &display, names)?;
-    writer.finish()?;
+    writer.finish(&cancel)?;
     drop(display);
     note_half_changed(&from, console);
     if console.json {

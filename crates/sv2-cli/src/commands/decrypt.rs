@@ -98,14 +98,14 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
     let mut options = args.stream.opening.options();
     options.tail = if args.stream.unsealed { Tail::MayBeMissing } else { Tail::Required };
 
-    let input = Input::open(args.input.as_deref(), Direction::Decrypt)?;
+    let input = match args.stream.salvage {
+        Some(_) => Input::open_file(args.input.as_deref(), "decrypt --salvage")?,
+        None => Input::open(args.input.as_deref(), Direction::Decrypt)?,
+    };
     if input.is_terminal() {
         return Err(Failure::usage(
             "the stream would be read from the terminal; name a file or use a pipe",
         ));
-    }
-    if args.stream.salvage.is_some() {
-        input.require_file("decrypt --salvage")?;
     }
     let output = args.output.place(&input, Direction::Decrypt)?;
     let rescue = match args.stream.salvage {
@@ -130,7 +130,7 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
         let done = key.with(|key| decrypt_resumable(source, &resumable.output, key, &options));
         drop(display);
         let done = done.map_err(|error| resumable.failure(&error, names))?;
-        aftermath.settle()?;
+        aftermath.settle(|text| console.note(text))?;
         return report::resumed("decrypt", names, &done, channel, console);
     }
     let (sink, aftermath) = output.into_sink();
@@ -144,7 +144,7 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
     let done = key.with(|key| decrypt_stream_with(source, sink, key, &options));
     drop(display);
     let done = done.map_err(|error| Failure::stream(&error, names))?;
-    aftermath.settle()?;
+    aftermath.settle(|text| console.note(text))?;
     let is_damaged_behind = done.unsealed_end.is_some_and(|end| end != ErrorKind::Unsealed);
     if !done.sealed && !is_damaged_behind {
         // The exit code is that of success, so this is the only sign.

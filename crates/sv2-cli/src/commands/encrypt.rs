@@ -153,7 +153,7 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<(), Failure> 
     let done = done.map_err(|error| {
         header_too_small(&error).unwrap_or_else(|| Failure::stream(&error, names))
     })?;
-    aftermath.settle()?;
+    aftermath.settle(|text| console.note(text))?;
     if console.json {
         console.report(&report::to_json("encrypt", &from, &to, &done), channel)?;
     } else if console.verbose {

@@ -8,7 +8,7 @@ use sv2_core::{DecryptOptions, DigestAlg, ErrorKind, StreamReader, inspect};
 
 use crate::change::note_half_changed;
 use crate::console::{Console, print};
-use crate::ends::{Channel, Direction, Input};
+use crate::ends::{Channel, Input};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::IdentityArgs;
@@ -42,7 +42,7 @@ pub(crate) struct FingerprintArgs {
 /// Runs `sv2 fingerprint`.
 pub(crate) fn run(args: &FingerprintArgs, console: &Console) -> Result<(), Failure> {
     watch_signals()?;
-    let input = Input::open(Some(&args.input), Direction::Decrypt)?;
+    let input = Input::open_file(Some(&args.input), "fingerprint")?;
     let name = input.name.clone();
     let failed = |error| Failure::stream(&error, Names { input: &name, output: &Name::Stdout });
     let seen = inspect(input.again()?).map_err(failed)?;

@@ -12,7 +12,7 @@ use sv2_keys::describe_slots;
 
 use crate::change::note_half_changed;
 use crate::console::{Console, print};
-use crate::ends::{Channel, Direction, Input};
+use crate::ends::{Channel, Input};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::invocation::on_file;
@@ -71,7 +71,7 @@ struct Span {
 /// Runs `sv2 inspect`.
 pub(crate) fn run(args: &InspectArgs, console: &Console) -> Result<(), Failure> {
     watch_signals()?;
-    let input = Input::open(args.input.as_deref(), Direction::Decrypt)?;
+    let input = Input::open_file(args.input.as_deref(), "inspect")?;
     let name = input.name.clone();
     let failed = |error| Failure::stream(&error, Names { input: &name, output: &Name::Stdout });
     let seen = inspect(input.again()?).map_err(failed)?;

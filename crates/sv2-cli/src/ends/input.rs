@@ -1,11 +1,12 @@
 //! Inputs: a named file or standard input, opened and looked at.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use sv2_core::{InputSource, StreamError};
+use sv2_core::{InputSource, StreamError, descriptor_number, open_descriptor};
 
 use super::Direction;
 use super::closed::require_open;
@@ -25,10 +26,23 @@ impl Input {
     /// Opens the named input, or standard input where none or `-` is named; it is a stream unless
     /// it is to be encrypted.
     pub(crate) fn open(path: Option<&Path>, direction: Direction) -> Result<Self, Failure> {
+        let mut options = File::options();
+        Self::open_with(path, options.read(true), direction)
+    }
+
+    fn open_with(
+        path: Option<&Path>,
+        options: &mut OpenOptions,
+        direction: Direction,
+    ) -> Result<Self, Failure> {
         let path = path.filter(|path| *path != Path::new("-"));
         let (name, file) = match path {
             Some(path) => {
-                let file = File::open(path).map_err(|error| Failure::file("open", path, &error))?;
+                let file = match descriptor_number(path) {
+                    Some(number) => open_descriptor(number),
+                    None => options.open(path),
+                };
+                let file = file.map_err(|error| Failure::file("open", path, &error))?;
                 (Name::File(path.to_owned()), file)
             }
             None => {
@@ -52,6 +66,18 @@ impl Input {
             return Err(Failure::usage(format!("'{name}' is a folder")).hint(next));
         }
         Ok(Self { name, path: path.map(Path::to_owned), file, metadata })
+    }
+
+    /// As [`Input::open`], of a stream that is read at any offset, by `command`: a pipe is refused
+    /// and not waited for.
+    pub(crate) fn open_file(path: Option<&Path>, command: &str) -> Result<Self, Failure> {
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+        let mut options = File::options();
+        // The bits of an open are a C int.
+        options.read(true).custom_flags(flags.bits() as i32);
+        let input = Self::open_with(path, &mut options, Direction::Decrypt)?;
+        input.require_file(command)?;
+        Ok(input)
     }
 
     /// What the file is.

@@ -2,6 +2,8 @@
 
 mod appending;
 mod bad_streams;
+#[cfg(target_os = "linux")]
+mod doors;
 mod ends;
 mod interrupts;
 mod keys;

@@ -7,9 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::OFlags;
-use rustix::io::Errno;
-
+use crate::io::open_regular;
 use crate::{FileFault, StreamError};
 
 /// Bits of a mode by which group and others write.
@@ -132,21 +130,18 @@ impl FileStorage {
     /// write to the stream (F-1213).
     fn open_sidecar(&self) -> io::Result<File> {
         let refused = |fault: FileFault| io::Error::new(io::ErrorKind::PermissionDenied, fault);
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let mut options = OpenOptions::new();
-        // The bits of an open are a C int; what an earlier change left is read and never written.
-        options.read(true).custom_flags(flags.bits() as i32);
-        let found = options.open(&self.sidecar_path).map_err(|error| {
-            let is_link = error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
-            if is_link { refused(FileFault::Link) } else { error }
+        // What an earlier change left is read and never written.
+        let found = open_regular(&self.sidecar_path, OpenOptions::new().read(true), |found| {
+            if found.is_symlink() {
+                return Err(refused(FileFault::Link));
+            }
+            if found.is_file() { Ok(()) } else { Err(refused(FileFault::Special)) }
         })?;
         let (sidecar, stream) = (found.metadata()?, self.stream.metadata()?);
         let user = rustix::process::geteuid().as_raw();
         // Root could write to any stream.
         let owners = [user, stream.uid(), 0];
-        let fault = if !sidecar.is_file() {
-            FileFault::Special
-        } else if !owners.contains(&sidecar.uid()) {
+        let fault = if !owners.contains(&sidecar.uid()) {
             FileFault::Owner
         } else if sidecar.mode() & !stream.mode() & OTHERS_WRITE != 0 {
             FileFault::Writable

@@ -60,7 +60,7 @@ impl EncryptJob {
             .map_err(pipeline_error)?;
         input.check_end()?;
 
-        let (tail, trailer) = self.tail(index);
+        let (tail, trailer) = self.tail(index)?;
         output.write_all(&tail)?;
         Ok(Written {
             plaintext_len,

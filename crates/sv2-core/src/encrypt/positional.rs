@@ -25,7 +25,7 @@ impl EncryptJob {
         output.write_all_at(&self.keyed.bytes, 0)?;
         let sealed = self.seal_all(input, output, plaintext_len)?;
         input.check_end()?;
-        let (tail, trailer) = self.tail(sealed.index);
+        let (tail, trailer) = self.tail(sealed.index)?;
         output.sync_data()?;
         let tail_offset = self.layout.tail_offset(plaintext_len);
         output.write_all_at(&tail, tail_offset)?;
@@ -60,7 +60,7 @@ impl EncryptJob {
             self.seal_all(input, &output, plaintext_len)?
         };
         input.check_end()?;
-        let (tail, trailer) = self.tail(sealed.index);
+        let (tail, trailer) = self.tail(sealed.index)?;
         bytes.extend_from_slice(&tail);
         Ok(Written {
             plaintext_len,

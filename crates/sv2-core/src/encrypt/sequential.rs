@@ -105,7 +105,7 @@ impl EncryptJob {
             return Err(StreamError::InputChanged { offset: total.min(done) });
         }
 
-        let (tail, trailer) = self.tail(index);
+        let (tail, trailer) = self.tail(index)?;
         output.write_all(&tail)?;
         Ok(Written {
             plaintext_len: done,

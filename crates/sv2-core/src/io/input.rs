@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use sv2_framing::SegmentLayout;
 
 use crate::StreamError;
-use crate::io::{PositionedInput, ReadAt, read_slots};
+use crate::io::{PositionedInput, ReadAt, Waiting, read_slots};
 
 /// Capacity that is asked of a pipe at either end, in bytes; the system may refuse.
 const PIPE_CAPACITY: usize = 1 << 20;
@@ -56,7 +56,7 @@ impl<'a> InputSource<'a> {
             return Err(failed(io::ErrorKind::IsADirectory.into()));
         }
         grow_pipe(&file);
-        Ok(Input::Sequential(SequentialInput::new(Box::new(file))))
+        Ok(Input::Sequential(SequentialInput::new(Box::new(Waiting(file)))))
     }
 
     /// Opens an input that a call reads at offsets, and perhaps again in a later call.

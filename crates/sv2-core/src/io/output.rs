@@ -1,16 +1,17 @@
 //! What a stream or its plaintext is written to.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use sv2_framing::SegmentLayout;
+use sv2_pipeline::Cancellation;
 
 use crate::StreamError;
 use crate::io::input::grow_pipe;
-use crate::io::unfinished::Unfinished;
-use crate::io::write_slots;
+use crate::io::place::{HeldOutput, OutputFault, OutputPlace};
+use crate::io::unfinished::{NamingError, Unfinished};
+use crate::io::{Waiting, write_slots};
 
 /// What to do where the named output exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,14 +29,20 @@ pub enum OutputSink<'a> {
     /// An open file, from its position on; a regular one is written at computed offsets and
     /// synced. A failed call leaves in it what was written.
     File(File),
-    /// A file by name: written under a temporary name in the same folder, synced, renamed, and
-    /// the folder synced; a failed call leaves nothing.
+    /// A file by name: written without a name or under a temporary one in the same folder, synced,
+    /// named, and the folder synced. A failed call leaves nothing, but where the whole file could
+    /// not get its name in the end: `OutputKept` tells where it is then.
+    ///
+    /// A device, a pipe or a descriptor such as `/dev/stdout` is written to and never replaced;
+    /// one of another user is refused.
     Path {
         /// The name that the finished file gets.
         path: PathBuf,
         /// What to do where it exists.
         existing: Existing,
     },
+    /// What a name led to when it was judged: a device, a pipe or an open descriptor.
+    Held(HeldOutput),
     /// Memory; the vector is replaced, and left empty by a failed call.
     Memory(&'a mut Vec<u8>),
 }
@@ -51,8 +58,8 @@ pub(crate) enum Durability {
 
 /// An output that was opened and looked at.
 pub(crate) enum Output<'a> {
-    /// A regular file from `base` on.
-    File { file: File, base: u64, end: OutputEnd },
+    /// A regular file from `base` on, which `positional` allows to be written in any order.
+    File { file: File, base: u64, end: OutputEnd, positional: bool },
     /// Anything else that writes.
     Sequential(SequentialOutput<'a>),
     /// Memory.
@@ -63,8 +70,8 @@ pub(crate) enum Output<'a> {
 pub(crate) enum OutputEnd {
     /// Leave the file's position behind what was written, and sync it.
     Sync,
-    /// Sync, rename, sync the folder.
-    Rename { temporary: Unfinished, path: PathBuf, existing: Existing },
+    /// Sync, name, sync the folder.
+    Name { unfinished: Unfinished, path: PathBuf, existing: Existing },
 }
 
 impl<'a> OutputSink<'a> {
@@ -83,17 +90,21 @@ impl<'a> OutputSink<'a> {
                 Ok(Output::Memory(bytes))
             }
             Self::Writer(writer) => Ok(Output::Sequential(SequentialOutput::new(writer))),
-            Self::File(file) => {
-                if positionable(&file).map_err(failed)? {
-                    let base = (&file).stream_position().map_err(failed)?;
-                    return Ok(Output::File { file, base, end: OutputEnd::Sync });
-                }
-                grow_pipe(&file);
-                Ok(Output::Sequential(SequentialOutput::new(Box::new(file))))
-            }
+            Self::File(file) => open_file(file).map_err(failed),
+            Self::Held(held) => held.open().and_then(open_file).map_err(failed),
             Self::Path { path, existing } => open_path(path, existing, durability),
         }
     }
+}
+
+fn open_file(file: File) -> io::Result<Output<'static>> {
+    if !keeps_offsets(&file)? {
+        grow_pipe(&file);
+        return Ok(Output::Sequential(SequentialOutput::new(Box::new(Waiting(file)))));
+    }
+    let base = (&file).stream_position()?;
+    let positional = takes_any_order(&file);
+    Ok(Output::File { file, base, end: OutputEnd::Sync, positional })
 }
 
 fn open_path(
@@ -101,64 +112,137 @@ fn open_path(
     existing: Existing,
     durability: Durability,
 ) -> Result<Output<'static>, StreamError> {
-    let failed = |source| StreamError::Write { offset: 0, source };
-    match std::fs::metadata(&path) {
-        // A device, a pipe or a terminal is written to and never replaced.
-        Ok(metadata) if !metadata.is_file() => {
-            let file = File::options().write(true).open(&path).map_err(failed)?;
-            grow_pipe(&file);
-            return Ok(Output::Sequential(SequentialOutput::new(Box::new(file))));
+    let failed = |source| output_failure(0, source);
+    match OutputPlace::find(&path).map_err(failed)? {
+        OutputPlace::Open(held) => return held.open().and_then(open_file).map_err(failed),
+        OutputPlace::Folder => return Err(failed(io::ErrorKind::IsADirectory.into())),
+        OutputPlace::File(_) if existing == Existing::Refuse => {
+            return Err(StreamError::OutputExists);
         }
-        Ok(_) if existing == Existing::Refuse => return Err(StreamError::OutputExists),
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(error)),
+        OutputPlace::File(_) | OutputPlace::Vacant => {}
     }
     let mode = match durability {
         Durability::Stream => 0o666,
         Durability::Plaintext => 0o600,
     };
-    let (file, temporary) =
-        Unfinished::create(folder_of(&path), Permissions::from_mode(mode)).map_err(failed)?;
-    Ok(Output::File { file, base: 0, end: OutputEnd::Rename { temporary, path, existing } })
+    let (file, unfinished) = Unfinished::create(&path, mode).map_err(failed)?;
+    let positional = takes_any_order(&file);
+    let end = OutputEnd::Name { unfinished, path, existing };
+    Ok(Output::File { file, base: 0, end, positional })
+}
+
+/// The error of an output that cannot be opened or written.
+pub(crate) fn output_failure(offset: u64, source: io::Error) -> StreamError {
+    match source.get_ref().and_then(|inner| inner.downcast_ref::<OutputFault>()) {
+        Some(fault) => StreamError::OutputRefused(*fault),
+        None => StreamError::Write { offset, source },
+    }
 }
 
 impl OutputEnd {
-    /// Makes what was written to `file` up to `end` durable and gives it its name.
-    pub(crate) fn finish(self, mut file: File, end: u64) -> Result<(), StreamError> {
+    /// Makes what was written to `file` up to `end` durable and gives it its name, unless `cancel`
+    /// is set before it has it.
+    pub(crate) fn finish(
+        self,
+        mut file: File,
+        end: u64,
+        cancel: &Cancellation,
+    ) -> Result<(), StreamError> {
         let failed = |source| StreamError::Write { offset: end, source };
         match self {
             Self::Sync => {
                 file.seek(SeekFrom::Start(end)).map_err(failed)?;
                 sync(&file).map_err(failed)
             }
-            Self::Rename { temporary, path, existing } => {
-                file.sync_all().map_err(failed)?;
-                // What can fail does so before the file has its name.
-                let folder = File::open(folder_of(&path)).map_err(failed)?;
-                temporary.persist(&path, existing).map_err(|error| match error.kind() {
-                    io::ErrorKind::AlreadyExists => StreamError::OutputExists,
-                    _ => failed(error),
-                })?;
-                sync(&folder).map_err(failed)
+            Self::Name { unfinished, path, existing } => {
+                sync(&file).map_err(failed)?;
+                unfinished
+                    .persist(&file, &path, existing, cancel)
+                    .map_err(|error| named_failure(error, end))?;
+                sync_folder(&path, &file)
+                    .map_err(|source| StreamError::OutputKept { kept: path, source })
             }
         }
+    }
+}
+
+/// The error of a whole file of `len` bytes that did not get its name.
+fn named_failure(error: NamingError, len: u64) -> StreamError {
+    match error {
+        NamingError::Cancelled => StreamError::Cancelled { segment: 0 },
+        NamingError::Failed { kept: Some(kept), source } => {
+            StreamError::OutputKept { kept, source }
+        }
+        NamingError::Failed { kept: None, source }
+            if source.kind() == io::ErrorKind::AlreadyExists =>
+        {
+            StreamError::OutputExists
+        }
+        NamingError::Failed { kept: None, source } => StreamError::Write { offset: len, source },
     }
 }
 
 /// Syncs, where the file system can.
 pub(crate) fn sync(file: &File) -> io::Result<()> {
     match file.sync_all() {
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        Err(error) if cannot_sync(&error) => Ok(()),
         other => other,
     }
 }
 
-/// Whether a file can be written at computed offsets: regular, and not opened for appending,
-/// where the system ignores offsets.
-fn positionable(file: &File) -> io::Result<bool> {
+/// Brings the name of `file` to stable storage, where the file system can.
+pub(crate) fn sync_folder(path: &Path, file: &File) -> io::Result<()> {
+    match File::open(folder_of(path)) {
+        Ok(folder) => sync(&folder),
+        // A folder may be one that is written to and not listed.
+        Err(_) => sync_file_system(file),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn sync_file_system(file: &File) -> io::Result<()> {
+    match rustix::fs::syncfs(file).map_err(io::Error::from) {
+        Err(error) if cannot_sync(&error) => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(file: &File) -> io::Result<()> {
+    sync(file)
+}
+
+/// Whether a file system says that it has nothing to sync, and not that it failed.
+fn cannot_sync(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, Unsupported};
+    matches!(error.kind(), InvalidInput | Unsupported)
+}
+
+/// Whether a file has offsets to write at: regular, and not opened for appending, where the system
+/// ignores them.
+fn keeps_offsets(file: &File) -> io::Result<bool> {
     let appends = rustix::fs::fcntl_getfl(file)?.contains(rustix::fs::OFlags::APPEND);
     Ok(file.metadata()?.is_file() && !appends)
+}
+
+/// Whether the file system of a file takes writes in any order.
+///
+/// Those that programs provide often do not: behind them may be an object store, which takes what
+/// is written from front to back and says so only when that is not done.
+fn takes_any_order(file: &File) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        /// What a file system of a program is known by.
+        const FUSE: i64 = 0x6573_5546;
+        // The type of the field differs between machines.
+        #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
+        rustix::fs::fstatfs(file).map_or(true, |system| system.f_type as i64 != FUSE)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = file;
+        true
+    }
 }
 
 pub(crate) fn folder_of(path: &Path) -> &Path {

@@ -146,7 +146,7 @@ impl EncryptJob {
         let tail_offset = self.layout.tail_offset(plaintext_len);
         let output = PositionedOutput::File { file, base: 0 };
         output.sync_data()?;
-        let (tail, trailer) = self.tail(index);
+        let (tail, trailer) = self.tail(index)?;
         output.write_all_at(&tail, tail_offset)?;
         output.sync_data()?;
         Ok(Written {

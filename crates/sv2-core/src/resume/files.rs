@@ -6,14 +6,12 @@
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
-use rustix::io::Errno;
-use tempfile::{PathPersistError, TempPath};
-
-use crate::io::{Unfinished, folder_of, sync};
+use crate::io::{
+    OutputPlace, Temporary, folder_of, open_regular, output_failure, rename_to, sync, sync_folder,
+};
 use crate::resume::{CheckpointError, CheckpointFile, FileFault};
 use crate::{Existing, StreamError};
 
@@ -38,14 +36,14 @@ impl CheckpointFile {
 
 /// Refuses an output that exists and is not to be replaced, or that cannot be replaced.
 pub(super) fn check_target(path: &Path, existing: Existing) -> Result<(), StreamError> {
-    match fs::metadata(path) {
-        Ok(metadata) if !metadata.is_file() => {
+    let found = OutputPlace::find(path).map_err(|source| output_failure(0, source))?;
+    match found {
+        OutputPlace::Vacant => Ok(()),
+        OutputPlace::File(_) if existing == Existing::Refuse => Err(StreamError::OutputExists),
+        OutputPlace::File(_) => Ok(()),
+        OutputPlace::Folder | OutputPlace::Open(_) => {
             Err(StreamError::Usage("what can be resumed is written to a file by name"))
         }
-        Ok(_) if existing == Existing::Refuse => Err(StreamError::OutputExists),
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(StreamError::Write { offset: 0, source }),
     }
 }
 
@@ -63,17 +61,16 @@ impl Held {
         which: CheckpointFile,
     ) -> Result<Option<Self>, CheckpointError> {
         let path = which.beside(output);
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        // The bits of an open are a C int.
-        let opened =
-            OpenOptions::new().read(true).write(true).custom_flags(flags.bits() as i32).open(&path);
-        let file = match opened {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
-                return Err(CheckpointError::NotOurs { file: which, fault: FileFault::Link });
-            }
-            Err(source) => return Err(CheckpointError::File { file: which, source }),
+        let mut fault = None;
+        let opened = open_regular(&path, OpenOptions::new().read(true).write(true), |found| {
+            fault = special(found);
+            fault.map_or(Ok(()), |_| Err(io::ErrorKind::PermissionDenied.into()))
+        });
+        let file = match (opened, fault) {
+            (Ok(file), _) => file,
+            (Err(_), Some(fault)) => return Err(CheckpointError::NotOurs { file: which, fault }),
+            (Err(error), None) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            (Err(source), None) => return Err(CheckpointError::File { file: which, source }),
         };
         let held = Self { file, which, path };
         held.judge()?;
@@ -102,24 +99,24 @@ impl Held {
         let path = which.beside(output);
         let folder = folder_of(&path);
         let mode = Permissions::from_mode(0o600);
-        let (mut file, temporary) = Unfinished::create(folder, mode).map_err(&failed)?;
+        let (mut file, temporary) = Temporary::create(folder, mode).map_err(&failed)?;
         file.write_all(content).and_then(|()| file.sync_all()).map_err(&failed)?;
         let held = Self { file, which, path };
         // A file system without owners and modes is found out now, and not when it is too late.
         held.judge()?;
         held.lock()?;
-        temporary.persist(&held.path, Existing::Refuse).map_err(|error| match error.kind() {
+        temporary.rename(&held.path, Existing::Refuse).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => CheckpointError::InUse,
             _ => failed(error),
         })?;
-        sync_folder(&held.path).map_err(failed)?;
+        sync_folder(&held.path, &held.file).map_err(failed)?;
         Ok(held)
     }
 
     fn judge(&self) -> Result<(), CheckpointError> {
         let metadata = self.file.metadata().map_err(CheckpointError::file(self.which))?;
-        let fault = if !metadata.is_file() {
-            FileFault::Special
+        let fault = if let Some(fault) = special(&metadata) {
+            fault
         } else if metadata.uid() != rustix::process::geteuid().as_raw() {
             FileFault::Owner
         } else if metadata.mode() & OTHERS_WRITE != 0 {
@@ -146,7 +143,8 @@ impl Held {
 
     /// Removes the file.
     pub(super) fn remove(self) -> Result<(), CheckpointError> {
-        let removed = fs::remove_file(&self.path).and_then(|()| sync_folder(&self.path));
+        let removed =
+            fs::remove_file(&self.path).and_then(|()| sync_folder(&self.path, &self.file));
         removed.map_err(CheckpointError::file(self.which))
     }
 
@@ -162,14 +160,8 @@ impl Held {
     ) -> Result<(), StreamError> {
         let len = self.len()?;
         let failed = |source| StreamError::Write { offset: len, source };
-        self.file.sync_all().map_err(failed)?;
-        let mut path = TempPath::try_from_path(&self.path).map_err(failed)?;
-        path.disable_cleanup(true);
-        let renamed = match existing {
-            Existing::Replace => path.persist(output),
-            Existing::Refuse => path.persist_noclobber(output),
-        };
-        renamed.map_err(|PathPersistError { error, .. }| match error.kind() {
+        sync(&self.file).map_err(failed)?;
+        rename_to(&self.path, output, existing).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => StreamError::OutputExists,
             _ => failed(error),
         })?;
@@ -177,19 +169,23 @@ impl Held {
         if let Some(mode) = mode {
             self.file.set_permissions(mode).map_err(failed)?;
         }
-        sync_folder(output).map_err(failed)
+        sync_folder(output, &self.file).map_err(failed)
     }
 }
 
 /// The permissions that a new stream gets in the folder of `path`: what the process's mask leaves
 /// of reading and writing for all.
 pub(super) fn stream_permissions(path: &Path) -> io::Result<Permissions> {
-    let (file, _probe) = Unfinished::create(folder_of(path), Permissions::from_mode(0o666))?;
+    let (file, _probe) = Temporary::create(folder_of(path), Permissions::from_mode(0o666))?;
     Ok(file.metadata()?.permissions())
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
-    sync(&File::open(folder_of(path))?)
+/// What keeps a name from being that of a file, as it is found without opening it.
+fn special(found: &Metadata) -> Option<FileFault> {
+    if found.is_symlink() {
+        return Some(FileFault::Link);
+    }
+    (!found.is_file()).then_some(FileFault::Special)
 }
 
 fn same_file(one: &Metadata, other: &Metadata) -> bool {

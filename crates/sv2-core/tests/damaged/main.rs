@@ -1,6 +1,5 @@
 //! Reading ranges, scrubbing, verifying and salvaging: streams in which some bytes are wrong.
 
-mod changing;
 mod listing;
 mod order;
 mod random;

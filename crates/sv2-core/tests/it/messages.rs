@@ -37,6 +37,8 @@ fn every_error() -> Vec<StreamError> {
         StreamError::Read { offset: 512, source: lost() },
         StreamError::Write { offset: 512, source: lost() },
         StreamError::OutputExists,
+        StreamError::OutputRefused(sv2_core::OutputFault::Foreign),
+        StreamError::OutputKept { kept: "output.kept".into(), source: lost() },
         StreamError::InputChanged { offset: 512 },
         StreamError::Cancelled { segment: 3 },
         StreamError::WorkerLost { segment: 3 },
@@ -83,6 +85,8 @@ fn messages_and_kinds_side_by_side() {
     Io: reading failed at byte 512 <- broken pipe
     Io: writing failed at byte 512 <- broken pipe
     Usage: the output exists
+    Usage: the output is a pipe, socket or device of another user, who could read what is written to it
+    Io: the output is whole, but naming it failed <- broken pipe
     Io: the input changed while it was being read, at byte 512
     Cancelled: cancelled before segment 3
     Io: the result of segment 3 was lost

@@ -3,11 +3,11 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use sv2_core::{
-    Driver, ErrorKind, Existing, InputSource, Observer, OutputSink, StreamError, decrypt_stream_v2,
-    encrypt_stream_v2,
+    Driver, ErrorKind, Existing, InputSource, Observer, OutputFault, OutputSink, StreamError,
+    decrypt_stream_v2, encrypt_stream_v2,
 };
 use sv2_testkit::mutate::flip;
 use sv2_testkit::paint::paint;
@@ -50,9 +50,9 @@ fn an_existing_output_is_refused() {
     }
 }
 
-/// Also where it appears while the call runs.
+/// Also where it appears while the call runs; what was written is not thrown away then.
 #[test]
-fn an_output_that_appears_on_the_way_is_not_replaced() {
+fn an_output_that_appears_on_the_way_is_not_replaced_and_ours_is_kept() {
     for driver in DRIVERS {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("output");
@@ -67,10 +67,102 @@ fn an_output_that_appears_on_the_way_is_not_replaced() {
             (paint(LEN), OutputSink::Path { path: path.clone(), existing: Existing::Refuse });
         let input = InputSource::Memory(&plaintext);
         let result = encrypt_stream_v2(input, sink, &key(), &options);
-        assert!(matches!(result, Err(StreamError::OutputExists)), "{result:?}");
+        let Err(StreamError::OutputKept { kept, source }) = result else { panic!("{result:?}") };
+        assert_eq!(source.kind(), std::io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&path).expect("the other file"), b"someone else");
+        assert_eq!(names_in(&folder), ["output", "output.kept"]);
+        let wire = fs::read(kept).expect("the whole stream");
+        let mut opened = Vec::new();
+        decrypt(&wire, OutputSink::Memory(&mut opened), driver).expect("a sealed stream");
+        assert!(opened == plaintext);
+    }
+}
+
+/// An interrupt that comes when everything was read, and before the output has its name, wins.
+#[test]
+fn a_call_that_is_cancelled_after_the_last_segment_leaves_nothing() {
+    for existing in [Existing::Refuse, Existing::Replace] {
+        for driver in DRIVERS {
+            let (folder, path) = folder_with_output();
+            if existing == Existing::Refuse {
+                fs::remove_file(&path).expect("the old file");
+            }
+            let before = names_in(&folder);
+            let mut options = encrypt_options(&params());
+            options.run = run(driver, 2);
+            let cancel = options.run.cancel.clone();
+            let observer: Observer = Arc::new(move |progress| {
+                if progress.done == LEN as u64 {
+                    cancel.cancel();
+                }
+            });
+            options.run.observer = Some(observer);
+            let plaintext = paint(LEN);
+            let sink = OutputSink::Path { path: path.clone(), existing };
+            let input = InputSource::Reader(Box::new(&plaintext[..]));
+            let result = encrypt_stream_v2(input, sink, &key(), &options);
+            assert!(matches!(result, Err(StreamError::Cancelled { .. })), "{result:?}");
+            assert_eq!(names_in(&folder), before);
+        }
+    }
+}
+
+/// What ends the process, whatever it is, leaves nothing behind where files need no name.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_has_no_name_until_it_is_whole() {
+    for existing in [Existing::Refuse, Existing::Replace] {
+        let (folder, path) = folder_with_output();
+        if existing == Existing::Refuse {
+            fs::remove_file(&path).expect("the old file");
+        }
+        let before = names_in(&folder);
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (at, names) = (folder.path().to_owned(), seen.clone());
+        let mut options = encrypt_options(&params());
+        options.run = run(Driver::Positional, 2);
+        let observer: Observer = Arc::new(move |_| {
+            let list = fs::read_dir(&at).expect("the folder");
+            let list = list.map(|entry| entry.expect("an entry").file_name());
+            names.lock().expect("a list").extend(list.map(|name| name.into_string().unwrap()));
+        });
+        options.run.observer = Some(observer);
+        let plaintext = paint(LEN);
+        let sink = OutputSink::Path { path: path.clone(), existing };
+        encrypt_stream_v2(InputSource::Memory(&plaintext), sink, &key(), &options).expect("sealed");
+        let mut seen = seen.lock().expect("a list").clone();
+        seen.dedup();
+        assert_eq!(seen, before);
         assert_eq!(names_in(&folder), ["output"]);
     }
+}
+
+/// A pipe that another user made would hand the plaintext to that user. Only root can play two.
+#[test]
+fn a_pipe_of_another_user_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("output");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::from_raw_mode(0o622))
+        .expect("a pipe");
+    let other = std::os::unix::fs::chown(&path, Some(20_002), None).is_ok();
+    if !other {
+        // What is judged by owner is shown in the unit tests of the door.
+        return;
+    }
+    for existing in [Existing::Refuse, Existing::Replace] {
+        let sink = OutputSink::Path { path: path.clone(), existing };
+        let error = decrypt(&stream(&params(), LEN), sink, Driver::Inline).expect_err("refused");
+        assert!(matches!(error, StreamError::OutputRefused(OutputFault::Foreign)), "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert_eq!(names_in(&folder), ["output"]);
+    }
+    // A link of theirs to what is ours or root's is their choice and not ours.
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink("/dev/null", &link).expect("a link");
+    std::os::unix::fs::lchown(&link, Some(20_002), None).expect("its owner");
+    let sink = OutputSink::Path { path: link, existing: Existing::Replace };
+    let error = decrypt(&stream(&params(), LEN), sink, Driver::Inline).expect_err("refused");
+    assert!(matches!(error, StreamError::OutputRefused(OutputFault::ForeignLink)), "{error:?}");
 }
 
 /// F-1006: a replaced file changes in one step; a failed call leaves the old one.

@@ -5,7 +5,8 @@ use std::ops::Range;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use sv2_core::{
-    DecryptOptions, Gaps, InputSource, KeySource, OutputSink, SalvageReport, StreamError, salvage,
+    Cancellation, DecryptOptions, Gaps, InputSource, KeySource, OutputSink, SalvageReport,
+    StreamError, salvage,
 };
 
 use crate::console::Console;
@@ -73,7 +74,8 @@ impl Rescue {
             place = format!("; the list is in '{}'", output.name);
             let mut writer = output.into_writer()?;
             writer.write_all(format!("{list:#}\n").as_bytes())?;
-            writer.finish()?;
+            // The plaintext has its name, so the list of what it lacks must get its own.
+            writer.finish(&Cancellation::new())?;
         }
         if console.json {
             console.report(&list, channel)?;

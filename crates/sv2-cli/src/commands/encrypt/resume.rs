@@ -64,6 +64,6 @@ pub(super) fn run(
             |error| header_too_small(&error).unwrap_or_else(|| resumable.failure(&error, names)),
         )?
     };
-    aftermath.settle()?;
+    aftermath.settle(|text| console.note(text))?;
     report::resumed("encrypt", names, &done, channel, console)
 }

@@ -10,7 +10,7 @@ use sv2_keys::describe_slots;
 
 use super::{ListArgs, labels};
 use crate::console::{Console, print};
-use crate::ends::{Channel, Direction, Input};
+use crate::ends::{Channel, Input};
 use crate::failure::{Failure, chain};
 use crate::keys::IdentityArgs;
 use crate::names::{Name, Names, printable};
@@ -29,8 +29,7 @@ struct Row {
 /// Runs `sv2 recipients list`.
 pub(super) fn run(args: &ListArgs, console: &Console) -> Result<(), Failure> {
     watch_signals()?;
-    let input = Input::open(args.stream.as_deref(), Direction::Decrypt)?;
-    input.require_file("recipients list")?;
+    let input = Input::open_file(args.stream.as_deref(), "recipients list")?;
     if input.is_stdin() && args.identities.passphrases.reads_stdin() {
         return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
     }

@@ -82,6 +82,7 @@ impl AppendJob<'_> {
             return Err(StreamError::InputChanged { offset });
         }
 
+        self.check_cancelled()?;
         let plaintext_len = index.plaintext_len();
         debug_assert_eq!(plaintext_len, old_len + appended);
         let (tail, trailer) = index.into_tail(&self.stream.keyed, self.generation);
@@ -90,9 +91,19 @@ impl AppendJob<'_> {
         self.sync(tail_offset)?;
         self.write_at(&tail, tail_offset)?;
         self.sync(tail_offset)?;
+        self.check_cancelled()?;
         bytes_out += tail.len() as u64;
         let stages = StageTimes::of(&stats);
         Ok(Done { plaintext_len, bytes_out, trailer, stages, threads: stats.threads, driver })
+    }
+
+    /// Ends an append that was interrupted before it counts: what interrupts a producer may end
+    /// its output as well.
+    fn check_cancelled(&self) -> Result<(), StreamError> {
+        if self.options.run.cancel.is_cancelled() {
+            return Err(StreamError::Cancelled { segment: self.kept });
+        }
+        Ok(())
     }
 
     fn drive(

@@ -1,0 +1,68 @@
+//! An output of plaintext that a caller writes piece by piece.
+
+use std::io::Write;
+
+use sv2_pipeline::Cancellation;
+
+use crate::StreamError;
+use crate::io::{Durability, Output, OutputEnd, OutputSink, SequentialOutput};
+
+/// An output that a caller writes from front to back; a named file appears when it is finished,
+/// has mode 0600 and is opened as [`OutputSink::Path`] says.
+pub struct OutputWriter<'a> {
+    end: End<'a>,
+}
+
+enum End<'a> {
+    Sequential(SequentialOutput<'a>),
+    File { file: std::fs::File, base: u64, written: u64, end: OutputEnd },
+    Memory(&'a mut Vec<u8>),
+}
+
+impl<'a> OutputWriter<'a> {
+    /// Opens an output.
+    ///
+    /// # Errors
+    /// `OutputExists`, `OutputRefused` and `Write`.
+    pub fn open(sink: OutputSink<'a>) -> Result<Self, StreamError> {
+        let end = match sink.open(Durability::Plaintext)? {
+            Output::Sequential(output) => End::Sequential(output),
+            Output::File { file, base, end, .. } => End::File { file, base, written: 0, end },
+            Output::Memory(bytes) => End::Memory(bytes),
+        };
+        Ok(Self { end })
+    }
+
+    /// Writes all of `bytes`.
+    ///
+    /// # Errors
+    /// `Write`, with the bytes that had been written.
+    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
+        match &mut self.end {
+            End::Sequential(output) => output.write_all(bytes),
+            End::File { file, written, .. } => {
+                file.write_all(bytes)
+                    .map_err(|source| StreamError::Write { offset: *written, source })?;
+                *written += bytes.len() as u64;
+                Ok(())
+            }
+            End::Memory(memory) => {
+                memory.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// Brings what can be to stable storage, and gives a named file its name unless `cancel` was
+    /// set before.
+    ///
+    /// # Errors
+    /// As of every call that writes: `Write`, `OutputExists`, `OutputKept`, `Cancelled`.
+    pub fn finish(self, cancel: &Cancellation) -> Result<(), StreamError> {
+        match self.end {
+            End::Sequential(mut output) => output.flush(),
+            End::File { file, base, written, end } => end.finish(file, base + written, cancel),
+            End::Memory(_) => Ok(()),
+        }
+    }
+}
