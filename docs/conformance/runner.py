@@ -59,7 +59,7 @@ def locate_wire(g, w, P):
 # Scrub, section 8.7, without a key
 
 def scrub(data):
-    """The damaged units in the order of the stream (F-834 to F-838)."""
+    """The damaged units by offset (F-834 to F-838)."""
     damage, N, data = [], len(data), bytes(data)
 
     def note(unit, offset, what, **where):
@@ -99,34 +99,49 @@ def scrub(data):
     decoded = [c for c in candidates if not isinstance(c[0], StreamError)]
     if not decoded:
         raise candidates[0][0]
-    header = next((c for c in decoded if c[1]), decoded[0])[0]
+
+    def fits(c):                                                        # F-837
+        g, P = c.geo, u(t, 32, 8)
+        return P <= g.max_plain and n == g.segments(P) and (H, t[10]) == (g.H, g.digest) and g.total(P) == N
+
+    def first_segment_is_of(c):
+        first = data[c.geo.H:c.geo.H + 64]
+        return first[:4] == b"SV2S" and crc_holds(first) and first[48:56] == c.commitment[:8]
+
+    header = next((c for c in decoded if c[1]), decoded[0])[0]          # F-835
+    both_sound = len(candidates) == 2 and all(c[1] for c in candidates)
+    if both_sound and candidates[0][0].raw[:80] != candidates[1][0].raw[:80]:
+        front, copy = (c[0] for c in candidates)
+        if fits(copy) and (not fits(front) or first_segment_is_of(copy) and not first_segment_is_of(front)):
+            header = copy
     g = header.geo
+    differ = both_sound and candidates[0][0].raw != candidates[1][0].raw
 
     if not candidates[0][1]:
         note("header", 0, "crc")
-    if t and copy_at is None:
-        note("header copy", N, "no place")
-    elif t and not candidates[1][1]:
-        note("header copy", copy_at, "crc")
-    elif t and candidates[0][1] and candidates[0][0].raw != candidates[1][0].raw:
-        note("header copy", copy_at, "unlike the front")
+    elif differ and header is candidates[1][0]:
+        note("header", 0, "unlike the copy")
     if not t:
         note("trailer", N, "missing")
-    else:
-        P = u(t, 32, 8)
-        fits = P <= g.max_plain and n == g.segments(P) and g.total(P) == N
-        if not crc_holds(t) or not fits or (H, t[10]) != (g.H, g.digest):
-            note("trailer", at, "fields" if crc_holds(t) else "crc")
-    indexed = t is not None and fits
-    if not indexed:                                                     # as many full segments as fit
-        P = min((N - g.H) // g.W(g.S) * g.S, g.max_plain) if N > g.H else 0
-    n, index, table = g.segments(P), g.index(P), g.page_table(P)
+        return sorted(damage, key=lambda d: d["offset"])
+    if not crc_holds(t) or not fits(header):
+        note("trailer", at, "fields" if crc_holds(t) else "crc")
+    if not fits(header):                                                # nothing says where anything is
+        return sorted(damage, key=lambda d: d["offset"])
+    if copy_at is None:
+        note("header copy", N, "no place")
+    elif not candidates[1][1]:
+        note("header copy", copy_at, "crc")
+    elif differ and header is candidates[0][0]:
+        note("header copy", copy_at, "unlike the front")
+    P = u(t, 32, 8)
+    index, table = g.index(P), g.page_table(P)
 
     for i in range(n):
         start, p, before = g.segment_at(i), min(g.S, P - i * g.S), len(damage)
         segment = data[start:start + g.W(p)]
         head, foot, digest = segment[:64], segment[-8 - g.D:], hasher(g.digest)
-        entry = data[index + i * g.E:][:g.E] if indexed else head[24:48] + foot
+        entry = data[index + i * g.E:][:g.E]
         if not crc_holds(head) or head[:56] != segment_header(i, p, head[24:48], header.commitment)[:56]:
             note("segment", start, "header", segment=i)
         elif head[24:48] != entry[:24]:
@@ -145,11 +160,11 @@ def scrub(data):
         own = not crc_holds(segment) or digest and digest.digest() != foot[:32]
         if body_sound and own or foot != entry[24:]:
             note("footer", start + len(segment) - 8 - g.D, "crc or digest", segment=i)
-    for q in range(ceil(n, PAGE) if indexed else 0):
+    for q in range(ceil(n, PAGE)):
         first, last = index + q * PAGE * g.E, index + min(n, (q + 1) * PAGE) * g.E
         if sha256(data[first:last]) != data[table + 32 * q:table + 32 * q + 32]:
             note("index", first, "page")
-    if indexed and sha256(data[table:at]) != t[40:72]:
+    if sha256(data[table:at]) != t[40:72]:
         note("index", table, "page table")
     return sorted(damage, key=lambda d: d["offset"])
 

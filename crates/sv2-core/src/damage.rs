@@ -1,9 +1,15 @@
 //! What a scrub or a verification found (format.md section 8.7).
+//!
+//! Damaged units that follow each other are one entry, and a list has an end, so that what is kept
+//! and printed never grows beyond what was read.
 
 use std::ops::Range;
 use std::time::Duration;
 
 use crate::Unit;
+
+/// Entries that a [`DamageMap`] lists one by one; what is beyond is counted by its fault.
+pub const MAX_DAMAGES: usize = 10_000;
 
 /// What is wrong with a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,13 +30,17 @@ pub enum Fault {
     Missing,
 }
 
-/// One damaged unit.
+/// A damaged unit, or several that follow each other without a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Damage {
-    /// The unit.
+    /// The unit, or the first of several.
     pub unit: Unit,
-    /// What is wrong with it.
+    /// The last of the units; the same where there is one.
+    pub last: Unit,
+    /// How many units they are.
+    pub units: u64,
+    /// What is wrong with it, and with each of several.
     pub fault: Fault,
     /// Where it begins, in bytes from the start of the stream.
     pub offset: u64,
@@ -41,6 +51,89 @@ pub struct Damage {
     pub plaintext: Option<Range<u64>>,
 }
 
+impl Damage {
+    /// A damaged unit that carries no plaintext.
+    pub(crate) fn bare(unit: Unit, fault: Fault, offset: u64, len: u64) -> Self {
+        Self { unit, last: unit, units: 1, fault, offset, len, plaintext: None }
+    }
+
+    /// Takes in the damage that follows, where both are parts of segments that touch and have the
+    /// same fault; a footer that differs from the index behind damaged frames says no more than
+    /// these do.
+    fn joins(&self, next: &Self) -> bool {
+        let in_segments =
+            |unit| matches!(unit, Unit::Segment { .. } | Unit::Footer { .. } | Unit::Frame { .. });
+        let same = self.fault == next.fault
+            || (self.fault == Fault::Checksum
+                && matches!(next.unit, Unit::Footer { .. })
+                && matches!(next.fault, Fault::Disagrees(_)));
+        same && in_segments(self.last)
+            && in_segments(next.unit)
+            && self.offset + self.len == next.offset
+    }
+
+    fn extend(&mut self, next: &Self) {
+        self.last = next.last;
+        self.units += next.units;
+        self.len += next.len;
+        if let Some(more) = &next.plaintext {
+            match &mut self.plaintext {
+                Some(range) => range.end = more.end,
+                plaintext => *plaintext = Some(more.clone()),
+            }
+        }
+    }
+
+    /// Plaintext bytes that are lost with it.
+    fn lost(&self) -> u64 {
+        match &self.plaintext {
+            Some(range) if self.fault != Fault::ChecksumOnly => range.end - range.start,
+            _ => 0,
+        }
+    }
+}
+
+/// Damage as it is found, joined and counted.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    listed: Vec<Damage>,
+    beyond: Vec<Damage>,
+    units: u64,
+    lost: u64,
+}
+
+impl Tally {
+    /// Takes in a damage; they come in order of their offsets.
+    pub(crate) fn push(&mut self, damage: Damage) {
+        self.units += damage.units;
+        self.lost += damage.lost();
+        if self.beyond.is_empty() {
+            if let Some(last) = self.listed.last_mut().filter(|last| last.joins(&damage)) {
+                last.extend(&damage);
+                return;
+            }
+            if self.listed.len() < MAX_DAMAGES {
+                self.listed.push(damage);
+                return;
+            }
+        }
+        match self.beyond.iter_mut().find(|of_fault| of_fault.fault == damage.fault) {
+            Some(of_fault) => {
+                let end = damage.offset + damage.len;
+                of_fault.extend(&damage);
+                of_fault.len = end.saturating_sub(of_fault.offset);
+            }
+            None => self.beyond.push(damage),
+        }
+    }
+
+    /// Everything that was taken in, for the map.
+    pub(crate) fn finish(mut self) -> (Vec<Damage>, Vec<Damage>, u64, u64) {
+        self.listed.sort_by_key(|damage| damage.offset);
+        (self.listed, self.beyond, self.units, self.lost)
+    }
+}
+
 /// Everything that a scrub or a verification found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -49,6 +142,15 @@ pub struct DamageMap {
     pub authenticated: bool,
     /// Whether the stream has a trailer.
     pub sealed: bool,
+    /// Whether trailer and length agree, so that every unit was checked at its place. Otherwise
+    /// segments and frames were looked for wherever they are, and `damages` names, as `Missing`,
+    /// the frames of which none is there under a right checksum: what a salvage would not have.
+    pub by_place: bool,
+    /// Whether the end of the plaintext is known; otherwise more may be missing behind it.
+    pub end_is_known: bool,
+    /// Bytes in sound frames of which nothing without a key says whose they are; a salvage may
+    /// have them.
+    pub unplaced: u64,
     /// Bytes of the stream.
     pub stream_len: u64,
     /// Plaintext bytes, as the trailer says, or as the segments that are there make likely.
@@ -59,27 +161,75 @@ pub struct DamageMap {
     pub frames: u64,
     /// Plaintext bytes of a frame, for drawing.
     pub frame_size: u32,
-    /// What is damaged, in the order of the stream.
+    /// What is damaged, by offset; at most [`MAX_DAMAGES`] entries.
     pub damages: Vec<Damage>,
+    /// What is damaged beyond these, one entry for each fault, which reaches from the first such
+    /// unit to the last and counts them.
+    pub beyond: Vec<Damage>,
+    /// Damaged units in all.
+    pub damaged_units: u64,
+    /// Plaintext bytes in damaged units in all; damaged checksums over good data not counted.
+    pub damaged_plaintext: u64,
     /// Time that it took.
     pub wall: Duration,
 }
 
 impl DamageMap {
-    /// Whether nothing is wrong.
+    /// Whether no damage was found; what that proves is said by [`DamageMap::authenticated`].
     #[must_use]
-    pub fn is_sound(&self) -> bool {
+    pub fn is_undamaged(&self) -> bool {
         self.damages.is_empty()
     }
 
-    /// Plaintext bytes that lie in damaged units; damaged checksums over good data not counted.
-    #[must_use]
-    pub fn damaged_plaintext(&self) -> u64 {
-        self.damages
-            .iter()
-            .filter(|damage| damage.fault != Fault::ChecksumOnly)
-            .filter_map(|damage| damage.plaintext.as_ref())
-            .map(|range| range.end - range.start)
-            .sum()
+    /// All entries, those that stand for many included.
+    pub fn entries(&self) -> impl Iterator<Item = &Damage> {
+        self.damages.iter().chain(&self.beyond)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(segment: u64, frame: u32, offset: u64, fault: Fault) -> Damage {
+        let at = offset * 10;
+        let unit = Unit::Frame { segment, frame };
+        Damage { plaintext: Some(at..at + 10), ..Damage::bare(unit, fault, offset, 1) }
+    }
+
+    #[test]
+    fn units_that_touch_are_one_entry_and_a_gap_or_another_fault_begins_a_new_one() {
+        let mut tally = Tally::default();
+        for damage in [
+            Damage::bare(Unit::Header, Fault::Checksum, 0, 10),
+            frame(0, 0, 10, Fault::Checksum),
+            frame(0, 1, 11, Fault::Checksum),
+            Damage::bare(Unit::Footer { segment: 0 }, Fault::Disagrees("it"), 12, 8),
+            frame(1, 0, 20, Fault::Checksum),
+            frame(1, 1, 21, Fault::ChecksumOnly),
+            frame(1, 3, 23, Fault::ChecksumOnly),
+        ] {
+            tally.push(damage);
+        }
+        let (listed, beyond, units, lost) = tally.finish();
+        let lens: Vec<_> = listed.iter().map(|damage| (damage.offset, damage.len)).collect();
+        assert_eq!(lens, [(0, 10), (10, 11), (21, 1), (23, 1)]);
+        assert_eq!((listed[1].units, listed[1].plaintext.clone()), (4, Some(100..210)));
+        assert_eq!((beyond.len(), units, lost), (0, 7, 30));
+    }
+
+    /// F-838: a list has an end, and counts what is beyond it.
+    #[test]
+    fn damage_beyond_the_list_is_counted_by_its_fault() {
+        let mut tally = Tally::default();
+        let most = MAX_DAMAGES as u64;
+        for at in 0..most + 3 {
+            tally.push(frame(at, 0, 2 * at, Fault::Checksum));
+        }
+        tally.push(frame(most + 3, 0, 2 * most + 6, Fault::Authentication));
+        let (listed, beyond, units, lost) = tally.finish();
+        assert_eq!((listed.len(), units, lost), (MAX_DAMAGES, most + 4, 10 * (most + 4)));
+        let counts: Vec<_> = beyond.iter().map(|of| (of.fault, of.units, of.len)).collect();
+        assert_eq!(counts, [(Fault::Checksum, 3, 5), (Fault::Authentication, 1, 1)]);
     }
 }

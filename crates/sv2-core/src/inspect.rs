@@ -2,8 +2,8 @@
 
 mod object;
 
-use sv2_framing::StreamLayout;
-use sv2_headers::{HeaderError, StreamHeader, Trailer, checksum};
+use sv2_framing::{SEGMENT_HEADER_LEN, SEGMENT_MAGIC, StreamLayout};
+use sv2_headers::{HeaderError, StreamHeader, TRAILER_LEN, Trailer, checksum};
 use sv2_stream::{FormatError, fingerprint_of};
 
 use crate::io::{Input, PositionedInput};
@@ -18,7 +18,8 @@ pub use object::object_checksum;
 pub struct Inspection {
     /// Bytes of the input.
     pub stream_len: u64,
-    /// The front header, or its copy where the front is damaged.
+    /// The header that a scrub goes by: the front, or the copy where the front is damaged or is
+    /// that of another stream (F-835).
     pub header: StreamHeader,
     /// Whether the front header's checksum holds.
     pub front_intact: bool,
@@ -28,7 +29,8 @@ pub struct Inspection {
     pub trailer: Option<Trailer>,
     /// Whether the trailer's checksum holds.
     pub trailer_intact: Option<bool>,
-    /// Whether the trailer's counts agree with each other and with the input's length.
+    /// Whether the trailer's counts agree with each other, with the header and with the input's
+    /// length.
     pub len_matches: Option<bool>,
     /// Lengths and offsets of the stream.
     pub layout: StreamLayout,
@@ -50,47 +52,129 @@ pub fn inspect(input: InputSource<'_>) -> Result<Inspection, StreamError> {
 
 /// As [`inspect`], of an input that was opened.
 pub(crate) fn inspect_input(source: &PositionedInput<'_>) -> Result<Inspection, StreamError> {
+    let look = look(source)?;
+    let copy_intact =
+        look.trailer.as_ref().map(|_| matches!(&look.copy, Some((_, Ok(copy))) if copy.sound));
+    let sealed = look.trailer.as_ref();
+    Ok(Inspection {
+        stream_len: source.len(),
+        front_intact: look.front_is_sound(),
+        copy_intact,
+        trailer_intact: sealed.map(|sealed| checksum::holds(&sealed.bytes)),
+        len_matches: sealed.map(|_| look.fits),
+        fingerprint: sealed.map(|sealed| fingerprint_of(&look.header, &sealed.trailer)),
+        layout: look.layout,
+        trailer: look.trailer.map(|sealed| sealed.trailer),
+        header: look.header,
+    })
+}
+
+/// Bytes that decode as a header.
+pub(crate) struct Candidate {
+    pub(crate) header: StreamHeader,
+    pub(crate) bytes: Vec<u8>,
+    /// Whether the checksum holds.
+    pub(crate) sound: bool,
+}
+
+/// The trailer at the end of a source.
+pub(crate) struct SeenTrailer {
+    pub(crate) trailer: Trailer,
+    pub(crate) bytes: [u8; TRAILER_LEN],
+    pub(crate) offset: u64,
+}
+
+/// Header, copy and trailer of a source as they were read, each once.
+pub(crate) struct Look {
+    pub(crate) front: Result<Candidate, StreamError>,
+    /// The copy and its place; `None` where there is no place for one (F-809).
+    pub(crate) copy: Option<(u64, Result<Candidate, StreamError>)>,
+    /// Whether the copy leads (F-835).
+    pub(crate) by_copy: bool,
+    /// The header that leads.
+    pub(crate) header: StreamHeader,
+    pub(crate) layout: StreamLayout,
+    pub(crate) trailer: Option<SeenTrailer>,
+    /// Whether the trailer fits that header and the length of the source (F-837).
+    pub(crate) fits: bool,
+}
+
+impl Look {
+    pub(crate) fn front_is_sound(&self) -> bool {
+        self.front.as_ref().is_ok_and(|front| front.sound)
+    }
+
+    /// The trailer, where lengths may be taken from it.
+    pub(crate) fn fitting(&self) -> Option<&Trailer> {
+        self.trailer.as_ref().filter(|_| self.fits).map(|sealed| &sealed.trailer)
+    }
+}
+
+/// Reads both headers and the trailer, and decides which header leads (F-834 to F-837).
+pub(crate) fn look(source: &PositionedInput<'_>) -> Result<Look, StreamError> {
     let trailer = match read_trailer(source) {
-        Ok((bytes, offset)) => Trailer::decode(&bytes).ok().map(|trailer| (trailer, bytes, offset)),
+        Ok((bytes, offset)) => {
+            Trailer::decode(&bytes).ok().map(|trailer| SeenTrailer { trailer, bytes, offset })
+        }
         Err(StreamError::Unsealed { .. }) => None,
         Err(error) => return Err(error),
     };
     let front = judged(read_header(source, 0))?;
-    let copy_at = trailer.as_ref().and_then(|(trailer, ..)| copy_offset(source.len(), trailer));
-    let copy = copy_at.map(|offset| judged(read_header(source, offset))).transpose()?;
-    let front_intact = matches!(&front, Ok((_, true)));
-    let copy_intact = trailer.as_ref().map(|_| matches!(&copy, Some(Ok((_, true)))));
-    let (header, _) = match (front, copy) {
-        (Ok(front), Some(Ok(copy))) if !front_intact && copy_intact == Some(true) => {
-            let _ = front;
-            copy
-        }
+    let copy_at = trailer.as_ref().and_then(|seen| copy_offset(source.len(), &seen.trailer));
+    let copy = match copy_at {
+        Some(offset) => Some((offset, judged(read_header(source, offset))?)),
+        None => None,
+    };
+    let fits = |candidate: &Candidate| {
+        trailer.as_ref().is_some_and(|seen| fits(&candidate.header, &seen.trailer, source.len()))
+    };
+    let by_copy = match (&front, &copy) {
+        (Ok(front), Some((_, Ok(copy)))) => match (front.sound, copy.sound) {
+            (true, true) if front.bytes.get(..80) != copy.bytes.get(..80) => {
+                match (fits(front), fits(copy)) {
+                    (false, true) => true,
+                    (true, true) => {
+                        let first = source
+                            .read_vec(front.header.header_len.into(), SEGMENT_HEADER_LEN as u64)?;
+                        is_of(&first, &copy.header) && !is_of(&first, &front.header)
+                    }
+                    _ => false,
+                }
+            }
+            (front, copy) => copy && !front,
+        },
+        (Err(_), Some((_, Ok(_)))) => true,
+        _ => false,
+    };
+    let leads = match (&front, &copy) {
+        (_, Some((_, Ok(copy)))) if by_copy => copy,
         (Ok(front), _) => front,
-        (Err(_), Some(Ok(copy))) => copy,
-        (Err(error), _) => return Err(error),
+        _ => match front {
+            Err(error) => return Err(error),
+            Ok(_) => return Err(StreamError::NotAStream),
+        },
     };
-    let layout = StreamLayout {
-        geometry: header.geometry,
-        digest: header.digest,
-        header_len: header.header_len,
-    };
-    let len_matches = trailer.as_ref().map(|(trailer, ..)| {
-        trailer.check_counts(header.geometry).is_ok()
-            && layout.stream_len(trailer.plaintext_len) == Some(source.len())
-    });
-    let trailer_intact = trailer.as_ref().map(|(_, bytes, _)| checksum::holds(bytes));
-    let fingerprint = trailer.as_ref().map(|(trailer, ..)| fingerprint_of(&header, trailer));
-    Ok(Inspection {
-        stream_len: source.len(),
-        front_intact,
-        copy_intact,
-        trailer: trailer.map(|(trailer, ..)| trailer),
-        trailer_intact,
-        len_matches,
-        layout,
-        fingerprint,
-        header,
-    })
+    let header = leads.header.clone();
+    let fits = fits(leads);
+    Ok(Look { layout: layout_of(&header), front, copy, by_copy, header, trailer, fits })
+}
+
+fn layout_of(header: &StreamHeader) -> StreamLayout {
+    StreamLayout { geometry: header.geometry, digest: header.digest, header_len: header.header_len }
+}
+
+/// Whether a trailer says of a stream under this header what its length is (F-837).
+fn fits(header: &StreamHeader, trailer: &Trailer, stream_len: u64) -> bool {
+    trailer.check_counts(header.geometry).is_ok()
+        && (trailer.header_len, trailer.digest) == (header.header_len, header.digest)
+        && layout_of(header).stream_len(trailer.plaintext_len) == Some(stream_len)
+}
+
+/// Whether 64 bytes are a sound segment header of the stream with this header.
+fn is_of(bytes: &[u8], header: &StreamHeader) -> bool {
+    bytes.starts_with(&SEGMENT_MAGIC)
+        && checksum::holds(bytes)
+        && bytes.get(48..56) == header.commitment.get(..8)
 }
 
 /// Tells a header that cannot be read, which ends the call, from one that is not what it should be.
@@ -102,10 +186,7 @@ fn judged<T>(header: Result<T, StreamError>) -> Result<Result<T, StreamError>, S
 }
 
 /// Decodes the header at `offset`, and says whether its checksum holds.
-fn read_header(
-    source: &PositionedInput<'_>,
-    offset: u64,
-) -> Result<(StreamHeader, bool), StreamError> {
+fn read_header(source: &PositionedInput<'_>, offset: u64) -> Result<Candidate, StreamError> {
     let unit = if offset == 0 { Unit::Header } else { Unit::HeaderCopy };
     let left = source.len().saturating_sub(offset);
     let prefix = source.read_vec(offset, left.min(sv2_headers::HEADER_PREFIX_LEN as u64))?;
@@ -121,5 +202,6 @@ fn read_header(
     let header_len = StreamHeader::decode_prefix(&prefix).map_err(decoded)?.header_len;
     let bytes = source.read_vec(offset, header_len.into())?;
     let header = StreamHeader::decode(&bytes).map_err(decoded)?;
-    Ok((header, checksum::holds(&bytes)))
+    let sound = checksum::holds(&bytes);
+    Ok(Candidate { header, bytes, sound })
 }

@@ -12,6 +12,7 @@ mod damage;
 mod decrypt;
 mod encrypt;
 mod error;
+mod extents;
 mod header;
 mod inspect;
 mod io;
@@ -24,6 +25,7 @@ mod report;
 mod resume;
 mod salvage;
 mod scrub;
+mod survey;
 mod tail;
 mod writer;
 
@@ -32,7 +34,7 @@ pub use change::{
     Recovery, RewrapReport, append, append_on, recover, recover_on, rewrap, rewrap_on,
     unfinished_change,
 };
-pub use damage::{Damage, DamageMap, Fault};
+pub use damage::{Damage, DamageMap, Fault, MAX_DAMAGES};
 pub use decrypt::{decrypt_stream_v2, decrypt_stream_with};
 pub use encrypt::encrypt_stream_v2;
 pub use error::{ErrorKind, StreamError, Unit};
@@ -54,7 +56,7 @@ pub use resume::{
     encrypt_resumable, resume_encrypt,
 };
 pub use salvage::{Gaps, SalvageReport, salvage};
-pub use scrub::{scrub, verify};
+pub use scrub::{scrub, scrub_with, verify};
 pub use writer::EncryptWriter;
 
 pub use sv2_crypto::{Backend, RandomSource, StreamKey, hazmat};

@@ -1,42 +1,80 @@
 //! Looking for damage without a key, and for forgery with one (format.md section 8.7).
+//!
+//! What decides is read once: with a key, trailer, lengths and index are those whose seal was
+//! checked, and nothing is taken from a second read of the same bytes (F-829).
 
+mod headers;
+mod scattered;
 mod segment;
 mod tail;
 
 use std::time::Instant;
 
-use sv2_framing::StreamLayout;
-use sv2_headers::{DigestAlg, IndexShape};
-use sv2_pipeline::run_positional;
+use sv2_framing::{SegmentIndex, StreamLayout};
+use sv2_headers::IndexEntry;
+use sv2_pipeline::{Fed, run_inline, run_ordered};
 
-use crate::damage::{Damage, DamageMap, Fault};
+use crate::damage::{Damage, DamageMap, Tally};
 use crate::decrypt::DecryptJob;
 use crate::encrypt::pipeline_options;
 use crate::error::pipeline_error;
-use crate::inspect::{Inspection, inspect_input};
+use crate::extents::Holes;
+use crate::inspect::look;
 use crate::io::{Input, PositionedInput};
 use crate::key::KeyRing;
-use crate::scrub::segment::SegmentScrub;
+use crate::scrub::segment::{Opener, Scrubbed, SegmentScrub};
+use crate::scrub::tail::PageSource;
 use crate::tail::SealedStream;
-use crate::{DecryptOptions, InputSource, KeySource, RunOptions, StreamError, Unit};
+use crate::{DecryptOptions, InputSource, KeySource, RunOptions, StreamError};
+use sv2_stream::open_metadata;
 
 /// Checks structure, checksums, digests and the agreement of index and segments of a whole
 /// stream, without a key (F-828), and lists everything that is wrong.
 ///
-/// A sound result proves that no accident happened; it proves nothing against intent.
+/// A stream without damage proves that no accident happened; it proves nothing against intent.
+/// Time and memory are those of reading it once: neighbours are listed as one, and a list has an
+/// end.
 ///
 /// # Errors
 /// `NotAStream`, and the header's error where neither header can be decoded; `Read`,
 /// `Cancelled`; `Usage` for an input that cannot seek.
 pub fn scrub(input: InputSource<'_>, run: &RunOptions) -> Result<DamageMap, StreamError> {
-    let begun = Instant::now();
-    let source = positioned(input)?;
-    let stream = inspect_input(&source)?;
-    check(&source, &stream, None, run, begun)
+    scrub_with(input, run, &mut |_| {})
 }
 
-/// Does what [`scrub`] does and authenticates every frame under its key, without writing
-/// anything (F-829).
+/// Does what [`scrub`] does and hands every damaged unit to `each` as it is found, in the order
+/// of their offsets; runs of segments that lie in a hole of a sparse file are one.
+///
+/// # Errors
+/// As [`scrub`].
+pub fn scrub_with(
+    input: InputSource<'_>,
+    run: &RunOptions,
+    each: &mut dyn FnMut(&Damage),
+) -> Result<DamageMap, StreamError> {
+    let begun = Instant::now();
+    let source = positioned(input)?;
+    let look = look(&source)?;
+    let mut check = Check { source: &source, tally: Tally::default(), each };
+    check.push_all(headers::front(&look));
+    let sealed = look.trailer.is_some();
+    let Some(trailer) = look.fitting() else {
+        // Nothing says where anything is, so it is looked for.
+        let found = scattered::look_for_parts(&source, &look, run, &mut |it| check.push(it))?;
+        check.push_all(headers::trailer(&look, source.len()));
+        return Ok(check.map(&look.layout, found.as_checked(), begun, sealed));
+    };
+    let segments = SegmentScrub::of_look(&source, &look, trailer.plaintext_len);
+    let pages = PageSource::new(&source, &look.layout, trailer);
+    check.segments(&segments, &|segment| pages.entry(segment), run)?;
+    check.push_all(headers::copy(&look, source.len()));
+    pages.check(&mut |damage| check.push(damage))?;
+    check.push_all(headers::trailer(&look, source.len()));
+    Ok(check.map(&look.layout, segments.as_checked(), begun, sealed))
+}
+
+/// Does what [`scrub`] does and authenticates every frame under its key, and the metadata, without
+/// writing anything (F-829).
 ///
 /// # Errors
 /// Those of [`crate::decrypt_stream_with`] for header, trailer and index: a stream whose seal
@@ -50,17 +88,17 @@ pub fn verify(
     let source = positioned(input)?;
     let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
     let sealed = SealedStream::open(&source, &mut ring)?;
+    let index = sealed.read_index(&source)?;
     options.check_fingerprint(sealed.fingerprint())?;
     let job = DecryptJob::new(&sealed.keyed, options)?;
-    // Without a key either header may be the one that was put there; the opened one is known to be
-    // the stream's, and its lengths were found right (F-829).
-    let stream = Inspection {
-        header: sealed.keyed.header.clone(),
-        layout: sealed.layout,
-        len_matches: Some(true),
-        ..inspect_input(&source)?
-    };
-    check(&source, &stream, Some(job), &options.run, begun)
+    let segments = SegmentScrub::of_sealed(&source, &sealed, Opener { job: &job });
+    let mut check = Check { source: &source, tally: Tally::default(), each: &mut |_| {} };
+    let metadata = open_metadata(&sealed.keyed).map(drop);
+    check.push_all(headers::sealed_front(&source, &sealed, &metadata)?);
+    check.segments(&segments, &|segment| Ok(index.entry(segment)), &options.run)?;
+    check.push_all(headers::sealed_copy(&source, &sealed, &metadata)?);
+    check.push_all(headers::sealed_trailer(&sealed, source.len()));
+    Ok(check.map(&sealed.layout, segments.as_checked(), begun, true))
 }
 
 fn positioned(input: InputSource<'_>) -> Result<PositionedInput<'_>, StreamError> {
@@ -72,65 +110,106 @@ fn positioned(input: InputSource<'_>) -> Result<PositionedInput<'_>, StreamError
     }
 }
 
-fn check(
-    source: &PositionedInput<'_>,
-    stream: &Inspection,
-    job: Option<DecryptJob>,
-    run: &RunOptions,
-    begun: Instant,
-) -> Result<DamageMap, StreamError> {
-    let layout = stream.layout;
-    let plaintext_len = match &stream.trailer {
-        Some(trailer) if stream.len_matches == Some(true) => trailer.plaintext_len,
-        _ => plaintext_there(&layout, source.len()),
-    };
-    let segments = layout.geometry.segment_count(plaintext_len);
-    let mut damages = tail::check_header(source, stream)?;
-    let index = tail::read_index(source, stream)?;
+/// The entry of a segment, as far as there is an index.
+type Entries<'e> = dyn Fn(u64) -> Result<Option<IndexEntry>, StreamError> + Sync + 'e;
 
-    let scrub = SegmentScrub::new(source, stream, &index, plaintext_len, job);
-    let options = pipeline_options(run, &layout, Some(segments));
-    let done = std::sync::atomic::AtomicU64::new(0);
-    let work = |buffer: &mut Vec<u8>, segment: u64| {
-        let found = scrub.check(segment, buffer)?;
-        let size = layout.geometry.segment_size();
-        let now = done.fetch_add(size, std::sync::atomic::Ordering::Relaxed) + size;
-        run.observe(now.min(plaintext_len), Some(plaintext_len));
-        Ok(found)
-    };
-    let (found, _) =
-        run_positional(options, &run.cancel, segments, Vec::new, work).map_err(pipeline_error)?;
-    damages.extend(found.into_iter().flatten());
-    damages.extend(tail::check_tail(source, stream, &index)?);
-    damages.sort_by_key(|damage| damage.offset);
-    Ok(DamageMap {
-        authenticated: scrub.authenticates(),
-        sealed: stream.trailer.is_some(),
-        stream_len: source.len(),
-        plaintext_len,
-        segments,
-        frames: plaintext_len.div_ceil(layout.geometry.frame_size().into()),
-        frame_size: layout.geometry.frame_size(),
-        damages,
-        wall: begun.elapsed(),
-    })
+/// What is found on the way through a stream.
+struct Check<'c> {
+    source: &'c PositionedInput<'c>,
+    tally: Tally,
+    each: &'c mut dyn FnMut(&Damage),
 }
 
-/// Plaintext of the whole segments and frames that an unsealed stream of this length can hold.
-fn plaintext_there(layout: &StreamLayout, stream_len: u64) -> u64 {
-    let body = stream_len.saturating_sub(layout.header_len.into());
-    body / layout.full_segment_len() * layout.geometry.segment_size()
+impl Check<'_> {
+    fn push(&mut self, damage: Damage) {
+        (self.each)(&damage);
+        self.tally.push(damage);
+    }
+
+    fn push_all(&mut self, damages: impl IntoIterator<Item = Damage>) {
+        for damage in damages {
+            self.push(damage);
+        }
+    }
+
+    /// Checks all segments, on all threads, and takes in what is found in order.
+    fn segments(
+        &mut self,
+        scrub: &SegmentScrub<'_>,
+        entry: &Entries<'_>,
+        run: &RunOptions,
+    ) -> Result<(), StreamError> {
+        let layout = scrub.layout();
+        let (count, total) = (scrub.segments(), scrub.plaintext_len());
+        let holes = Holes::of(self.source);
+        let mut next = 0;
+        let feed = |_: u64, buffer: Vec<u8>| {
+            if next == count {
+                return Ok(Fed::End(buffer));
+            }
+            let first = next;
+            // Segments of which no byte was ever written are not read one by one.
+            let start = layout.segment_offset(SegmentIndex(first));
+            let hole = holes.end_of_hole(start).saturating_sub(start) / layout.full_segment_len();
+            next = if hole > 1 { (first + hole).min(count - 1).max(first + 1) } else { first + 1 };
+            Ok(Fed::Job((first..next, buffer)))
+        };
+        let work = |_: u64, (run, buffer): (std::ops::Range<u64>, Vec<u8>)| {
+            if run.end - run.start > 1 {
+                let damages = scrub.hole(&run).into_iter().collect();
+                return Ok((run.end, Scrubbed { damages, buffer }));
+            }
+            let entry = entry(run.start)?;
+            Ok((run.end, scrub.check(run.start, entry, buffer)?))
+        };
+        let sink = |_: u64, (end, found): (u64, Scrubbed)| {
+            self.push_all(found.damages);
+            run.observe((end * layout.geometry.segment_size()).min(total), Some(total));
+            Ok(found.buffer)
+        };
+        let done = if count <= 1 {
+            run_inline(&run.cancel, Vec::new(), feed, work, sink)
+        } else {
+            let options = pipeline_options(run, &layout, Some(count));
+            run_ordered(options, &run.cancel, Vec::new, feed, work, sink)
+        };
+        done.map(drop).map_err(pipeline_error)
+    }
+
+    fn map(
+        self,
+        layout: &StreamLayout,
+        checked: Checked,
+        begun: Instant,
+        sealed: bool,
+    ) -> DamageMap {
+        let (damages, beyond, damaged_units, damaged_plaintext) = self.tally.finish();
+        DamageMap {
+            authenticated: checked.authenticated,
+            sealed,
+            by_place: checked.by_place,
+            end_is_known: checked.end_is_known,
+            unplaced: checked.unplaced,
+            stream_len: self.source.len(),
+            plaintext_len: checked.plaintext_len,
+            segments: checked.segments,
+            frames: checked.plaintext_len.div_ceil(layout.geometry.frame_size().into()),
+            frame_size: layout.geometry.frame_size(),
+            damages,
+            beyond,
+            damaged_units,
+            damaged_plaintext,
+            wall: begun.elapsed(),
+        }
+    }
 }
 
-/// A damage that carries no plaintext.
-fn bare(unit: Unit, fault: Fault, offset: u64, len: u64) -> Damage {
-    Damage { unit, fault, offset, len, plaintext: None }
-}
-
-/// Where the index of a stream lies, if its trailer can be believed.
-fn index_place(stream: &Inspection) -> Option<(u64, IndexShape, DigestAlg)> {
-    let trailer = stream.trailer.as_ref().filter(|_| stream.len_matches == Some(true))?;
-    let offset = stream.layout.index_offset(trailer.plaintext_len);
-    let digest = stream.layout.digest;
-    Some((offset, IndexShape::new(trailer.segments, digest), digest))
+/// What was looked at.
+struct Checked {
+    authenticated: bool,
+    by_place: bool,
+    end_is_known: bool,
+    unplaced: u64,
+    plaintext_len: u64,
+    segments: u64,
 }

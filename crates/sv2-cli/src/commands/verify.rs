@@ -19,7 +19,7 @@ use crate::ends::{Channel, Input, TargetArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::IdentityArgs;
-use crate::names::{Name, Names};
+use crate::names::{Name, Names, shell_word};
 use crate::progress::Display;
 use crate::running::{OpeningArgs, RunArgs, watch_signals};
 use crate::size::counted;
@@ -39,7 +39,10 @@ finds accidents and proves nothing against tampering. With a key everything is c
 'sv2 decrypt' checks, and a stream that it refuses as a whole is scrubbed besides. The output says
 which of the two was done.
 
-Every damage is listed with its unit, its place in the stream and the plaintext that it carries. A
+Every damage is listed with its unit, its place in the stream and the plaintext that it carries;
+units that touch are one line, and what is beyond 10,000 lines is counted. Where bytes are missing
+or came in, parts are looked for wherever they are now, and what is listed is what 'sv2 decrypt
+--salvage=zero' would not have. -q prints the first line alone, and nothing for a sound stream. A
 checksum mismatch is an accident; an authentication failure is none. Of several streams the worst
 result decides the exit code, in this order: 3, 5, 6, 4, 1, 2, 0. With --json there is a line for
 each stream.";
@@ -204,7 +207,10 @@ impl VerifyArgs {
             console.report(&to_json(name, map, exit, strip), Channel::Stdout)?;
             return Ok(row);
         }
-        if console.quiet && exit.is_none() {
+        if console.quiet {
+            if exit.is_some() {
+                print(&format!("{}\n", row.finding))?;
+            }
             return Ok(row);
         }
         let mut text = format!("{}; {}\n", row.finding, row.check);
@@ -213,6 +219,18 @@ impl VerifyArgs {
         }
         for damage in &map.damages {
             text.push_str(&line(damage, map.authenticated));
+        }
+        for damage in &map.beyond {
+            let kind = Kind::of(damage, map.authenticated).words();
+            let parts = counted(damage.units, "more part", "more parts");
+            text.push_str(&format!(
+                "  {kind}: {parts} in bytes {} to {}\n",
+                damage.offset,
+                damage.offset + damage.len
+            ));
+        }
+        if let Some(next) = next_step(name, map) {
+            text.push_str(&format!("  hint: {next}\n"));
         }
         if console.verbose {
             text.push_str(&format!(
@@ -229,14 +247,41 @@ impl VerifyArgs {
 }
 
 fn finding(map: &DamageMap) -> String {
-    let count = map.damages.len();
-    if count == 0 {
+    if map.is_undamaged() {
         return "no damage".into();
     }
-    let seal = if map.sealed { "" } else { "not sealed, " };
-    let parts = counted(count as u64, "damaged part", "damaged parts");
-    let plaintext = counted(map.damaged_plaintext(), "byte", "bytes");
-    format!("{seal}{parts}, with {plaintext} of plaintext")
+    let parts = counted(map.damaged_units, "damaged part", "damaged parts");
+    let plaintext = counted(map.damaged_plaintext, "byte", "bytes");
+    if map.by_place {
+        return format!("{parts}, with {plaintext} of plaintext");
+    }
+    let what = if map.sealed { "of another length than its end says" } else { "not sealed" };
+    let least = if map.end_is_known { "" } else { "at least " };
+    let mut text = match map.damaged_plaintext {
+        0 => format!("{what}, all of {least}{} bytes of plaintext are there", map.plaintext_len),
+        _ => format!("{what}, {plaintext} of {least}{} of plaintext are lost", map.plaintext_len),
+    };
+    if map.unplaced > 0 {
+        let more = counted(map.unplaced, "byte", "bytes");
+        text.push_str(&format!(", and only a key tells where {more} of these belong"));
+    }
+    if !map.end_is_known {
+        text.push_str(", and nothing says whether more is missing behind");
+    }
+    text
+}
+
+/// The command that helps.
+fn next_step(name: &Name, map: &DamageMap) -> Option<String> {
+    let Name::File(path) = name else { return None };
+    let path = shell_word(path.as_os_str());
+    if map.is_undamaged() {
+        return None;
+    }
+    if map.by_place && map.damaged_plaintext == 0 {
+        return Some(format!("sv2 decrypt {path}"));
+    }
+    Some(format!("sv2 decrypt --salvage=zero {path}"))
 }
 
 fn line(damage: &Damage, authenticated: bool) -> String {
@@ -247,25 +292,31 @@ fn line(damage: &Damage, authenticated: bool) -> String {
         None => String::new(),
     };
     format!(
-        "  {}: {} at byte {}, {} bytes{plaintext}{detail}\n",
+        "  {}: {} at byte {}, {}{plaintext}{detail}\n",
         kind.words(),
-        damage.unit,
+        finding::units(damage),
         damage.offset,
-        damage.len,
+        counted(damage.len, "byte", "bytes"),
     )
 }
 
 fn to_json(name: &Name, map: &DamageMap, exit: Option<Exit>, strip: Option<String>) -> Value {
-    let damages = map.damages.iter().map(|damage| {
-        let (segment, frame) = match damage.unit {
+    let entry = |damage: &Damage| {
+        let place = |unit| match unit {
             Unit::Frame { segment, frame } => (Some(segment), Some(frame)),
             Unit::Segment { segment } | Unit::Footer { segment } => (Some(segment), None),
             _ => (None, None),
         };
+        let ((segment, frame), (last_segment, last_frame)) =
+            (place(damage.unit), place(damage.last));
         json!({
             "unit": damage.unit.to_string(),
             "segment": segment,
             "frame": frame,
+            "last_unit": damage.last.to_string(),
+            "last_segment": last_segment,
+            "last_frame": last_frame,
+            "units": damage.units,
             "fault": Kind::of(damage, map.authenticated).words(),
             "detail": finding::detail(damage),
             "offset": damage.offset,
@@ -273,21 +324,26 @@ fn to_json(name: &Name, map: &DamageMap, exit: Option<Exit>, strip: Option<Strin
             "plaintext_offset": damage.plaintext.as_ref().map(|range| range.start),
             "plaintext_bytes": damage.plaintext.as_ref().map(|range| range.end - range.start),
         })
-    });
+    };
     let mut report = json!({
         "command": "verify",
         "input": name.for_machines(),
         "check": if map.authenticated { "authentication" } else { "scrub" },
-        "sound": map.is_sound(),
+        "authenticated": map.authenticated,
+        "undamaged": map.is_undamaged(),
         "sealed": map.sealed,
+        "by_place": map.by_place,
+        "end_is_known": map.end_is_known,
         "unfinished_change": half_changed(name).is_some(),
         "exit_code": exit.map_or(0, Exit::code),
         "stream_bytes": map.stream_len,
         "plaintext_bytes": map.plaintext_len,
-        "damaged_plaintext_bytes": map.damaged_plaintext(),
+        "damaged_plaintext_bytes": map.damaged_plaintext,
+        "damaged_units": map.damaged_units,
         "segments": map.segments,
         "frames": map.frames,
-        "damages": damages.collect::<Vec<_>>(),
+        "damages": map.damages.iter().map(entry).collect::<Vec<_>>(),
+        "beyond": map.beyond.iter().map(entry).collect::<Vec<_>>(),
         "seconds": map.wall.as_secs_f64(),
     });
     if let Some(strip) = strip {
@@ -297,7 +353,7 @@ fn to_json(name: &Name, map: &DamageMap, exit: Option<Exit>, strip: Option<Strin
 }
 
 fn strip_of(map: &DamageMap) -> Strip {
-    let marks = map.damages.iter().map(|damage| Mark {
+    let marks = map.entries().map(|damage| Mark {
         offset: damage.offset,
         len: damage.len,
         kind: Kind::of(damage, map.authenticated),

@@ -1,83 +1,150 @@
 //! Checking one segment: headers, checksums, digest, index entry, and with a key every frame.
 
+use std::ops::Range;
+
 use sv2_crypto::SegmentDigest;
 use sv2_framing::crc::{CRC_LEN, SegmentCrc, combine, crc64};
 use sv2_framing::{
     FRAME_HEADER_LEN, FrameIndex, SEGMENT_HEADER_LEN, SEGMENT_KEYED_LEN, SegmentHeader,
-    SegmentIndex, SegmentLayout, TAG_LEN, decode_footer, decode_segment_header,
+    SegmentIndex, SegmentLayout, StreamLayout, TAG_LEN, decode_footer, decode_segment_header,
 };
-use sv2_headers::{DigestAlg, IndexEntry, checksum};
+use sv2_headers::{DigestAlg, IndexEntry, StreamHeader, checksum};
 use sv2_segment_worker::Explain;
 
 use crate::damage::{Damage, Fault};
 use crate::decrypt::DecryptJob;
-use crate::inspect::Inspection;
+use crate::inspect::Look;
 use crate::io::PositionedInput;
-use crate::scrub::bare;
-use crate::scrub::tail::ScrubIndex;
+use crate::scrub::Checked;
+use crate::tail::SealedStream;
 use crate::{StreamError, Unit};
 
 /// What is common to the segments of one scrub.
-pub(crate) struct SegmentScrub<'s> {
+pub(super) struct SegmentScrub<'s> {
     source: &'s PositionedInput<'s>,
-    stream: &'s Inspection,
-    index: &'s ScrubIndex,
+    layout: StreamLayout,
+    stream_tag: [u8; 8],
     plaintext_len: u64,
-    job: Option<DecryptJob>,
+    opener: Option<Opener<'s>>,
     joins: SegmentCrc,
 }
 
+/// What opens the frames of a verification.
+pub(super) struct Opener<'s> {
+    pub(super) job: &'s DecryptJob,
+}
+
+/// What was found in a segment, and the buffer for the next one.
+pub(super) struct Scrubbed {
+    pub(super) damages: Vec<Damage>,
+    pub(super) buffer: Vec<u8>,
+}
+
 impl<'s> SegmentScrub<'s> {
-    pub(crate) fn new(
+    /// A check without a key.
+    pub(super) fn of_look(
         source: &'s PositionedInput<'s>,
-        stream: &'s Inspection,
-        index: &'s ScrubIndex,
+        look: &Look,
         plaintext_len: u64,
-        job: Option<DecryptJob>,
     ) -> Self {
-        let frame_size = u64::from(stream.layout.geometry.frame_size());
-        let joins = SegmentCrc::new(frame_size + (FRAME_HEADER_LEN + TAG_LEN) as u64);
-        Self { source, stream, index, plaintext_len, job, joins }
+        Self::new(source, &look.header, look.layout, plaintext_len, None)
     }
 
-    /// Whether frames are opened, too.
-    pub(crate) fn authenticates(&self) -> bool {
-        self.job.is_some()
+    /// A check under the lengths of a sealed stream, whose frames are opened.
+    pub(super) fn of_sealed(
+        source: &'s PositionedInput<'s>,
+        sealed: &SealedStream,
+        opener: Opener<'s>,
+    ) -> Self {
+        let plaintext_len = sealed.trailer.plaintext_len;
+        Self::new(source, &sealed.keyed.header, sealed.layout, plaintext_len, Some(opener))
+    }
+
+    fn new(
+        source: &'s PositionedInput<'s>,
+        header: &StreamHeader,
+        layout: StreamLayout,
+        plaintext_len: u64,
+        opener: Option<Opener<'s>>,
+    ) -> Self {
+        let frame_size = u64::from(layout.geometry.frame_size());
+        let joins = SegmentCrc::new(frame_size + (FRAME_HEADER_LEN + TAG_LEN) as u64);
+        let stream_tag = std::array::from_fn(|at| header.commitment[at]);
+        Self { source, layout, stream_tag, plaintext_len, opener, joins }
+    }
+
+    /// What is looked at.
+    pub(super) fn as_checked(&self) -> Checked {
+        Checked {
+            authenticated: self.opener.is_some(),
+            by_place: true,
+            end_is_known: true,
+            unplaced: 0,
+            plaintext_len: self.plaintext_len,
+            segments: self.segments(),
+        }
+    }
+
+    pub(super) fn layout(&self) -> StreamLayout {
+        self.layout
+    }
+
+    pub(super) fn plaintext_len(&self) -> u64 {
+        self.plaintext_len
+    }
+
+    pub(super) fn segments(&self) -> u64 {
+        self.layout.geometry.segment_count(self.plaintext_len)
+    }
+
+    /// What is wrong with full segments of which no byte was ever written: everything.
+    pub(super) fn hole(&self, run: &Range<u64>) -> Option<Damage> {
+        let (first, last) = (run.start, run.end.checked_sub(1)?);
+        let offset = self.layout.segment_offset(SegmentIndex(first));
+        let end = self.layout.segment_offset(SegmentIndex(run.end));
+        let (size, count) = (self.layout.geometry.segment_size(), run.end - first);
+        let frames = size / u64::from(self.layout.geometry.frame_size());
+        Some(Damage {
+            last: Unit::Footer { segment: last },
+            units: count * (frames + 2),
+            plaintext: Some(first * size..run.end * size),
+            ..Damage::bare(Unit::Segment { segment: first }, Fault::Checksum, offset, end - offset)
+        })
     }
 
     /// Reads a segment into `wire` and lists what is wrong with it.
-    pub(crate) fn check(
+    pub(super) fn check(
         &self,
         segment: u64,
-        wire: &mut Vec<u8>,
-    ) -> Result<Vec<Damage>, StreamError> {
+        entry: Option<IndexEntry>,
+        mut wire: Vec<u8>,
+    ) -> Result<Scrubbed, StreamError> {
         let index = SegmentIndex(segment);
-        let layout = &self.stream.layout;
+        let layout = &self.layout;
         let Some(segment_layout) = layout.segment_layout(self.plaintext_len, index) else {
             return Err(StreamError::WorkerLost { segment });
         };
         let offset = layout.segment_offset(index);
         wire.resize(segment_layout.wire_len(), 0);
-        self.source.read_exact_at(wire, offset)?;
+        self.source.read_exact_at(&mut wire, offset)?;
         let place = Place { segment: index, offset, layout: segment_layout };
-        let entry = self.index.entry(self.stream, segment);
 
         let mut damages = Vec::new();
-        let header = self.check_header(&place, wire, &mut damages);
-        let header_sound = damages.is_empty();
-        let (crc, digest) = self.check_frames(&place, wire, &mut damages);
-        let body_sound = damages.is_empty();
-        self.check_footer(&place, wire, (crc, digest), body_sound, entry, &mut damages);
-        if let (Some(header), Some(entry), true) = (header, entry, header_sound)
+        let header = self.check_header(&place, &wire, &mut damages);
+        if let (Some(header), Some(entry)) = (header, entry)
             && header.salt != entry.salt
         {
             let fault = Fault::Disagrees("salt of segment and index");
-            damages.push(bare(place.unit(), fault, offset, SEGMENT_HEADER_LEN as u64));
+            damages.push(Damage::bare(place.unit(), fault, offset, SEGMENT_HEADER_LEN as u64));
         }
-        if let (Some(job), Some(entry)) = (&self.job, entry) {
-            self.authenticate(job, &place, wire, entry, &mut damages)?;
+        let frames_from = damages.len();
+        let (crc, digest) = self.check_frames(&place, &wire, &mut damages);
+        let body_sound = header.is_some() && damages.len() == frames_from;
+        self.check_footer(&place, &wire, (crc, digest), body_sound, entry, &mut damages);
+        if let (Some(opener), Some(entry)) = (&self.opener, entry) {
+            self.authenticate(opener.job, &place, &mut wire, entry, &mut damages)?;
         }
-        Ok(damages)
+        Ok(Scrubbed { damages, buffer: wire })
     }
 
     fn check_header(
@@ -87,8 +154,7 @@ impl<'s> SegmentScrub<'s> {
         damages: &mut Vec<Damage>,
     ) -> Option<SegmentHeader> {
         let bytes = &wire[..SEGMENT_HEADER_LEN];
-        let tag = &self.stream.header.commitment[..8];
-        let decoded = decode_segment_header(bytes, self.stream.layout.geometry, place.segment);
+        let decoded = decode_segment_header(bytes, self.layout.geometry, place.segment);
         let fault = if !checksum::holds(bytes) {
             Fault::Checksum
         } else {
@@ -97,11 +163,13 @@ impl<'s> SegmentScrub<'s> {
                 Ok(header) if header.plaintext_len != place.layout.plaintext_len() => {
                     Fault::Disagrees("length of segment and stream")
                 }
-                Ok(header) if header.stream_tag != tag => Fault::Disagrees("stream of the segment"),
+                Ok(header) if header.stream_tag != self.stream_tag => {
+                    Fault::Disagrees("stream of the segment")
+                }
                 Ok(header) => return Some(header),
             }
         };
-        damages.push(bare(place.unit(), fault, place.offset, SEGMENT_HEADER_LEN as u64));
+        damages.push(Damage::bare(place.unit(), fault, place.offset, SEGMENT_HEADER_LEN as u64));
         None
     }
 
@@ -112,7 +180,7 @@ impl<'s> SegmentScrub<'s> {
         wire: &[u8],
         damages: &mut Vec<Damage>,
     ) -> (u64, [u8; 32]) {
-        let alg = self.stream.layout.digest;
+        let alg = self.layout.digest;
         let mut segment_crc = crc64(&wire[..SEGMENT_HEADER_LEN]);
         let mut digest = SegmentDigest::new(alg);
         digest.update(&wire[..SEGMENT_KEYED_LEN]);
@@ -144,7 +212,7 @@ impl<'s> SegmentScrub<'s> {
         entry: Option<IndexEntry>,
         damages: &mut Vec<Damage>,
     ) {
-        let alg = self.stream.layout.digest;
+        let alg = self.layout.digest;
         let bytes = &wire[place.layout.footer()];
         let Ok(footer) = decode_footer(bytes, alg) else { return };
         let mut expected = crc;
@@ -154,7 +222,7 @@ impl<'s> SegmentScrub<'s> {
         let offset = place.offset + place.layout.footer().start as u64;
         let mut found = |fault| {
             let unit = Unit::Footer { segment: place.segment.0 };
-            damages.push(bare(unit, fault, offset, bytes.len() as u64));
+            damages.push(Damage::bare(unit, fault, offset, bytes.len() as u64));
         };
         // A damaged frame makes the segment's checksum and digest wrong as well; that is not
         // said twice.
@@ -187,18 +255,28 @@ impl<'s> SegmentScrub<'s> {
                 damage.settle(sealed);
             }
             if !sealed {
-                let fault = Fault::Disagrees("digest of segment and index");
-                damages.push(bare(place.unit(), fault, place.offset, wire.len() as u64));
+                let footer = place.layout.footer();
+                let offset = place.offset + footer.start as u64;
+                let unit = Unit::Footer { segment: place.segment.0 };
+                damages.retain(|damage| damage.unit != unit);
+                damages.push(Damage::bare(
+                    unit,
+                    Fault::Authentication,
+                    offset,
+                    footer.len() as u64,
+                ));
             }
             return Ok(());
         }
         // Frame by frame, each out of bytes that no failed attempt has touched.
+        let mut all_open = true;
         for frame in (0..place.layout.frame_count()).map(FrameIndex) {
             let range = place.layout.frame(frame);
             let offset = place.offset + range.start as u64;
             let record = &mut wire[range];
             self.source.read_exact_at(record, offset)?;
             let opens = job.worker().decrypt_frames(&header, frame, record).is_ok();
+            all_open &= opens;
             let unit = place.frame_unit(frame);
             match damages.iter_mut().find(|damage| damage.unit == unit) {
                 Some(damage) => damage.settle(opens),
@@ -206,6 +284,11 @@ impl<'s> SegmentScrub<'s> {
                 None => damages.push(place.frame(frame, Fault::Authentication, self)),
             }
         }
+        // Bytes that did not open and then did are not one stream.
+        if all_open {
+            return Err(StreamError::InputChanged { offset: place.offset });
+        }
+        damages.sort_by_key(|damage| damage.offset);
         Ok(())
     }
 }
@@ -228,16 +311,14 @@ impl Place {
 
     fn frame(&self, frame: FrameIndex, fault: Fault, scrub: &SegmentScrub<'_>) -> Damage {
         let range = self.layout.frame(frame);
-        let geometry = scrub.stream.layout.geometry;
+        let geometry = scrub.layout.geometry;
         let start = self.segment.0 * geometry.segment_size()
             + u64::from(frame.0) * u64::from(geometry.frame_size());
         let len = u64::from(self.layout.frame_header(frame).ciphertext_len);
+        let offset = self.offset + range.start as u64;
         Damage {
-            unit: self.frame_unit(frame),
-            fault,
-            offset: self.offset + range.start as u64,
-            len: range.len() as u64,
             plaintext: Some(start..start + len),
+            ..Damage::bare(self.frame_unit(frame), fault, offset, range.len() as u64)
         }
     }
 }

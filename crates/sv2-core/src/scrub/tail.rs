@@ -1,114 +1,103 @@
-//! Checking header, header copy, index and trailer.
+//! The index as it lies in a stream, page by page, for a scrub.
 
-use sv2_crypto::sha256;
-use sv2_headers::{IndexEntry, TRAILER_LEN};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sv2_crypto::{Sha256, sha256};
+use sv2_framing::StreamLayout;
+use sv2_headers::{DigestAlg, IndexEntry, IndexShape, PAGE_ENTRIES, Trailer};
 
 use crate::damage::{Damage, Fault};
-use crate::inspect::Inspection;
 use crate::io::PositionedInput;
-use crate::scrub::{bare, index_place};
 use crate::{StreamError, Unit};
 
-/// The entries of an index as they lie in the stream, and which pages agree with the page table.
-pub(crate) struct ScrubIndex {
-    entries: Vec<u8>,
-    entry_len: usize,
-    damages: Vec<Damage>,
+/// Pages that are kept while segments near each other are checked.
+const KEPT_PAGES: usize = 4;
+
+/// Hashes of the page table that are read at a time.
+const TABLE_STEP: u64 = 1024;
+
+/// Where the index of a stream lies, and the pages that were read last.
+pub(super) struct PageSource<'s> {
+    source: &'s PositionedInput<'s>,
+    place: Place,
+    kept: Mutex<VecDeque<(u64, Arc<Vec<u8>>)>>,
 }
 
-impl ScrubIndex {
-    /// The entry of a segment, or `None` where the index cannot be found.
-    pub(crate) fn entry(&self, stream: &Inspection, segment: u64) -> Option<IndexEntry> {
-        let at = usize::try_from(segment).ok()?.checked_mul(self.entry_len)?;
-        let bytes = self.entries.get(at..at.checked_add(self.entry_len)?)?;
-        IndexEntry::decode(stream.layout.digest, bytes).ok()
-    }
+struct Place {
+    offset: u64,
+    shape: IndexShape,
+    digest: DigestAlg,
+    index_root: [u8; 32],
 }
 
-/// Reads the index and checks page table and index_root.
-pub(crate) fn read_index(
-    source: &PositionedInput<'_>,
-    stream: &Inspection,
-) -> Result<ScrubIndex, StreamError> {
-    let mut index = ScrubIndex { entries: Vec::new(), entry_len: 1, damages: Vec::new() };
-    let (Some((offset, shape, digest)), Some(trailer)) = (index_place(stream), &stream.trailer)
-    else {
-        return Ok(index);
-    };
-    index.entry_len = IndexEntry::len(digest);
-    index.entries = source.read_vec(offset, shape.entries_len())?;
-    let table_offset = offset + shape.entries_len();
-    let table = source.read_vec(table_offset, shape.page_table_len())?;
-    if sha256(&[&table]) != trailer.index_root {
-        let fault = Fault::Disagrees("page table and index_root");
-        index.damages.push(bare(Unit::Index, fault, table_offset, shape.page_table_len()));
+impl<'s> PageSource<'s> {
+    /// The index of a stream whose trailer fits it (F-837).
+    pub(super) fn new(
+        source: &'s PositionedInput<'s>,
+        layout: &StreamLayout,
+        trailer: &Trailer,
+    ) -> Self {
+        let place = Place {
+            offset: layout.index_offset(trailer.plaintext_len),
+            shape: IndexShape::new(trailer.segments, layout.digest),
+            digest: layout.digest,
+            index_root: trailer.index_root,
+        };
+        Self { source, place, kept: Mutex::default() }
     }
-    for (page, hash) in (0..shape.pages()).zip(table.chunks_exact(32)) {
-        let (start, len) = shape.page(page);
-        // The shape's pages lie within the entries, which are in memory.
-        let bytes = &index.entries[start as usize..(start + len) as usize];
-        if sha256(&[bytes]) != hash {
-            let fault = Fault::Disagrees("page and page table");
-            index.damages.push(bare(Unit::Index, fault, offset + start, len));
+
+    /// The entry of a segment; `None` behind the last one.
+    pub(super) fn entry(&self, segment: u64) -> Result<Option<IndexEntry>, StreamError> {
+        let page = self.page(segment / PAGE_ENTRIES)?;
+        let len = IndexEntry::len(self.place.digest);
+        let at = (segment % PAGE_ENTRIES) as usize * len;
+        let entry = page.get(at..at + len);
+        Ok(entry.and_then(|bytes| IndexEntry::decode(self.place.digest, bytes).ok()))
+    }
+
+    fn page(&self, page: u64) -> Result<Arc<Vec<u8>>, StreamError> {
+        let kept = |of: &VecDeque<(u64, Arc<Vec<u8>>)>| {
+            of.iter().find(|(kept, _)| *kept == page).map(|(_, bytes)| Arc::clone(bytes))
+        };
+        if let Some(bytes) = kept(&self.kept.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(bytes);
         }
+        let (start, len) = self.place.shape.page(page);
+        let bytes = Arc::new(self.source.read_vec(self.place.offset + start, len)?);
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push_back((page, Arc::clone(&bytes)));
+        if all.len() > KEPT_PAGES {
+            all.pop_front();
+        }
+        Ok(bytes)
     }
-    Ok(index)
-}
 
-/// Checks front header and copy: their checksums, and that they are the same (F-831).
-pub(crate) fn check_header(
-    source: &PositionedInput<'_>,
-    stream: &Inspection,
-) -> Result<Vec<Damage>, StreamError> {
-    let mut damages = Vec::new();
-    let header_len = u64::from(stream.header.header_len);
-    if !stream.front_intact {
-        damages.push(bare(Unit::Header, Fault::Checksum, 0, header_len));
-    }
-    let Some(trailer) = &stream.trailer else {
-        damages.push(bare(Unit::Trailer, Fault::Missing, source.len(), 0));
-        return Ok(damages);
-    };
-    let copy_offset = crate::tail::copy_offset(source.len(), trailer);
-    match copy_offset {
-        Some(offset) if stream.copy_intact == Some(true) => {
-            let differs = stream.front_intact
-                && offset + header_len <= source.len()
-                && source.read_vec(0, header_len)? != source.read_vec(offset, header_len)?;
-            if differs {
-                let fault = Fault::Disagrees("header and header copy");
-                damages.push(bare(Unit::HeaderCopy, fault, offset, header_len));
+    /// Checks every page against the page table, and the page table against index_root.
+    pub(super) fn check(&self, found: &mut dyn FnMut(Damage)) -> Result<(), StreamError> {
+        let place = &self.place;
+        let table_offset = place.offset + place.shape.entries_len();
+        let table_len = place.shape.page_table_len();
+        let mut root = Sha256::new();
+        let mut done = 0;
+        while done < table_len {
+            let step = (table_len - done).min(32 * TABLE_STEP);
+            let hashes = self.source.read_vec(table_offset + done, step)?;
+            root.update(&hashes);
+            for (page, hash) in (done / 32..).zip(hashes.chunks_exact(32)) {
+                let (start, len) = place.shape.page(page);
+                let offset = place.offset + start;
+                if sha256(&[&self.source.read_vec(offset, len)?]) != hash {
+                    let fault = Fault::Disagrees("page and page table");
+                    found(Damage::bare(Unit::Index, fault, offset, len));
+                }
             }
+            done += step;
         }
-        Some(offset) => {
-            damages.push(bare(Unit::HeaderCopy, Fault::Checksum, offset, header_len));
+        if root.finish() != place.index_root {
+            let fault = Fault::Disagrees("page table and index_root");
+            found(Damage::bare(Unit::Index, fault, table_offset, table_len));
         }
-        None => damages.push(bare(Unit::HeaderCopy, Fault::Missing, source.len(), 0)),
+        Ok(())
     }
-    Ok(damages)
-}
-
-/// Checks the trailer, and hands out what was found of the index.
-pub(crate) fn check_tail(
-    source: &PositionedInput<'_>,
-    stream: &Inspection,
-    index: &ScrubIndex,
-) -> Result<Vec<Damage>, StreamError> {
-    let mut damages = index.damages.clone();
-    let offset = source.len().saturating_sub(TRAILER_LEN as u64);
-    let whole = |fault| bare(Unit::Trailer, fault, offset, TRAILER_LEN as u64);
-    if stream.trailer_intact == Some(false) {
-        damages.push(whole(Fault::Checksum));
-    } else if stream.len_matches == Some(false) {
-        damages.push(whole(Fault::Disagrees("length of the stream")));
-    }
-    if let Some(trailer) = &stream.trailer {
-        if trailer.header_len != stream.header.header_len {
-            damages.push(whole(Fault::Disagrees("header_len of header and trailer")));
-        }
-        if trailer.digest != stream.header.digest {
-            damages.push(whole(Fault::Disagrees("digest of header and trailer")));
-        }
-    }
-    Ok(damages)
 }

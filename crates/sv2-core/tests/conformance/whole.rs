@@ -12,7 +12,7 @@ use sv2_core::{
 use sv2_testkit::vectors::{Mode, Reading, StreamCase, Verdict};
 
 use crate::expect::{ends_as, fails_as};
-use crate::subject::listed;
+use crate::subject::{listed, scrubbed};
 use crate::ways::{Piped, Placed, Taken, Ways};
 
 fn key(case: &StreamCase) -> StreamKey {
@@ -193,9 +193,9 @@ pub(crate) fn scrub(name: &str, case: &StreamCase, reading: &Reading, ways: &mut
         if case.stream.is_empty() && matches!(placed, Placed::File) {
             continue;
         }
-        match placed.with(&case.stream, |input| sv2_core::scrub(input, &run)) {
-            Ok(map) => {
-                assert_eq!(listed(&map.damages), reading.verdict, "{name}, {way}");
+        match placed.with(&case.stream, |input| scrubbed(input, &run)) {
+            Ok(damages) => {
+                assert_eq!(listed(&damages), reading.verdict, "{name}, {way}");
             }
             Err(error) => fails_as(name, &way, &error, &reading.verdict),
         }

@@ -1,10 +1,13 @@
 //! What a scrub makes of a stream, unit by unit (format.md section 8.7).
 
-use sv2_core::{DamageMap, DigestAlg, Fault, InputSource, RunOptions, StreamError, Unit, scrub};
+use sv2_core::{
+    Damage, DamageMap, DigestAlg, Fault, InputSource, RunOptions, StreamError, Unit, scrub,
+    scrub_with,
+};
 use sv2_testkit::mutate::{find, flip, regions};
 use sv2_testkit::reference::forge::refresh_crc;
 
-use crate::support::{FRAME, FRAME_WIRE, HEADER_LEN, SEGMENT, frame_at, segment_wire, stream};
+use crate::support::{FRAME, FRAME_WIRE, HEADER_LEN, SEGMENT, frame_at, stream};
 
 const DIGEST: DigestAlg = DigestAlg::Sha256;
 /// Three full segments and a short one.
@@ -16,8 +19,11 @@ fn scrubbed(wire: &[u8]) -> Result<DamageMap, StreamError> {
 
 #[track_caller]
 fn units(wire: &[u8]) -> Vec<Unit> {
-    let found = scrubbed(wire).expect("a stream");
-    found.damages.iter().map(|damage| damage.unit).collect()
+    let mut units = Vec::new();
+    let run = RunOptions::automatic();
+    let mut each = |damage: &Damage| units.push(damage.unit);
+    scrub_with(InputSource::Memory(wire), &run, &mut each).expect("a stream");
+    units
 }
 
 fn start(wire: &[u8], name: &str, segment: Option<u64>) -> usize {
@@ -87,23 +93,56 @@ fn a_trailer_that_cannot_be_one_is_missing() {
     }
 }
 
-/// F-837: P is the trailer's only where it fits; otherwise as many full segments as fit.
+/// F-837: where trailer and length do not fit, nothing has a place, and the parts are looked for.
 #[test]
-fn counts_that_do_not_fit_leave_the_full_segments_that_are_there() {
+fn counts_that_do_not_fit_leave_the_parts_that_are_found() {
     let wire = stream(3 * SEGMENT + 1, DIGEST);
-    let fit = (wire.len() - HEADER_LEN) / segment_wire(DIGEST);
-    assert!(fit >= 3);
-    for (field, at, mask) in [("n", 31, 1), ("P", 39, 2), ("P beyond the maximum", 32, 0x80)] {
+    let len = 3 * SEGMENT as u64 + 1;
+    for (field, at, mask, end) in
+        [("n", 31, 1, len), ("P", 39, 2, len + 2), ("P beyond the maximum", 32, 0x80, len)]
+    {
         let found = scrubbed(&with_trailer(&wire, at, mask)).expect("a stream");
-        assert_eq!(found.segments, fit as u64, "{field}");
-        assert_eq!(found.plaintext_len, (fit * SEGMENT) as u64, "{field}");
+        assert!(!found.by_place, "{field}");
+        assert_eq!((found.segments, found.plaintext_len), (4, end), "{field}");
         let trailer = found.damages.last().expect("the trailer");
         assert_eq!(trailer.unit, Unit::Trailer, "{field}");
-        assert!(!found.damages.iter().any(|damage| damage.unit == Unit::Index), "{field}");
+        assert_eq!(found.damaged_plaintext, end - len, "{field}");
+        let others = [Unit::HeaderCopy, Unit::Index];
+        assert!(!found.damages.iter().any(|damage| others.contains(&damage.unit)), "{field}");
     }
     let longer = [&wire[..start(&wire, "copy.magic", None)], &wire[HEADER_LEN..]].concat();
-    assert!(scrubbed(&longer).expect("a stream").segments > 4, "the length decides as well");
+    let found = scrubbed(&longer).expect("a stream");
+    assert!(!found.by_place && found.damaged_plaintext == 0, "the length decides as well");
     assert_eq!(scrubbed(&wire).expect("a stream").segments, 4);
+}
+
+/// F-837: bytes that went missing cost the frames they touch, as they do in a salvage.
+#[test]
+fn a_hole_in_the_middle_costs_the_frames_it_touches() {
+    let wire = stream(LEN, DIGEST);
+    let frame = frame_at(DIGEST, 1, 2);
+    let mut cut = wire.clone();
+    cut.drain(frame + 10..frame + 70);
+    let found = scrubbed(&cut).expect("a stream");
+    let lost = found.damages.first().expect("a frame");
+    assert_eq!((lost.unit, lost.fault), (Unit::Frame { segment: 1, frame: 2 }, Fault::Missing));
+    assert_eq!((lost.offset, lost.len), (frame as u64, FRAME_WIRE as u64 - 60));
+    let start = (SEGMENT + 2 * FRAME) as u64;
+    assert_eq!(lost.plaintext, Some(start..start + FRAME as u64));
+    assert!(found.end_is_known && found.damages.len() == 2, "{:?}", found.damages);
+}
+
+/// F-835: of two sound headers that one leads to which length and segments belong.
+#[test]
+fn the_header_that_segments_and_trailer_agree_with_leads() {
+    let wire = stream(LEN, DIGEST);
+    let other = stream(LEN, DIGEST);
+    let front = [&other[..HEADER_LEN], &wire[HEADER_LEN..]].concat();
+    assert_eq!(units(&front), [Unit::Header]);
+    let copy = start(&wire, "copy.magic", None);
+    let mut back = wire.clone();
+    back[copy..copy + HEADER_LEN].copy_from_slice(&other[..HEADER_LEN]);
+    assert_eq!(units(&back), [Unit::HeaderCopy]);
 }
 
 /// F-838: each unit for itself, and no consequence of it.

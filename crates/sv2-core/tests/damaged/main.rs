@@ -1,5 +1,6 @@
 //! Reading ranges, scrubbing, verifying and salvaging: streams in which some bytes are wrong.
 
+mod changing;
 mod listing;
 mod order;
 mod random;

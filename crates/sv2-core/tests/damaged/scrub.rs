@@ -24,10 +24,10 @@ fn a_sound_stream_has_no_damage() {
         for len in [0, 1, FRAME, SEGMENT, SEGMENT + 1, 3 * SEGMENT + FRAME + 9] {
             let wire = stream(len, digest);
             let found = scrubbed(&wire).expect("a stream");
-            assert!(found.is_sound() && !found.authenticated, "{len}: {:?}", found.damages);
+            assert!(found.is_undamaged() && !found.authenticated, "{len}: {:?}", found.damages);
             assert_eq!(found.plaintext_len, len as u64);
             let found = verified(&wire).expect("a stream");
-            assert!(found.is_sound() && found.authenticated, "{len}: {:?}", found.damages);
+            assert!(found.is_undamaged() && found.authenticated, "{len}: {:?}", found.damages);
         }
     }
 }
@@ -43,7 +43,7 @@ fn every_flipped_byte_is_found_and_pinned_without_a_key() {
                 // Without the front's first bytes and a trailer nothing says this is a stream.
                 Err(error) => panic!("byte {at}: {error:?}"),
             };
-            assert!(!found.is_sound(), "byte {at}");
+            assert!(!found.is_undamaged(), "byte {at}");
             let pinned = found.damages.iter().any(|damage| {
                 let at = at as u64;
                 (damage.offset..damage.offset + damage.len).contains(&at)
@@ -74,7 +74,7 @@ fn several_damaged_frames_are_all_listed() {
         (Unit::Frame { segment, frame }, Fault::Checksum, Some(start..start + FRAME as u64))
     };
     assert_eq!(places, [frame(0, 1), frame(2, 0), frame(2, 3)]);
-    assert_eq!(found.damaged_plaintext(), 3 * FRAME as u64);
+    assert_eq!(found.damaged_plaintext, 3 * FRAME as u64);
 }
 
 /// F-830: with the key a wrong checksum over good data is told from bad data.
@@ -89,6 +89,22 @@ fn a_key_tells_a_damaged_checksum_from_damaged_data() {
         let fault = |wire: &[u8]| verified(wire).expect("sealed").damages[0].fault;
         assert_eq!(fault(&crc_only), Fault::ChecksumOnly);
         assert_eq!(fault(&data), Fault::Checksum);
+    }
+}
+
+/// F-830: a header that opened the stream under a wrong checksum is good data.
+#[test]
+fn a_key_tells_a_damaged_checksum_of_header_and_trailer_from_damaged_data() {
+    let wire = stream(2 * SEGMENT, DigestAlg::None);
+    let copy = wire.len() - 128 - 32 - 2 * 32 - HEADER_LEN;
+    for (at, unit) in [
+        (HEADER_LEN - 1, Unit::Header),
+        (copy + HEADER_LEN - 1, Unit::HeaderCopy),
+        (wire.len() - 1, Unit::Trailer),
+    ] {
+        let found = verified(&mutate::flip(&wire, at, 4)).expect("sealed");
+        let faults: Vec<_> = found.damages.iter().map(|it| (it.unit, it.fault)).collect();
+        assert_eq!(faults, [(unit, Fault::ChecksumOnly)], "byte {at}");
     }
 }
 
@@ -131,9 +147,18 @@ fn a_stream_without_its_tail_is_scrubbed_as_far_as_it_goes() {
     damaged[frame_at(digest, 1, 0) + 9] ^= 1;
     let found = scrubbed(&damaged).expect("a stream");
     assert!(!found.sealed);
-    assert_eq!(found.segments, 3);
-    let units: Vec<_> = found.damages.iter().map(|damage| damage.unit).collect();
-    assert_eq!(units, [Unit::Frame { segment: 1, frame: 0 }, Unit::Trailer]);
+    assert!(!found.by_place && !found.end_is_known);
+    assert_eq!((found.segments, found.plaintext_len), (4, 4 * SEGMENT as u64));
+    let lost: Vec<_> =
+        found.damages.iter().map(|damage| (damage.unit, damage.last, damage.units)).collect();
+    let frame = |segment, frame| Unit::Frame { segment, frame };
+    // The damaged frame, the torn one with those behind it, and the trailer.
+    let (torn, last) = (frame(3, 1), frame(3, 3));
+    let expected =
+        [(frame(1, 0), frame(1, 0), 1), (torn, last, 3), (Unit::Trailer, Unit::Trailer, 1)];
+    assert_eq!(lost, expected);
+    assert!(found.damages.iter().all(|damage| damage.fault == Fault::Missing));
+    assert_eq!(found.damaged_plaintext, 4 * FRAME as u64);
 }
 
 /// F-829: of two headers with right checksums the key tells which one is the stream's, and what
@@ -145,20 +170,23 @@ fn a_planted_header_of_another_geometry_does_not_mislead_verify() {
     // Frames of 512 bytes instead of 256.
     wire[12] += 1;
     refresh_crc(&mut wire[..HEADER_LEN]);
-    assert!(scrubbed(&wire).expect("a stream").damages.len() > 1, "scrub believes the front");
-    let copy_differs = Fault::Disagrees("header and header copy");
+    let differs = Fault::Disagrees("header and header copy");
+    let front = (Unit::Header, differs);
     let (len, segments) = (2 * SEGMENT as u64 + 5, 3);
+    let found = scrubbed(&wire).expect("a stream");
+    let faults: Vec<_> = found.damages.iter().map(|damage| (damage.unit, damage.fault)).collect();
+    assert_eq!(faults, [front], "the length and the segments are those of the copy");
 
     let found = verified(&wire).expect("the copy opens");
     assert_eq!((found.plaintext_len, found.segments, found.authenticated), (len, segments, true));
     let faults: Vec<_> = found.damages.iter().map(|damage| (damage.unit, damage.fault)).collect();
-    assert_eq!(faults, [(Unit::HeaderCopy, copy_differs)]);
+    assert_eq!(faults, [front]);
 
     wire[frame_at(digest, 1, 2) + 100] ^= 1;
     let found = verified(&wire).expect("the copy opens");
     let faults: Vec<_> = found.damages.iter().map(|damage| (damage.unit, damage.fault)).collect();
     let frame = Unit::Frame { segment: 1, frame: 2 };
-    assert_eq!(faults, [(frame, Fault::Checksum), (Unit::HeaderCopy, copy_differs)]);
+    assert_eq!(faults, [front, (frame, Fault::Checksum)]);
 }
 
 /// F-831: decrypt is silent about a copy that differs, scrub is not.

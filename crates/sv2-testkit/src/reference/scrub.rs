@@ -23,7 +23,7 @@ pub struct Damage {
 /// A header that decodes, and whether its checksum holds.
 type Decoded = Result<(Header, bool), Failure>;
 
-/// The damaged units of `stream`, in the order of the stream (F-834 to F-838).
+/// The damaged units of `stream`, by offset (F-834 to F-838).
 ///
 /// # Errors
 ///
@@ -41,54 +41,62 @@ pub fn scrub(stream: &[u8]) -> Result<Vec<Damage>, Failure> {
     let front = decode_header(stream, Unit::Header, 0);
     let copy_offset = trailer.as_ref().and_then(copy_offset);
     let copy = copy_offset.map(|offset| decode_header(stream, Unit::HeaderCopy, offset));
-    let is_sound = |decoded: &Decoded| matches!(decoded, Ok((_, true)));
-    let candidates = [Some(&front), copy.as_ref()];
-    let decoded: Vec<&(Header, bool)> =
-        candidates.into_iter().flatten().filter_map(|decoded| decoded.as_ref().ok()).collect();
-    let Some((header, _)) = decoded.iter().find(|(_, sound)| *sound).or(decoded.first()).copied()
-    else {
-        return front.map(|_| Vec::new());
+    let fits = |header: &Header| {
+        trailer.as_ref().is_some_and(|trailer| {
+            (trailer.header_len, trailer.digest) == (header.layout.header_len, header.layout.digest)
+                && trailer.check_counts(&header.layout).is_ok()
+                && header.layout.stream_len(trailer.plaintext_len) == len
+        })
     };
+    let by_copy = match (&front, &copy) {
+        (Ok((front, true)), Some(Ok((copy, true)))) if front.bytes[..80] != copy.bytes[..80] => {
+            let first_is_of = |header: &Header| {
+                let first = &stream[header.layout.header_len as usize..][..64];
+                first.starts_with(&SEGMENT_MAGIC)
+                    && crc_holds(first)
+                    && first[48..56] == header.bytes[48..56]
+            };
+            fits(copy) && (!fits(front) || (first_is_of(copy) && !first_is_of(front)))
+        }
+        (Ok((_, front)), Some(Ok((_, copy)))) => *copy && !*front,
+        (Err(_), Some(Ok(_))) => true,
+        _ => false,
+    };
+    let header = match (&front, &copy) {
+        (_, Some(Ok((copy, _)))) if by_copy => copy,
+        (Ok((front, _)), _) => front,
+        _ => return front.map(|_| Vec::new()),
+    };
+    let differ = match (&front, &copy) {
+        (Ok((front, true)), Some(Ok((copy, true)))) => front.bytes != copy.bytes,
+        _ => false,
+    };
+    let is_sound = |decoded: &Decoded| matches!(decoded, Ok((_, true)));
 
     let mut damages = Vec::new();
-    if !is_sound(&front) {
+    if !is_sound(&front) || (differ && by_copy) {
         damages.push(damage(Unit::Header, None, None, 0));
     }
-    match (&trailer, copy_offset, &copy) {
-        (None, ..) => damages.push(damage(Unit::Trailer, None, None, len)),
-        (Some(_), Some(offset), Some(copy)) => {
-            let same = match (&front, copy) {
-                (Ok((front, true)), Ok((copy, true))) => front.bytes == copy.bytes,
-                (_, copy) => is_sound(copy),
-            };
-            if !same {
-                damages.push(damage(Unit::HeaderCopy, None, None, offset));
-            }
-        }
-        (Some(_), ..) => damages.push(damage(Unit::HeaderCopy, None, None, len)),
+    let Some(trailer) = &trailer else {
+        damages.push(damage(Unit::Trailer, None, None, len));
+        return Ok(damages);
+    };
+    if !fits(header) || !crc_holds(&trailer.bytes) {
+        damages.push(damage(Unit::Trailer, None, None, trailer.offset));
     }
-    let layout = header.layout;
-    let fits = trailer.as_ref().filter(|trailer| {
-        trailer.check_counts(&layout).is_ok() && layout.stream_len(trailer.plaintext_len) == len
-    });
-    if let Some(trailer) = &trailer {
-        let alike = (trailer.header_len, trailer.digest) == (layout.header_len, layout.digest);
-        if fits.is_none() || !alike || !crc_holds(&trailer.bytes) {
-            damages.push(damage(Unit::Trailer, None, None, trailer.offset));
+    if !fits(header) {
+        // Nothing says where anything is (F-837).
+        return Ok(damages);
+    }
+    match (copy_offset, &copy) {
+        (Some(offset), Some(copy)) if !is_sound(copy) || (differ && !by_copy) => {
+            damages.push(damage(Unit::HeaderCopy, None, None, offset));
         }
+        (Some(_), Some(_)) => {}
+        _ => damages.push(damage(Unit::HeaderCopy, None, None, len)),
     }
     let tag = &header.bytes[48..56];
-    match fits {
-        Some(trailer) => scrub_indexed(stream, tag, &layout, trailer, &mut damages),
-        None => {
-            let full = layout.segment_len(layout.segment_size());
-            let there = len.saturating_sub(u64::from(layout.header_len)) / full;
-            let p = (there * layout.segment_size()).min(layout.max_plaintext_len());
-            for number in 0..layout.segment_count(p) {
-                scrub_segment(stream, tag, &layout, p, number, None, &mut damages);
-            }
-        }
-    }
+    scrub_indexed(stream, tag, &header.layout, trailer, &mut damages);
     damages.sort_by_key(|damage| damage.offset);
     Ok(damages)
 }
@@ -141,7 +149,7 @@ fn scrub_indexed(
     let index = slice(stream, index_offset, table_offset);
     let entry_len = layout.entry_len() as usize;
     for (number, entry) in (0..).zip(index.chunks(entry_len)) {
-        scrub_segment(stream, tag, layout, p, number, Some(entry), damages);
+        scrub_segment(stream, tag, layout, p, number, entry, damages);
     }
     let table = slice(stream, table_offset, trailer.offset);
     let pages = index.chunks(1024 * entry_len);
@@ -162,7 +170,7 @@ fn scrub_segment(
     layout: &Layout,
     plaintext_len: u64,
     number: u64,
-    entry: Option<&[u8]>,
+    entry: &[u8],
     damages: &mut Vec<Damage>,
 ) {
     let p = layout.segment_plaintext_len(plaintext_len, number);
@@ -176,7 +184,7 @@ fn scrub_segment(
         && u32_at(&header, 20) == 0
         && header[48..56] == *stream_tag
         && crc_holds(&header);
-    if !header_sound || entry.is_some_and(|entry| header[24..48] != entry[..24]) {
+    if !header_sound || header[24..48] != entry[..24] {
         damages.push(damage(Unit::SegmentHeader, Some(number), None, start));
     }
     let frames_end = 64 + layout.frames_len(p) as usize;
@@ -193,7 +201,7 @@ fn scrub_segment(
     let footer = &wire[frames_end..];
     let digest = digest_of(layout.digest, &header, &frames);
     let own_damage = body_sound && (!footer.starts_with(&digest) || !crc_holds(wire));
-    if own_damage || entry.is_some_and(|entry| *footer != entry[24..]) {
+    if own_damage || *footer != entry[24..] {
         let offset = start + frames_end as u64;
         damages.push(damage(Unit::Footer, Some(number), None, offset));
     }

@@ -90,6 +90,19 @@ pub(super) fn detail(damage: &Damage) -> Option<String> {
     }
 }
 
+/// The units of a damage in words.
+pub(super) fn units(damage: &Damage) -> String {
+    match (damage.unit, damage.last) {
+        (first, last) if first == last => first.to_string(),
+        (Unit::Frame { segment, frame }, Unit::Frame { segment: last_of, frame: last })
+            if segment == last_of =>
+        {
+            format!("frames {frame} to {last} of segment {segment}")
+        }
+        (first, last) => format!("{first} to {last}"),
+    }
+}
+
 /// How a checked stream ends the program; `None` where it is sound.
 pub(super) fn exit_of(map: &DamageMap) -> Option<Exit> {
     let grave = |damage: &Damage| {
@@ -97,9 +110,9 @@ pub(super) fn exit_of(map: &DamageMap) -> Option<Exit> {
         let cut = matches!((damage.unit, damage.fault), (Unit::Trailer, Fault::Disagrees(_)));
         cut || Kind::of(damage, map.authenticated).is_grave()
     };
-    if !map.sealed || map.damages.iter().any(grave) {
+    if !map.sealed || map.entries().any(grave) {
         Some(Exit::Untrusted)
-    } else if map.is_sound() {
+    } else if map.is_undamaged() {
         None
     } else {
         Some(Exit::Damaged)
