@@ -283,7 +283,7 @@ fn explained(error: &StreamError, input: &Name) -> (&'static str, String) {
             ("", "check the file and its medium, and run the command again".into())
         }
         StreamError::Spawn(_) => ("", "use fewer threads with -T".into()),
-        StreamError::WorkerLost { .. } | StreamError::Crypto(_) => {
+        StreamError::Defect { .. } | StreamError::Crypto(_) => {
             ("", "this is a defect of sv2 or of this system, please report it".into())
         }
         _ => ("", String::new()),

@@ -10,7 +10,7 @@ use sv2_segment_worker::{DecryptSegmentWorker, SegmentCryptoContext};
 use sv2_stream::Depth;
 
 use crate::header::KeyedHeader;
-use crate::io::{Durability, Input, Output, PositionedOutput, SequentialOutput};
+use crate::io::{Input, Output, PositionedOutput, Secrecy, SequentialOutput};
 use crate::key::KeyRing;
 use crate::report::StageTimes;
 use crate::tail::SealedStream;
@@ -29,7 +29,7 @@ pub(crate) use pipe::{Next, Opened, PipeSource, read_header};
 ///
 /// # Errors
 /// Those of section 9 of the format, in its order; `Read`, `Write`, `OutputExists`, `Cancelled`,
-/// `Spawn`, `WorkerLost`.
+/// `Spawn`, `Defect`.
 /// A named output does not appear then; any other holds authenticated plaintext of an
 /// unspecified part of the stream.
 ///
@@ -66,7 +66,7 @@ pub fn decrypt_stream_with(
                 Ok((stream, index)) => {
                     let job = DecryptJob::new(&stream.keyed, options)?;
                     options.check_fingerprint(stream.fingerprint())?;
-                    let opened = output.open(Durability::Plaintext)?;
+                    let opened = output.open(Secrecy::Plaintext)?;
                     let positional =
                         job.wants_positional(source.len()).then_some(stream.trailer.plaintext_len);
                     job.to_output(opened, positional, |job, output| match output {

@@ -13,7 +13,7 @@ use sv2_pipeline::PipelineOptions;
 use sv2_segment_worker::{EncryptSegmentWorker, SegmentCryptoContext};
 
 use crate::header::{KeyedHeader, new_header};
-use crate::io::{Durability, Input, Output, PositionedOutput, SequentialOutput};
+use crate::io::{Input, Output, PositionedOutput, Secrecy, SequentialOutput};
 use crate::report::StageTimes;
 use crate::tail::IndexBuilder;
 pub(crate) use positional::SealedSegments;
@@ -31,7 +31,7 @@ use crate::{
 /// # Errors
 /// `Read`, `Write`, `OutputExists`, `InputChanged` from the two ends; `Limit` for an input longer
 /// than the geometry allows, `Usage` for options that contradict each other; `Cancelled`,
-/// `Spawn`, `WorkerLost`, `Crypto`.
+/// `Spawn`, `Defect`, `Crypto`.
 /// Of several, the one earliest in the stream.
 /// An output that is no name holds an unspecified part of an unsealed stream then.
 ///
@@ -48,7 +48,7 @@ pub fn encrypt_stream_v2(
     output.clear();
     let input = input.open()?;
     let job = EncryptJob::begin(key, options)?;
-    let written = match output.open(Durability::Stream)? {
+    let written = match output.open(Secrecy::Stream)? {
         Output::Sequential(mut output) => {
             let written = job.sequential(input, &mut output)?;
             output.flush()?;

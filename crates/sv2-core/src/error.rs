@@ -178,9 +178,9 @@ pub enum StreamError {
         /// The first segment that was not finished.
         segment: u64,
     },
-    /// A worker ended without a result; a defect of this program.
-    #[error("the result of segment {segment} was lost")]
-    WorkerLost {
+    /// What no input can cause: a defect of this program. Trying again does not help.
+    #[error("a defect of this program shows at segment {segment}")]
+    Defect {
         /// The segment.
         segment: u64,
     },
@@ -255,7 +255,7 @@ impl StreamError {
             | Self::Busy
             | Self::Sidecar(_)
             | Self::UnfinishedChange { .. }
-            | Self::WorkerLost { .. }
+            | Self::Defect { .. }
             | Self::Spawn(_)
             | Self::Crypto(_) => ErrorKind::Io,
             Self::OutputExists
@@ -268,10 +268,7 @@ impl StreamError {
 
     /// The error of a segment, with its place in the stream.
     pub(crate) fn from_segment(error: &SegmentWorkerError, layout: &StreamLayout) -> Self {
-        match error {
-            SegmentWorkerError::WorkerLost { segment } => Self::WorkerLost { segment: segment.0 },
-            _ => FormatError::from_segment(error, layout).into(),
-        }
+        FormatError::from_segment(error, layout).into()
     }
 }
 
@@ -311,10 +308,10 @@ impl From<FormatError> for StreamError {
 pub(crate) fn pipeline_error(error: PipelineError<StreamError>) -> StreamError {
     match error {
         PipelineError::Failed(error) => error,
-        PipelineError::WorkerLost { segment } => StreamError::WorkerLost { segment },
+        PipelineError::WorkerLost { segment } => StreamError::Defect { segment },
         PipelineError::Cancelled { segment } => StreamError::Cancelled { segment },
         PipelineError::Spawn(source) => StreamError::Spawn(source),
-        _ => StreamError::WorkerLost { segment: 0 },
+        _ => StreamError::Defect { segment: 0 },
     }
 }
 

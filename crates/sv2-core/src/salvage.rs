@@ -13,7 +13,7 @@ use sv2_pipeline::{Fed, run_ordered};
 use crate::decrypt::DecryptJob;
 use crate::encrypt::pipeline_options;
 use crate::error::pipeline_error;
-use crate::io::{Durability, Input, Output, PositionedInput, SequentialOutput};
+use crate::io::{Input, Output, PositionedInput, Secrecy, SequentialOutput};
 use crate::key::KeyRing;
 use crate::salvage::map::Map;
 use crate::salvage::recover::Recovered;
@@ -95,7 +95,7 @@ pub fn salvage(
         Ok(recover::recover(&source, map, &job, segment, Vec::new())?.has_any())
     })?;
     let mut tally = Tally::default();
-    let bytes_out = match output.open(Durability::Plaintext)? {
+    let bytes_out = match output.open(Secrecy::Plaintext)? {
         Output::Sequential(mut output) => {
             run(&source, &map, &job, options, gaps, &mut output, &mut tally)?;
             output.flush()?;

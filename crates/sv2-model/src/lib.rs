@@ -24,11 +24,12 @@ pub mod sync;
 use pipeline::{cancel, error, fate, options, ordered, stats};
 
 pub use pipeline::cancel::Cancellation;
-pub use pipeline::error::PipelineError;
+pub use pipeline::error::{PipelineError, ServiceError};
 pub use pipeline::inline::run_inline;
 pub use pipeline::options::PipelineOptions;
 pub use pipeline::ordered::{Fed, run_ordered};
 pub use pipeline::positional::run_positional;
+pub use pipeline::service::Results;
 pub use pipeline::stats::RunStats;
 
 use sv2_segment_worker::SegmentWorkerError;
@@ -42,7 +43,7 @@ pub fn start_service<I: Send + 'static, O: Send + 'static>(
     cancel: Cancellation,
     input: sync::Receiver<I>,
     work: impl Fn(u64, I) -> Result<O, SegmentWorkerError> + Send + Sync + 'static,
-) -> sync::Receiver<Result<O, SegmentWorkerError>> {
+) -> Results<O> {
     let mut service = pipeline::service::Service::new(options);
     service.first = first;
     service.cancel = cancel;

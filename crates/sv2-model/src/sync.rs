@@ -3,7 +3,9 @@
 mod channel;
 mod thread;
 
-pub use self::channel::{Receiver, SendError, Sender, TryRecvError, TrySendError, bounded};
+pub use self::channel::{
+    Receiver, SendError, Sender, TryRecvError, TrySendError, bounded, recv_unless,
+};
 pub use self::thread::{
     Builder, JoinHandle, Scope, ScopedJoinHandle, Threads, scope, started, with_threads,
 };

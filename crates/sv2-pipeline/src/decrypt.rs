@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use crossbeam_channel::Receiver;
-use sv2_segment_worker::{DecryptSegmentWorker, DecryptedSegment, SegmentWire, SegmentWorkerError};
+use sv2_segment_worker::{DecryptSegmentWorker, DecryptedSegment, SegmentWire};
 
-use crate::service::{self, Service};
+use crate::service::{self, Results, Service};
 use crate::{Cancellation, PipelineOptions};
 
 /// Opens wire segments on several threads, in order.
@@ -43,12 +43,9 @@ impl DecryptPipeline {
     /// The end of the input proves nothing: that the stream is whole and that no segment stems
     /// from an older attempt, only its seal tells. Use [`DecryptPipeline::process_sealed`] where
     /// the index is known.
-    /// Dropping the results ends the threads quietly with the next input.
+    /// Dropping the results ends the threads quietly, also while the input is idle.
     #[must_use]
-    pub fn process_stream(
-        &self,
-        input: Receiver<Bytes>,
-    ) -> Receiver<Result<DecryptedSegment, SegmentWorkerError>> {
+    pub fn process_stream(&self, input: Receiver<Bytes>) -> Results<DecryptedSegment> {
         let worker = self.worker.clone();
         service::start(&self.service, input, move |segment, wire| {
             worker.decrypt(SegmentWire::new(segment, wire))
@@ -58,10 +55,7 @@ impl DecryptPipeline {
     /// As [`DecryptPipeline::process_stream`], for segments that carry their sealed index entry
     /// and their own number.
     #[must_use]
-    pub fn process_sealed(
-        &self,
-        input: Receiver<SegmentWire>,
-    ) -> Receiver<Result<DecryptedSegment, SegmentWorkerError>> {
+    pub fn process_sealed(&self, input: Receiver<SegmentWire>) -> Results<DecryptedSegment> {
         let worker = self.worker.clone();
         service::start(&self.service, input, move |_, wire| worker.decrypt(wire))
     }

@@ -2,11 +2,9 @@
 
 use bytes::Bytes;
 use crossbeam_channel::Receiver;
-use sv2_segment_worker::{
-    EncryptSegmentWorker, EncryptedSegment, SegmentInput, SegmentWorkerError,
-};
+use sv2_segment_worker::{EncryptSegmentWorker, EncryptedSegment, SegmentInput};
 
-use crate::service::{self, Service};
+use crate::service::{self, Results, Service};
 use crate::{Cancellation, PipelineOptions};
 
 /// Seals plaintext segments on several threads, in order.
@@ -44,12 +42,9 @@ impl EncryptPipeline {
     /// `Panicked` for a worker's panic, `WorkerLost` for a result that never came.
     /// The index and the tail are the caller's: [`EncryptedSegment::entry`] is what the index
     /// must hold.
-    /// Dropping the results ends the threads quietly with the next input.
+    /// Dropping the results ends the threads quietly, also while the input is idle.
     #[must_use]
-    pub fn process_stream(
-        &self,
-        input: Receiver<Bytes>,
-    ) -> Receiver<Result<EncryptedSegment, SegmentWorkerError>> {
+    pub fn process_stream(&self, input: Receiver<Bytes>) -> Results<EncryptedSegment> {
         let worker = self.worker.clone();
         service::start(&self.service, input, move |segment, plaintext| {
             worker.encrypt(SegmentInput::new(segment, plaintext))

@@ -1,6 +1,8 @@
 //! Why a run ended early. Positions are item numbers, counted from 0; in a stream an item is a
 //! segment.
 
+use sv2_segment_worker::SegmentWorkerError;
+
 /// The reason that decided a run: the one earliest in stream order.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -23,4 +25,33 @@ pub enum PipelineError<E> {
     /// The system refused a thread. No thread of the run is left.
     #[error("a pipeline thread could not be started")]
     Spawn(#[source] std::io::Error),
+}
+
+/// Why the results of a segment service ended early.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// A worker refused the segment.
+    #[error(transparent)]
+    Segment(#[from] SegmentWorkerError),
+    /// A worker panicked over the segment; the message is the panic's own.
+    #[error("a worker panicked over segment {segment}: {message}")]
+    Panicked {
+        /// The segment.
+        segment: u64,
+        /// The panic's message.
+        message: String,
+    },
+    /// The caller's token was set before the segment was handed out.
+    #[error("cancelled before segment {segment}")]
+    Cancelled {
+        /// The segment.
+        segment: u64,
+    },
+    /// A worker ended without a result for the segment, or none could be started.
+    #[error("the worker for segment {segment} was lost")]
+    WorkerLost {
+        /// The segment.
+        segment: u64,
+    },
 }

@@ -31,9 +31,14 @@ mod watchdog;
 pub use cancel::Cancellation;
 pub use decrypt::DecryptPipeline;
 pub use encrypt::EncryptPipeline;
-pub use error::PipelineError;
+pub use error::{PipelineError, ServiceError};
 pub use inline::run_inline;
 pub use options::PipelineOptions;
 pub use ordered::{Fed, run_ordered};
 pub use positional::run_positional;
+pub use service::Results;
 pub use stats::RunStats;
+
+// The types of others in the signatures of the services.
+pub use bytes::Bytes;
+pub use crossbeam_channel::Receiver;

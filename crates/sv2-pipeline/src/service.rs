@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sv2_segment_worker::SegmentWorkerError;
 
-use crate::sync::{Builder, Receiver, Sender, bounded};
+use crate::error::ServiceError;
+use crate::sync::{Builder, Receiver, Sender, bounded, recv_unless};
 use crate::{Cancellation, Fed, PipelineError, PipelineOptions, run_ordered};
 
 /// How a pipeline runs.
@@ -22,6 +23,37 @@ impl Service {
     }
 }
 
+/// The results of a segment service, in order.
+///
+/// They end after the last input's, or with the first error.
+/// Dropping them ends the threads of the service, also where its input is idle.
+#[derive(Debug)]
+pub struct Results<T> {
+    results: Receiver<Result<T, ServiceError>>,
+    /// Nothing is ever sent: the service sees that it is gone.
+    _wanted: Sender<()>,
+}
+
+impl<T> Results<T> {
+    /// Waits for the next result; `None` after the last one.
+    pub fn recv(&self) -> Option<Result<T, ServiceError>> {
+        self.results.recv().ok()
+    }
+
+    /// The channel behind them, for whoever waits for several at once or for so long only.
+    pub fn receiver(&self) -> &Receiver<Result<T, ServiceError>> {
+        &self.results
+    }
+}
+
+impl<T> Iterator for Results<T> {
+    type Item = Result<T, ServiceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.recv()
+    }
+}
+
 /// Why the loop stopped early.
 enum Stop {
     /// A worker's error.
@@ -35,29 +67,31 @@ pub(crate) fn start<I, O>(
     service: &Service,
     input: Receiver<I>,
     work: impl Fn(u64, I) -> Result<O, SegmentWorkerError> + Send + Sync + 'static,
-) -> Receiver<Result<O, SegmentWorkerError>>
+) -> Results<O>
 where
     I: Send + 'static,
     O: Send + 'static,
 {
-    let (results, output) = bounded(1);
+    let (sender, results) = bounded(1);
+    let (wanted, gone) = bounded(1);
     let Service { options, first, cancel } = service.clone();
-    let refused = results.clone();
+    let refused = sender.clone();
+    let next = move || recv_unless(&input, &gone);
     let thread = Builder::new().name("sv2-pipeline".into());
-    let started = thread.spawn(move || run(options, first, &cancel, &input, &results, work));
+    let started = thread.spawn(move || run(options, first, &cancel, next, &sender, work));
     if started.is_err() {
         // The channel has room for one result and nobody else sends.
-        let _ = refused.try_send(Err(SegmentWorkerError::worker_lost(first)));
+        let _ = refused.try_send(Err(ServiceError::WorkerLost { segment: first }));
     }
-    output
+    Results { results, _wanted: wanted }
 }
 
 fn run<I: Send, O: Send>(
     options: PipelineOptions,
     first: u64,
     cancel: &Cancellation,
-    input: &Receiver<I>,
-    results: &Sender<Result<O, SegmentWorkerError>>,
+    mut next: impl FnMut() -> Option<I> + Send,
+    results: &Sender<Result<O, ServiceError>>,
     work: impl Fn(u64, I) -> Result<O, SegmentWorkerError> + Sync,
 ) {
     let mut delivered = first;
@@ -66,7 +100,7 @@ fn run<I: Send, O: Send>(
             options,
             cancel,
             || (),
-            |_, ()| Ok(input.recv().map_or(Fed::End(()), Fed::Job)),
+            |_, ()| Ok(next().map_or(Fed::End(()), Fed::Job)),
             |item, job| work(first + item, job).map_err(Stop::Worker),
             |_, output| {
                 results.send(Ok(output)).map_err(|_| Stop::ReceiverGone)?;
@@ -75,12 +109,13 @@ fn run<I: Send, O: Send>(
             },
         )
     }));
+    let segment = delivered;
     let error = match ended {
         Ok(Ok(_)) | Ok(Err(PipelineError::Failed(Stop::ReceiverGone))) => return,
-        Ok(Err(PipelineError::Failed(Stop::Worker(error)))) => error,
-        Ok(Err(PipelineError::Cancelled { .. })) => SegmentWorkerError::cancelled(delivered),
-        Ok(Err(_)) => SegmentWorkerError::worker_lost(delivered),
-        Err(payload) => SegmentWorkerError::panicked(delivered, &message(&*payload)),
+        Ok(Err(PipelineError::Failed(Stop::Worker(error)))) => error.into(),
+        Ok(Err(PipelineError::Cancelled { .. })) => ServiceError::Cancelled { segment },
+        Ok(Err(_)) => ServiceError::WorkerLost { segment },
+        Err(payload) => ServiceError::Panicked { segment, message: message(&*payload) },
     };
     // Nobody is left to tell where this fails.
     let _ = results.send(Err(error));

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use sv2_crypto::{Backend, RandomSource, SegmentsKey};
 use sv2_headers::{DigestAlg, Geometry, StreamHeader, Suite};
-use sv2_pipeline::{Cancellation, DecryptPipeline, EncryptPipeline, PipelineOptions};
+use sv2_pipeline::{
+    Cancellation, DecryptPipeline, EncryptPipeline, PipelineOptions, Results, ServiceError,
+};
 use sv2_segment_worker::{
     DecryptSegmentWorker, EncryptSegmentWorker, EncryptedSegment, SegmentCryptoContext,
     SegmentWire, SegmentWorkerError,
@@ -58,10 +60,10 @@ fn plaintexts(count: usize) -> Vec<Bytes> {
 }
 
 /// Everything that a service hands out, by a receiver that gives up on a hang.
-fn collect<T>(results: &Receiver<T>) -> Vec<T> {
+fn collect<T>(results: &Results<T>) -> Vec<Result<T, ServiceError>> {
     let mut all = Vec::new();
     loop {
-        match results.recv_timeout(WATCHDOG) {
+        match results.receiver().recv_timeout(WATCHDOG) {
             Ok(result) => all.push(result),
             Err(crossbeam_channel::RecvTimeoutError::Disconnected) => return all,
             Err(crossbeam_channel::RecvTimeoutError::Timeout) => panic!("the service hangs"),
@@ -109,7 +111,8 @@ fn a_job_resumes_at_any_segment() {
     // The same segments at another place are refused: their number is in their key.
     let refused = collect(&opener(2).resume_at(41).process_stream(wire()));
     assert!(
-        matches!(&refused[..], [Err(SegmentWorkerError::Header { segment, .. })] if segment.0 == 41)
+        matches!(&refused[..], [Err(ServiceError::Segment(SegmentWorkerError::Header { segment, .. }))]
+            if segment.0 == 41)
     );
 }
 
@@ -128,7 +131,11 @@ fn the_first_error_in_stream_order_ends_the_results() {
         assert_eq!(results.len(), broken + 1, "everything before the error and the error");
         let error = results.into_iter().next_back().expect("one").expect_err("the last one");
         assert!(
-            matches!(&error, SegmentWorkerError::Frame { segment, .. } if segment.0 == broken as u64),
+            matches!(
+                &error,
+                ServiceError::Segment(SegmentWorkerError::Frame { segment, .. })
+                    if segment.0 == broken as u64
+            ),
             "{error:?}"
         );
     }
@@ -158,7 +165,8 @@ fn a_digest_that_is_not_the_sealed_one_is_refused() {
     let results = collect(&opener(2).process_sealed(with_entries(1)));
     assert_eq!(results.len(), 2);
     assert!(
-        matches!(&results[1], Err(SegmentWorkerError::DigestMismatch { segment }) if segment.0 == 1)
+        matches!(&results[1], Err(ServiceError::Segment(SegmentWorkerError::DigestMismatch { segment }))
+            if segment.0 == 1)
     );
 }
 
@@ -166,7 +174,26 @@ fn a_digest_that_is_not_the_sealed_one_is_refused() {
 fn a_segment_that_is_too_long_or_empty_is_refused() {
     for len in [0, SEGMENT + 1] {
         let results = collect(&sealer(2).process_stream(feed([Bytes::from(vec![0; len])])));
-        assert!(matches!(&results[..], [Err(SegmentWorkerError::Length { .. })]), "{len}");
+        assert!(
+            matches!(&results[..], [Err(ServiceError::Segment(SegmentWorkerError::Length { .. }))]),
+            "{len}"
+        );
+    }
+}
+
+/// A service whose results were dropped leaves no thread behind, though its input is open and idle.
+#[test]
+fn dropped_results_end_the_threads_of_an_idle_service() {
+    let context = context();
+    let worker = EncryptSegmentWorker::new(Arc::clone(&context));
+    let (_sender, input) = bounded(0);
+    let results = EncryptPipeline::new(worker, options(2)).process_stream(input);
+    drop(results);
+    // Each thread of the service holds the context until it ends.
+    let begun = std::time::Instant::now();
+    while Arc::strong_count(&context) > 1 {
+        assert!(begun.elapsed() < WATCHDOG, "a thread waits for an input that does not come");
+        std::thread::yield_now();
     }
 }
 
@@ -189,15 +216,12 @@ fn a_cancelled_service_says_so() {
     let (sender, input) = bounded(0);
     let results = sealer(2).with_cancellation(cancel.clone()).process_stream(input);
     sender.send(Bytes::from_static(b"x")).expect("the service listens");
-    assert!(results.recv_timeout(WATCHDOG).expect("a result").is_ok());
+    assert!(results.receiver().recv_timeout(WATCHDOG).expect("a result").is_ok());
     cancel.cancel();
     // Taken or refused, depending on whether the service has noticed already.
     let _ = sender.send(Bytes::from_static(b"y"));
     let rest = collect(&results);
-    assert!(
-        matches!(&rest[..], [Err(SegmentWorkerError::Cancelled { segment })] if segment.0 == 1),
-        "{rest:?}"
-    );
+    assert!(matches!(&rest[..], [Err(ServiceError::Cancelled { segment: 1 })]), "{rest:?}");
 }
 
 #[test]

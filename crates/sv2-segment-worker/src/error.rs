@@ -1,7 +1,5 @@
 //! Why a segment was not sealed or not opened (format.md section 9).
 
-use alloc::string::String;
-
 use sv2_crypto::CryptoError;
 use sv2_frame_worker::FrameWorkerError;
 use sv2_framing::{FrameError, SegmentIndex};
@@ -64,47 +62,9 @@ pub enum SegmentWorkerError {
         /// What failed.
         source: CryptoError,
     },
-    /// A worker panicked over the segment; the message is the panic's own.
-    #[error("a worker panicked over segment {segment}: {message}")]
-    Panicked {
-        /// The segment.
-        segment: SegmentIndex,
-        /// The panic's message.
-        message: String,
-    },
-    /// The caller's token was set before the segment was handed out.
-    #[error("cancelled before segment {segment}")]
-    Cancelled {
-        /// The segment.
-        segment: SegmentIndex,
-    },
-    /// A worker ended without a result for the segment.
-    #[error("the worker for segment {segment} was lost")]
-    WorkerLost {
-        /// The segment.
-        segment: SegmentIndex,
-    },
 }
 
 impl SegmentWorkerError {
-    /// A worker's panic over segment number `segment`, for whoever runs workers on threads.
-    #[must_use]
-    pub fn panicked(segment: u64, message: &str) -> Self {
-        Self::Panicked { segment: SegmentIndex(segment), message: message.into() }
-    }
-
-    /// A result for segment number `segment` that never came.
-    #[must_use]
-    pub fn worker_lost(segment: u64) -> Self {
-        Self::WorkerLost { segment: SegmentIndex(segment) }
-    }
-
-    /// A job that was cancelled before segment number `segment`.
-    #[must_use]
-    pub fn cancelled(segment: u64) -> Self {
-        Self::Cancelled { segment: SegmentIndex(segment) }
-    }
-
     /// The segment that the error is about.
     #[must_use]
     pub fn segment(&self) -> SegmentIndex {
@@ -115,10 +75,7 @@ impl SegmentWorkerError {
             | Self::Frame { segment, .. }
             | Self::DigestMismatch { segment }
             | Self::Length { segment, .. }
-            | Self::Crypto { segment, .. }
-            | Self::Panicked { segment, .. }
-            | Self::Cancelled { segment }
-            | Self::WorkerLost { segment } => *segment,
+            | Self::Crypto { segment, .. } => *segment,
         }
     }
 }

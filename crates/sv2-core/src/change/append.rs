@@ -38,7 +38,7 @@ use crate::{Driver, InputSource, KeySource, StreamError, StreamReport, fastest_b
 /// # Errors
 /// Those of a stream that is opened for reading and of its last segment (format.md section 9);
 /// `Limit` where the plaintext or the generation would pass its maximum; `Read` and `InputChanged`
-/// from the input; `Cancelled`, `Spawn`, `WorkerLost`, `Crypto`; `Busy`, `Sidecar`, `Write`.
+/// from the input; `Cancelled`, `Spawn`, `Defect`, `Crypto`; `Busy`, `Sidecar`, `Write`.
 /// After each of them the stream is in its old state, with two exceptions: `UnfinishedChange` says
 /// that it could not be restored yet, which the next change or [`recover`](crate::recover) does,
 /// and after `Sidecar` it may be in its new one.

@@ -13,7 +13,7 @@ use crate::decrypt::{DecryptJob, Done, Target};
 use crate::encrypt::pipeline_options;
 use crate::error::pipeline_error;
 use crate::header::{HeaderStart, KeyedHeader};
-use crate::io::{Durability, OutputSink, SequentialInput, SequentialOutput};
+use crate::io::{OutputSink, Secrecy, SequentialInput, SequentialOutput};
 use crate::key::KeyRing;
 use crate::report::StageTimes;
 use crate::tail::{PipeIndex, judge_revision, judge_trailer};
@@ -32,7 +32,7 @@ pub(super) fn decrypt(
     let keyed = read_header(&mut input, ring)?;
     let job = DecryptJob::new(&keyed, options)?;
     let source = PipeSource::new(input, &job);
-    let output = output.open(Durability::Plaintext)?;
+    let output = output.open(Secrecy::Plaintext)?;
     // A pipe has no offsets to compute: the driver is ordered or inline.
     job.to_output(output, None, |job, target| match target {
         Target::Sequential(output) => job.pipe(&keyed, source, output),

@@ -98,7 +98,7 @@ impl DecryptJob {
         clock: &StageClock,
     ) -> Result<SegmentLayout, StreamError> {
         let number = SegmentIndex(segment);
-        let missing = StreamError::WorkerLost { segment };
+        let missing = StreamError::Defect { segment };
         let plaintext_len = stream.trailer.plaintext_len;
         let (Some(entry), Some(layout)) =
             (index.entry(segment), self.layout.segment_layout(plaintext_len, number))

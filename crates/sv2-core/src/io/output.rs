@@ -49,7 +49,7 @@ pub enum OutputSink<'a> {
 
 /// The mode that a new file gets, before the process's mask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Durability {
+pub(crate) enum Secrecy {
     /// Ciphertext: readable as the mask allows.
     Stream,
     /// Plaintext: for the owner alone.
@@ -82,7 +82,7 @@ impl<'a> OutputSink<'a> {
         }
     }
 
-    pub(crate) fn open(self, durability: Durability) -> Result<Output<'a>, StreamError> {
+    pub(crate) fn open(self, secrecy: Secrecy) -> Result<Output<'a>, StreamError> {
         let failed = |source| StreamError::Write { offset: 0, source };
         match self {
             Self::Memory(bytes) => {
@@ -92,7 +92,7 @@ impl<'a> OutputSink<'a> {
             Self::Writer(writer) => Ok(Output::Sequential(SequentialOutput::new(writer))),
             Self::File(file) => open_file(file).map_err(failed),
             Self::Held(held) => held.open().and_then(open_file).map_err(failed),
-            Self::Path { path, existing } => open_path(path, existing, durability),
+            Self::Path { path, existing } => open_path(path, existing, secrecy),
         }
     }
 }
@@ -110,7 +110,7 @@ fn open_file(file: File) -> io::Result<Output<'static>> {
 fn open_path(
     path: PathBuf,
     existing: Existing,
-    durability: Durability,
+    secrecy: Secrecy,
 ) -> Result<Output<'static>, StreamError> {
     let failed = |source| output_failure(0, source);
     match OutputPlace::find(&path).map_err(failed)? {
@@ -121,9 +121,9 @@ fn open_path(
         }
         OutputPlace::File(_) | OutputPlace::Vacant => {}
     }
-    let mode = match durability {
-        Durability::Stream => 0o666,
-        Durability::Plaintext => 0o600,
+    let mode = match secrecy {
+        Secrecy::Stream => 0o666,
+        Secrecy::Plaintext => 0o600,
     };
     let (file, unfinished) = Unfinished::create(&path, mode).map_err(failed)?;
     let positional = takes_any_order(&file);

@@ -231,7 +231,7 @@ impl<'a> PositionedOutput<'a> {
                     part.is_empty().then_some(())
                 })
                 .flatten()
-                .ok_or(StreamError::WorkerLost { segment }),
+                .ok_or(StreamError::Defect { segment }),
         }
     }
 }

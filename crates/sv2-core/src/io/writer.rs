@@ -5,7 +5,7 @@ use std::io::Write;
 use sv2_pipeline::Cancellation;
 
 use crate::StreamError;
-use crate::io::{Durability, Output, OutputEnd, OutputSink, SequentialOutput};
+use crate::io::{Output, OutputEnd, OutputSink, Secrecy, SequentialOutput};
 
 /// An output that a caller writes from front to back; a named file appears when it is finished,
 /// has mode 0600 and is opened as [`OutputSink::Path`] says.
@@ -25,7 +25,7 @@ impl<'a> OutputWriter<'a> {
     /// # Errors
     /// `OutputExists`, `OutputRefused` and `Write`.
     pub fn open(sink: OutputSink<'a>) -> Result<Self, StreamError> {
-        let end = match sink.open(Durability::Plaintext)? {
+        let end = match sink.open(Secrecy::Plaintext)? {
             Output::Sequential(output) => End::Sequential(output),
             Output::File { file, base, end, .. } => End::File { file, base, written: 0, end },
             Output::Memory(bytes) => End::Memory(bytes),

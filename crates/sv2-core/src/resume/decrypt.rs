@@ -184,7 +184,7 @@ impl DecryptJob {
                 StreamError::Cancelled { segment: first + segment }
             }
             PipelineError::WorkerLost { segment } => {
-                StreamError::WorkerLost { segment: first + segment }
+                StreamError::Defect { segment: first + segment }
             }
             other => pipeline_error(other),
         })?;

@@ -62,7 +62,7 @@ pub(crate) fn recover(
     let index = SegmentIndex(segment);
     let layout = map.keyed.layout();
     let Some(segment_layout) = layout.segment_layout(map.plaintext_len, index) else {
-        return Err(StreamError::WorkerLost { segment });
+        return Err(StreamError::Defect { segment });
     };
     // A frame that does not lie within the source is not opened, so no more is ever needed (F-802).
     let there = usize::try_from(source.len()).unwrap_or(usize::MAX);

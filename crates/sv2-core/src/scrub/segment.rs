@@ -122,7 +122,7 @@ impl<'s> SegmentScrub<'s> {
         let index = SegmentIndex(segment);
         let layout = &self.layout;
         let Some(segment_layout) = layout.segment_layout(self.plaintext_len, index) else {
-            return Err(StreamError::WorkerLost { segment });
+            return Err(StreamError::Defect { segment });
         };
         let offset = layout.segment_offset(index);
         wire.resize(segment_layout.wire_len(), 0);

@@ -41,7 +41,7 @@ fn every_error() -> Vec<StreamError> {
         StreamError::OutputKept { kept: "output.kept".into(), source: lost() },
         StreamError::InputChanged { offset: 512 },
         StreamError::Cancelled { segment: 3 },
-        StreamError::WorkerLost { segment: 3 },
+        StreamError::Defect { segment: 3 },
         StreamError::Spawn(lost()),
         StreamError::Usage("a pipe cannot be inspected, only a file"),
         StreamError::Crypto(sv2_crypto::CryptoError::RandomSource),
@@ -89,7 +89,7 @@ fn messages_and_kinds_side_by_side() {
     Io: the output is whole, but naming it failed <- broken pipe
     Io: the input changed while it was being read, at byte 512
     Cancelled: cancelled before segment 3
-    Io: the result of segment 3 was lost
+    Io: a defect of this program shows at segment 3
     Io: no thread could be started <- broken pipe
     Usage: a pipe cannot be inspected, only a file
     Io: a cryptographic primitive failed <- the operating system's random source failed

@@ -103,6 +103,13 @@ impl<T> Sender<T> {
     }
 }
 
+impl<T> Sender<T> {
+    /// Whether all receivers are gone.
+    pub fn is_disconnected(&self) -> bool {
+        self.shared.lock().receivers == 0
+    }
+}
+
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         self.shared.lock().senders += 1;
@@ -139,6 +146,32 @@ impl<T> Receiver<T> {
         drop(state);
         self.shared.changed.notify_all();
         value.ok_or(if gone { TryRecvError::Disconnected } else { TryRecvError::Empty })
+    }
+}
+
+/// Waits for a value of `input`; `None` once `input` has ended or `gone` has lost its last sender.
+pub fn recv_unless<T>(input: &Receiver<T>, gone: &Receiver<()>) -> Option<T> {
+    loop {
+        if matches!(gone.try_recv(), Err(TryRecvError::Disconnected)) {
+            return None;
+        }
+        match input.try_recv() {
+            Ok(value) => return Some(value),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => shuttle::thread::yield_now(),
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sender")
+    }
+}
+
+impl<T> std::fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Receiver")
     }
 }
 

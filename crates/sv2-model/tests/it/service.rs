@@ -2,8 +2,9 @@
 
 use std::panic::resume_unwind;
 
-use sv2_model::sync::{Receiver, Threads, bounded};
-use sv2_model::{Cancellation, start_service};
+use sv2_framing::SegmentIndex;
+use sv2_model::sync::{Threads, bounded};
+use sv2_model::{Cancellation, Results, ServiceError, start_service};
 use sv2_segment_worker::SegmentWorkerError;
 
 use crate::explore::Explorer;
@@ -22,7 +23,9 @@ enum Trouble {
 fn work(item: u64, value: u64, trouble: Option<Trouble>) -> Result<u64, SegmentWorkerError> {
     assert_eq!(item, FIRST + value, "the input of another item");
     match trouble {
-        Some(Trouble::Error(at)) if at == value => Err(SegmentWorkerError::cancelled(item + 1000)),
+        Some(Trouble::Error(at)) if at == value => {
+            Err(SegmentWorkerError::DigestMismatch { segment: SegmentIndex(item + 1000) })
+        }
         Some(Trouble::Panic(at)) if at == value => resume_unwind(Box::new("broken")),
         _ => Ok(value * 2),
     }
@@ -32,7 +35,7 @@ fn work(item: u64, value: u64, trouble: Option<Trouble>) -> Result<u64, SegmentW
 fn serve<T>(
     trouble: Option<Trouble>,
     cancel: &Cancellation,
-    look: impl FnOnce(Receiver<Result<u64, SegmentWorkerError>>) -> T,
+    look: impl FnOnce(Results<u64>) -> T,
 ) -> T {
     let (sender, input) = bounded(1);
     let feeder = shuttle::thread::spawn(move || {
@@ -51,16 +54,16 @@ fn serve<T>(
 }
 
 /// All results until the service hangs up.
-fn all(results: Receiver<Result<u64, SegmentWorkerError>>) -> (u64, Option<SegmentWorkerError>) {
+fn all(results: Results<u64>) -> (u64, Option<ServiceError>) {
     let mut count = 0;
-    while let Ok(result) = results.recv() {
+    while let Some(result) = results.recv() {
         match result {
             Ok(value) => {
                 assert_eq!(value, count * 2, "out of order");
                 count += 1;
             }
             Err(error) => {
-                assert!(results.recv().is_err(), "something follows the error");
+                assert!(results.recv().is_none(), "something follows the error");
                 return (count, Some(error));
             }
         }
@@ -78,11 +81,11 @@ fn results_come_in_order_and_end_with_the_first_error() {
             let (count, error) = serve(trouble, &Cancellation::new(), all);
             match (trouble, error) {
                 (None, None) => assert_eq!(count, ITEMS),
-                (Some(Trouble::Error(at)), Some(SegmentWorkerError::Cancelled { segment })) => {
-                    assert_eq!((count, segment.0), (at, FIRST + at + 1000));
+                (Some(Trouble::Error(at)), Some(ServiceError::Segment(error))) => {
+                    assert_eq!((count, error.segment().0), (at, FIRST + at + 1000));
                 }
-                (Some(Trouble::Panic(at)), Some(SegmentWorkerError::Panicked { segment, .. })) => {
-                    assert_eq!((count, segment.0), (at, FIRST + at));
+                (Some(Trouble::Panic(at)), Some(ServiceError::Panicked { segment, .. })) => {
+                    assert_eq!((count, segment), (at, FIRST + at));
                 }
                 other => panic!("{other:?}"),
             }
@@ -106,6 +109,20 @@ fn a_dropped_receiver_ends_the_service_quietly() {
     }
 }
 
+/// No thread waits for an input that may never come once nobody wants the results.
+#[test]
+fn a_dropped_receiver_ends_a_service_whose_input_is_idle() {
+    let mut explorer = Explorer::new("service, idle");
+    explorer.model(100, Threads::default, move || {
+        let (sender, input) = bounded::<u64>(1);
+        let work = |item, value| work(item, value, None);
+        drop(start_service(options(2, 2), FIRST, Cancellation::new(), input, work));
+        while sender.try_send(0).is_ok() || !sender.is_disconnected() {
+            shuttle::thread::yield_now();
+        }
+    });
+}
+
 #[test]
 fn a_cancelled_service_ends_with_an_error_at_the_next_result() {
     let mut explorer = Explorer::new("service, cancelled");
@@ -115,8 +132,8 @@ fn a_cancelled_service_ends_with_an_error_at_the_next_result() {
         let canceller = shuttle::thread::spawn(move || token.cancel());
         match serve(None, &cancel, all) {
             (count, None) => assert_eq!(count, ITEMS),
-            (count, Some(SegmentWorkerError::Cancelled { segment })) => {
-                assert_eq!(segment.0, FIRST + count);
+            (count, Some(ServiceError::Cancelled { segment })) => {
+                assert_eq!(segment, FIRST + count);
             }
             (_, Some(error)) => panic!("{error}"),
         }
@@ -129,7 +146,7 @@ fn a_cancelled_service_ends_with_an_error_at_the_next_result() {
 fn a_refused_thread_is_a_lost_worker() {
     let mut explorer = Explorer::new("service, refused");
     let lost = || match serve(None, &Cancellation::new(), all) {
-        (0, Some(SegmentWorkerError::WorkerLost { segment })) => assert_eq!(segment.0, FIRST),
+        (0, Some(ServiceError::WorkerLost { segment })) => assert_eq!(segment, FIRST),
         other => panic!("{other:?}"),
     };
     explorer.model(50, || Threads::refusing(0), lost);

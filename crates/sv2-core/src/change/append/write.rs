@@ -130,7 +130,7 @@ impl AppendJob<'_> {
     fn seal(&self, segment: u64, filled: Filled) -> Result<Sealed, StreamError> {
         let Filled { mut wire, plaintext_len } = filled;
         let Some(layout) = self.worker.context().layout(plaintext_len.into()) else {
-            return Err(StreamError::WorkerLost { segment });
+            return Err(StreamError::Defect { segment });
         };
         let wire_len = layout.wire_len();
         let entry = self
@@ -145,7 +145,7 @@ impl AppendJob<'_> {
         let mut builder = IndexBuilder::new(self.layout.digest);
         let full = SegmentLayout::full(self.layout.geometry, self.layout.digest);
         for segment in 0..self.kept {
-            let entry = self.index.entry(segment).ok_or(StreamError::WorkerLost { segment })?;
+            let entry = self.index.entry(segment).ok_or(StreamError::Defect { segment })?;
             builder.push(&entry, full.plaintext_len());
         }
         Ok(builder)
