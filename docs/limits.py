@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Recomputes every figure in the generated tables of docs/format.md.
+"""Recomputes every figure in the generated tables of docs/format.md and docs/parity.md.
 
 limits.py                      prints the tables
 limits.py --check FORMAT.md    fails where a table in the file is not what is computed here
-limits.py --update FORMAT.md   writes the tables into the file
+limits.py --update FORMAT.md   writes the tables into the file; parity.md has a table of its own
 """
 import argparse
 import sys
@@ -176,7 +176,77 @@ def limits():
     return out
 
 
+def code_len(data, parity):
+    """Data and parity of a window, parity rounded up to a power of two (R-203)."""
+    return data + (1 << (parity - 1).bit_length())
+
+
+def parity_for(data, share):
+    return max(2, ceil_div(data * share, 10_000))
+
+
+def window_geometry(length, share, spread=True):
+    """What a writer takes: block length, blocks, run, data and parity of a window."""
+    longest = max(k for k in range(1, 2048) if code_len(k, parity_for(k, share)) <= 2048)
+    log2 = next((b for b in range(12, 17) if ceil_div(length, 1 << b) <= longest), 16)
+    blocks = ceil_div(length, 1 << log2)
+    windows = ceil_div(blocks, longest)
+    while True:
+        even = ceil_div(blocks, windows)
+        run = max(1, parity_for(even, share) // 3) if spread and windows > 1 else even
+        data = ceil_div(ceil_div(blocks, run), windows) * run
+        if code_len(data, parity_for(data, share)) <= 2048:
+            return 1 << log2, blocks, run, data, parity_for(data, share)
+        windows += 1
+
+
+def window_count(blocks, run, data):
+    return ceil_div(ceil_div(blocks, run), data // run)
+
+
+def gap(length, block, blocks, run, data, parity):
+    """R-207: the longest gap that is filled wherever it begins."""
+    windows = window_count(blocks, run, data)
+    neighbours = parity if windows == 1 else parity // run * windows * run + parity % run
+    return min((neighbours - 1) * block + 1, length)
+
+
+def parity_file_len(block, blocks, run, data, parity):
+    tables = 2 * (16 + 8 * (data + parity) + 8)
+    return 2 * (184 + 24) + window_count(blocks, run, data) * (tables + parity * block)
+
+
+def promise():
+    rows = []
+    for length, share in ((MIB, 500), (100 * MIB, 500), (GIB, 500), (TIB, 100), (TIB, 500), (TIB, 1000),
+                          (6 * TIB + 307 * GIB, 500)):
+        block, blocks, run, data, parity = window_geometry(length, share)
+        filled = gap(length, block, blocks, run, data, parity)
+        size = parity_file_len(block, blocks, run, data, parity)
+        rows.append((size_name(length), f"{share / 100:g} %", size_name(block),
+                     window_count(blocks, run, data), f"{data} + {parity}", f"any {parity}",
+                     f"{filled} B ({100 * filled / length:.2f} %)", f"{size} B ({100 * size / length:.2f} %)"))
+    return table(("file", "parity", "block", "windows", "blocks of a window", "lost blocks of each window",
+                  "or one gap of", "parity file"), rows)
+
+
+def check_gap():
+    """The gap by trying every place of it, for small areas of every shape."""
+    for blocks in range(1, 40):
+        for run in range(1, 5):
+            for runs in range(1, 5):
+                for parity in range(1, 9):
+                    data, block = run * runs, 4
+                    length, windows = blocks * block - 1, window_count(blocks, run, data)
+                    filled = gap(length, block, blocks, run, data, parity)
+                    window_of = [b // run % windows for b in range(blocks)]
+                    for start in range(length - filled + 1):
+                        hit = window_of[start // block:(start + filled - 1) // block + 1]
+                        assert max(hit.count(w) for w in set(hit)) <= parity, (blocks, run, runs, parity, start)
+
+
 def self_test():
+    check_gap()
     for frame, segment, digest in ((256, 256, 0), (256, 1024, 32), (512, 1024, 0)):
         args = dict(frame=frame, segment=segment, header=256, digest=digest)
         possible = {stream_len(p, **args): p for p in range(4 * segment)}
@@ -201,8 +271,9 @@ def main():
     parser.add_argument("--update", type=Path)
     args = parser.parse_args()
     self_test()
-    blocks_of = {"sizes": sizes(), "limits": limits()}
     path = args.check or args.update
+    names = {"parity.md": [promise]}.get(path.name if path else None, [sizes, limits])
+    blocks_of = {name.__name__: name() for name in (names if path else [*names, promise])}
     if path is None:
         print("\n\n".join("\n".join(lines) for lines in blocks_of.values()))
         return

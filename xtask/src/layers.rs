@@ -38,6 +38,11 @@ const LAYERS: &[Layer] = &[
     layer("sv2-headers", Library::Alloc, &["sv2-crc", "thiserror"]),
     layer("sv2-framing", Library::Alloc, &["sv2-crc", "sv2-headers", "thiserror"]),
     layer(
+        "sv2-parity",
+        Library::Std,
+        &["reed-solomon-simd", "sv2-crc", "sv2-framing", "sv2-headers", "thiserror"],
+    ),
+    layer(
         "sv2-crypto",
         Library::Alloc,
         &["aws-lc-rs", "blake3", "ring", "sv2-headers", "thiserror", "zeroize"],
@@ -113,6 +118,7 @@ const OUTER: &[Outer] = &[
             "sv2-framing",
             "sv2-headers",
             "sv2-keys",
+            "sv2-parity",
             "sv2-pipeline",
             "sv2-segment-worker",
             "sv2-stream",
@@ -133,10 +139,11 @@ const OUTER: &[Outer] = &[
 ];
 
 /// The crates below which no runtime and no interpreter is found, in tests neither.
-const INNER: [&str; 9] = [
+const INNER: [&str; 10] = [
     "sv2-crc",
     "sv2-headers",
     "sv2-framing",
+    "sv2-parity",
     "sv2-crypto",
     "sv2-frame-worker",
     "sv2-segment-worker",

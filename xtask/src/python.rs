@@ -9,6 +9,9 @@ use std::path::Path;
 /// What the reference imports.
 const PACKAGES: [&str; 2] = ["cryptography", "blake3"];
 const REFERENCE: &str = "docs/conformance/reference.py";
+const PARITY: &str = "docs/conformance/parity.py";
+/// Recomputes the tables of the documents.
+const LIMITS: &str = "docs/limits.py";
 
 /// Checks the reference in Python, the hashes of the accumulated test included.
 pub(crate) fn check() -> Outcome {
@@ -20,6 +23,10 @@ pub(crate) fn check() -> Outcome {
     }
     let python = python.to_string_lossy().into_owned();
     shell::run(shell::program(&python, &["-B", REFERENCE, "--self-test"]))?;
+    shell::run(shell::program(&python, &["-B", PARITY, "--self-test"]))?;
+    for document in ["docs/format.md", "docs/parity.md"] {
+        shell::run(shell::program(&python, &["-B", LIMITS, "--check", document]))?;
+    }
     let command = [python, "-B".to_owned(), REFERENCE.to_owned()];
     let hashes = conformance::run(&[&["--accumulated".to_owned()][..], &command].concat())?;
     let vectors = conformance::run(&command)?;

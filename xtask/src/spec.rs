@@ -1,4 +1,4 @@
-//! The numbered requirements of `docs/format.md`, and the code and the tests that cite each.
+//! The numbered requirements of `docs/format.md` and `docs/parity.md`, and the code and the tests that cite each.
 
 mod citations;
 
@@ -7,8 +7,13 @@ use crate::workspace::{self, SourceFile};
 use citations::{Citation, Role};
 use std::collections::BTreeMap;
 
-/// Where the requirements are.
-const SPEC: &str = "docs/format.md";
+/// Where the requirements are, and what their ids begin with.
+const SPECS: [(&str, &str); 2] = [("docs/format.md", "F-"), ("docs/parity.md", "R-")];
+
+/// The document that has, or should have, a requirement.
+fn spec_of(id: &str) -> &'static str {
+    SPECS.iter().find(|(_, start)| id.starts_with(start)).map_or(SPECS[0].0, |(path, _)| path)
+}
 
 /// Requirements that no test in Rust can show: which file shows each instead, and why.
 ///
@@ -59,19 +64,26 @@ pub(crate) fn check() -> Outcome {
 
 fn read() -> Outcome<Coverage> {
     let files = workspace::sources(&["rs", "py", "md"])?;
-    let spec = files.iter().find(|file| file.path == SPEC);
-    let spec = spec.ok_or_else(|| Failure::new(format!("{SPEC} is missing")))?;
-    Ok(cover(spec, &files))
+    let mut specs = Vec::new();
+    for (path, _) in SPECS {
+        let spec = files.iter().find(|file| file.path == path);
+        specs.push(spec.ok_or_else(|| Failure::new(format!("{path} is missing")))?);
+    }
+    Ok(cover(&specs, &files))
 }
 
-fn cover(spec: &SourceFile, files: &[SourceFile]) -> Coverage {
+fn cover(specs: &[&SourceFile], files: &[SourceFile]) -> Coverage {
     let mut findings = Vec::new();
-    let requirements = requirements(spec, &mut findings);
+    let mut requirements = BTreeMap::new();
+    for spec in specs {
+        requirements.append(&mut self::requirements(spec, &mut findings));
+    }
     let mut citations: BTreeMap<String, Vec<Citation>> = BTreeMap::new();
     for file in files {
         for citation in citations::of(file) {
             if !requirements.contains_key(&citation.id) {
-                let message = format!("cites {}, which {SPEC} does not have", citation.id);
+                let message =
+                    format!("cites {}, which {} does not have", citation.id, spec_of(&citation.id));
                 findings.push(Finding::new(&file.path, citation.line, message));
             }
             citations.entry(citation.id.clone()).or_default().push(citation);
@@ -114,7 +126,7 @@ fn listing(coverage: &Coverage) -> String {
     let mut text = String::new();
     for (id, requirement) in &coverage.requirements {
         let level = if requirement.is_must { "MUST" } else { "" };
-        text.push_str(&format!("{id} {level:4} {SPEC}:{}\n", requirement.line));
+        text.push_str(&format!("{id} {level:4} {}:{}\n", spec_of(id), requirement.line));
         for role in [Role::Code, Role::Reference, Role::Test] {
             for citation in coverage.citations.get(id).into_iter().flatten() {
                 if citation.role == role {
@@ -132,7 +144,7 @@ fn conclude(coverage: Coverage, exemptions: &[Exemption]) -> Outcome {
     let mut findings = coverage.findings.clone();
     let mut find = |id: &str, message: String| {
         let line = coverage.requirements.get(id).map_or(0, |requirement| requirement.line);
-        findings.push(Finding::new(SPEC, line, format!("{id} {message}")));
+        findings.push(Finding::new(spec_of(id), line, format!("{id} {message}")));
     };
     let is_exempt = |id: &str| exemptions.iter().any(|exemption| exemption.id == id);
     for id in untested.iter().filter(|id| !is_exempt(id)) {
@@ -164,7 +176,7 @@ mod tests {
     }
 
     fn coverage(spec: &str, others: &[SourceFile]) -> Coverage {
-        cover(&file(SPEC, spec), others)
+        cover(&[&file(SPECS[0].0, spec)], others)
     }
 
     const TWO: &str = "# x\n**F-101** A writer MUST do it.\n**F-102** It MAY do it (see F-101).\n";

@@ -1,4 +1,4 @@
-//! Where requirements are cited: ids such as `F-101` in sources, and whether a test says it.
+//! Where requirements are cited: ids such as `F-101` and `R-101` in sources, and whether a test says it.
 //!
 //! An id has three digits or more, so that arithmetic on the frame size is none.
 
@@ -70,7 +70,7 @@ fn role(file: &SourceFile, is_test: bool) -> Role {
 
 /// Whether this is one whole id.
 pub(super) fn is_id(text: &str) -> bool {
-    let digits = text.strip_prefix("F-").unwrap_or_default();
+    let digits = text.strip_prefix("F-").or_else(|| text.strip_prefix("R-")).unwrap_or_default();
     digits.len() >= 3 && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -92,6 +92,7 @@ mod tests {
     #[test]
     fn ids_are_whole_words_of_three_digits_or_more() {
         assert_eq!(ids("F-101, (F-202); `F-1303`."), ["F-101", "F-202", "F-1303"]);
+        assert_eq!(ids("R-101 P-256"), ["R-101"]);
         assert_eq!(ids("F-1 F-12 PDF-101 F-101a xF-101 F-101_b"), Vec::<String>::new());
     }
 

@@ -1,0 +1,105 @@
+//! Which file a parity file is of, and whether that file is still the same (parity.md section 6).
+
+use sv2_headers::{
+    HEADER_PREFIX_LEN, IndexShape, PAGE_ENTRIES, StreamHeader, TRAILER_LEN, Trailer,
+    peek_header_len,
+};
+
+use crate::source::{can_read, len_of};
+use crate::{Directory, ParityError, Part, Source};
+
+/// What a file was when it was protected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// A sealed stream, named by its whole trailer: seal, revision and generation.
+    Stream {
+        /// The trailer as it is stored.
+        trailer: [u8; TRAILER_LEN],
+    },
+    /// Anything else, named by its length and the checksum of all its bytes.
+    Other {
+        /// CRC-64/NVME of the file.
+        crc: u64,
+    },
+}
+
+impl Identity {
+    /// A trailer whose fields can be those of a stream and whose checksum holds.
+    pub(crate) fn sound_trailer(bytes: &[u8; TRAILER_LEN]) -> Option<Trailer> {
+        if sv2_crc::holds(bytes) { Trailer::decode(bytes).ok() } else { None }
+    }
+}
+
+/// The trailer at the end of a sealed stream; `None` of any other file.
+///
+/// # Errors
+/// `Read` where the length cannot be told; a place that cannot be read is no trailer.
+pub fn identify(source: &dyn Source) -> Result<Option<[u8; TRAILER_LEN]>, ParityError> {
+    let len = len_of(source, Part::Data)?;
+    Ok(trailer_at_end(source, len).map(|(bytes, _)| bytes))
+}
+
+/// The sound trailer that ends at offset `end`.
+pub(crate) fn trailer_at_end(
+    source: &dyn Source,
+    end: u64,
+) -> Option<([u8; TRAILER_LEN], Trailer)> {
+    let mut bytes = [0; TRAILER_LEN];
+    let at = end.checked_sub(TRAILER_LEN as u64)?;
+    if !can_read(source, &mut bytes, at) {
+        return None;
+    }
+    Identity::sound_trailer(&bytes).map(|trailer| (bytes, trailer))
+}
+
+/// Refuses a file that is sound in itself and not what was protected, so that nothing is put back
+/// that was changed on purpose.
+pub(crate) fn judge(source: &dyn Source, directory: &Directory) -> Result<(), ParityError> {
+    let len = len_of(source, Part::Data)?;
+    let Identity::Stream { trailer: named } = &directory.identity else {
+        return if len > directory.file_len {
+            Err(ParityError::Stale("the file has grown since"))
+        } else {
+            Ok(())
+        };
+    };
+    for end in [len, directory.file_len] {
+        if trailer_at_end(source, end).is_some_and(|(found, _)| found != *named) {
+            return Err(ParityError::Stale("the stream was sealed anew since"));
+        }
+    }
+    let Some(trailer) = Identity::sound_trailer(named) else { return Ok(()) };
+    let copy = copy_offset(directory.file_len, &trailer);
+    for at in [Some(0), copy].into_iter().flatten() {
+        if sound_header(source, at).is_some_and(|header| header.revision > trailer.revision) {
+            return Err(ParityError::Stale("the stream's header was rewritten since"));
+        }
+    }
+    Ok(())
+}
+
+/// A header whose checksum holds.
+pub(crate) fn sound_header(source: &dyn Source, at: u64) -> Option<StreamHeader> {
+    let mut prefix = [0; HEADER_PREFIX_LEN];
+    if !can_read(source, &mut prefix, at) {
+        return None;
+    }
+    // At most 64 KiB, so it fits.
+    let mut bytes = vec![0; peek_header_len(&prefix)? as usize];
+    if !can_read(source, &mut bytes, at) || !sv2_crc::holds(&bytes) {
+        return None;
+    }
+    StreamHeader::decode(&bytes).ok()
+}
+
+/// Where the header copy lies (F-809).
+pub(crate) fn copy_offset(stream_len: u64, trailer: &Trailer) -> Option<u64> {
+    let entry_len = IndexShape::new(0, trailer.digest).entry_len();
+    let pages = trailer.segments.div_ceil(PAGE_ENTRIES);
+    let tail = trailer
+        .segments
+        .checked_mul(entry_len)?
+        .checked_add(pages.checked_mul(32)?)?
+        .checked_add(TRAILER_LEN as u64 + u64::from(trailer.header_len))?;
+    stream_len.checked_sub(tail)
+}

@@ -1,0 +1,73 @@
+//! Files that are not the ones that were protected.
+
+use sv2_parity::{Geometry, Memory, ParityError, Sidecar, Work, scan};
+
+use crate::support::{Dice, Stream, parity_of};
+
+fn geometry() -> Geometry {
+    Geometry::new(8, 3, 21, 6).unwrap()
+}
+
+fn judged(file: &[u8], parity: &[u8]) -> Result<(), ParityError> {
+    let parity = Memory::new(parity.to_vec());
+    let sidecar = Sidecar::open(&parity)?;
+    scan(&Memory::new(file.to_vec()), None, &sidecar, &Work::alone()).map(drop)
+}
+
+fn is_stale(file: &[u8], parity: &[u8]) -> bool {
+    matches!(judged(file, parity), Err(ParityError::Stale(_)))
+}
+
+/// a stream with another sound seal is not repaired to an older version.
+#[test]
+fn another_sound_seal_is_stale_whatever_else_is_damaged() {
+    let dice = &mut Dice::new(5);
+    let stream = Stream::new(20_000, dice);
+    let parity = parity_of(&stream.bytes, geometry());
+    assert!(judged(&stream.bytes, &parity).is_ok());
+
+    let mut longer = stream.clone();
+    longer.append(3_000, dice);
+    let mut other_recipients = stream.clone();
+    other_recipients.rewrite();
+    let mut other = Stream::new(20_000, dice);
+    assert!(is_stale(&longer.bytes, &parity) && is_stale(&other.bytes, &parity));
+    assert!(is_stale(&other_recipients.bytes, &parity));
+    other.bytes[0..300].fill(0);
+    other_recipients.bytes[300..900].fill(0);
+    assert!(is_stale(&other.bytes, &parity) && is_stale(&other_recipients.bytes, &parity));
+    other_recipients.bytes.extend_from_slice(&[0; 10]);
+    assert!(is_stale(&other_recipients.bytes, &parity), "bytes behind the end hide no seal");
+}
+
+/// a header that was rewritten is seen although the new seal is damaged, in front and copy.
+#[test]
+fn a_newer_header_is_stale_where_the_new_seal_is_lost() {
+    let dice = &mut Dice::new(6);
+    let stream = Stream::new(20_000, dice);
+    let parity = parity_of(&stream.bytes, geometry());
+    let mut rewritten = stream.clone();
+    rewritten.rewrite();
+    let end = rewritten.bytes.len();
+    rewritten.bytes[end - 60] ^= 1;
+    assert!(is_stale(&rewritten.bytes, &parity));
+    rewritten.bytes[100] ^= 1;
+    assert!(is_stale(&rewritten.bytes, &parity), "by the copy");
+
+    let mut older = stream.clone();
+    older.rewrite();
+    let parity = parity_of(&older.bytes, geometry());
+    older.bytes[..256].copy_from_slice(&stream.bytes[..256]);
+    assert!(judged(&older.bytes, &parity).is_ok(), "an older header is damage");
+}
+
+/// of a file that is no stream only the length tells.
+#[test]
+fn a_file_that_has_grown_is_stale_and_one_that_was_cut_is_damaged() {
+    let file = Dice::new(7).bytes(10_000);
+    let parity = parity_of(&file, geometry());
+    let mut longer = file.clone();
+    longer.push(0);
+    assert!(is_stale(&longer, &parity));
+    assert!(judged(&file[..9_900], &parity).is_ok());
+}
