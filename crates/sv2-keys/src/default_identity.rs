@@ -3,6 +3,8 @@
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -98,10 +100,41 @@ fn path_in(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, KeyFi
 pub struct DefaultIdentity {
     /// Where it is.
     pub path: PathBuf,
-    /// Whether it was made just now: the user must be told where it is and to back it up.
-    pub created: bool,
+    /// Whether it was made just now, or by a call whose caller never came to tell of it: the user
+    /// must be told where it is and to back it up, and then [`DefaultIdentity::told`] be called.
+    pub is_new: bool,
     /// What the file holds.
     pub identities: Vec<Identity>,
+    /// The lock on the marker of an identity that nobody was told of.
+    untold: Option<File>,
+}
+
+impl DefaultIdentity {
+    /// Notes that the user was told of a new identity, so that later calls say nothing.
+    pub fn told(&self) {
+        if self.untold.is_some() {
+            // Telling it again does no harm.
+            let _ = fs::remove_file(marker(&self.path));
+        }
+    }
+}
+
+/// The file that lies beside a new identity until somebody was told of it, and is locked by whoever
+/// makes the identity or is about to tell. It is empty until the identity is about to get its name.
+fn marker(path: &Path) -> PathBuf {
+    path.with_extension("untold")
+}
+
+/// Takes it upon the caller to tell of an identity whose maker never came to it.
+fn take_marker(path: &Path) -> Option<File> {
+    let path = marker(path);
+    let file = File::open(&path).ok()?;
+    // Where nothing can be locked the worst is that it is told twice.
+    if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        return None;
+    }
+    let is_untold = path.exists() && file.metadata().is_ok_and(|marker| marker.len() > 0);
+    is_untold.then_some(file)
 }
 
 /// Reads the default identity, or makes it where there is none yet.
@@ -120,25 +153,45 @@ pub fn load_or_create_default_identity() -> Result<DefaultIdentity, KeyFileError
 /// # Errors
 /// `Write` where it cannot be made, and those of [`read_identity_file`].
 pub fn load_or_create_identity(path: &Path) -> Result<DefaultIdentity, KeyFileError> {
-    let found =
-        |created, identities| DefaultIdentity { path: path.to_owned(), created, identities };
+    let found = |untold: Option<File>, identities| DefaultIdentity {
+        path: path.to_owned(),
+        is_new: untold.is_some(),
+        identities,
+        untold,
+    };
     match read_identity_file(path) {
-        Err(KeyFileError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-        }
-        read => return Ok(found(false, read?)),
+        Err(KeyFileError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+        read => return Ok(found(take_marker(path), read?)),
     }
     create_parent(path)?;
+    let place = marker(path);
+    let failed = |source| KeyFileError::Write { path: place.clone(), source };
+    let open = OpenOptions::new().read(true).append(true).create(true).open(&place);
+    let mut marker = open.map_err(failed)?;
+    // Whoever waits here finds the identity that another one made meanwhile.
+    let _ = marker.lock();
     let generated = generate_identity();
-    match write_identity_file(path, &generated) {
-        Ok(()) => Ok(found(true, parse_identities(generated.text.as_bytes(), path)?)),
-        // Another program was faster; its identity is as good.
-        Err(KeyFileError::Write { source, .. })
-            if source.kind() == std::io::ErrorKind::AlreadyExists =>
-        {
-            Ok(found(false, read_identity_file(path)?))
+    if !path.exists() {
+        marker.write_all(b"new").map_err(failed)?;
+        match write_identity_file(path, &generated) {
+            Ok(()) => {
+                let identities = parse_identities(generated.text.as_bytes(), path)?;
+                return Ok(found(Some(marker), identities));
+            }
+            Err(KeyFileError::Write { source, .. })
+                if source.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                let _ = fs::remove_file(&place);
+                return Err(error);
+            }
         }
-        Err(error) => Err(error),
     }
+    let identities = read_identity_file(path)?;
+    let is_untold = place.exists() && marker.metadata().is_ok_and(|marker| marker.len() > 0);
+    if !is_untold {
+        let _ = fs::remove_file(&place);
+    }
+    Ok(found(is_untold.then_some(marker), identities))
 }
 
 /// A time in UTC, from seconds since 1970.

@@ -9,10 +9,13 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum KeyTextFault {
     /// No known kind of recipient.
-    #[error("this is no recipient")]
+    #[error("this is not a recipient")]
     NotARecipient,
+    /// It begins as a key of age does, and its checksum is wrong.
+    #[error("its checksum does not match, so a character is wrong, missing or too many")]
+    Mistyped,
     /// No known kind of identity.
-    #[error("this is no identity")]
+    #[error("this is not an identity")]
     NotAnIdentity,
     /// A secret key where a public one belongs.
     #[error("this is a secret identity, not a recipient")]
@@ -136,13 +139,19 @@ pub struct NoKeyFits {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeysError {
-    /// A recipient that was given as text is none.
+    /// A recipient that was given as text is not one.
     #[error("the recipient cannot be used")]
     Recipient(#[source] KeyTextFault),
     /// A file of keys failed.
     #[error(transparent)]
     File(#[from] KeyFileError),
-    /// A plugin is missing or reported a failure.
+    /// The program of a plugin is not installed.
+    #[error("the plugin age-plugin-{name} is not on the PATH")]
+    PluginMissing {
+        /// The plugin's name.
+        name: String,
+    },
+    /// A plugin reported a failure.
     #[error("the plugin age-plugin-{name} failed")]
     Plugin {
         /// The plugin's name.
@@ -237,6 +246,9 @@ pub enum PassphraseError {
     /// Nothing is left after the trailing newline is dropped.
     #[error("the passphrase is empty")]
     Empty,
+    /// A control character, such as a newline in the middle, in one that is to lock something.
+    #[error("the passphrase holds a newline or another character that cannot be typed")]
+    Untypeable,
     /// Passphrases are text.
     #[error("the passphrase is not UTF-8")]
     NotText,
@@ -246,6 +258,9 @@ pub enum PassphraseError {
         /// The longest that is read, in bytes.
         max: usize,
     },
+    /// The operating system gave no random bytes for a new one.
+    #[error("the operating system's random source failed")]
+    Random,
     /// The operating system refused to read it.
     #[error("cannot read the passphrase")]
     Read(#[source] io::Error),

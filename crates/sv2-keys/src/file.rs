@@ -53,7 +53,8 @@ pub(crate) fn read_file(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, K
 
 /// Makes a file that only its owner can read, complete or not at all, and never over another.
 ///
-/// The bytes are on disk when this returns.
+/// The bytes are on disk when this returns. Once the file has its name this cannot fail any more:
+/// the caller must tell of a key that is there, and some places cannot sync a folder.
 pub(crate) fn create_secret_file(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
     let failed = |source| KeyFileError::Write { path: path.to_owned(), source };
     let unfinished = unfinished_name(path)?;
@@ -61,12 +62,15 @@ pub(crate) fn create_secret_file(path: &Path, bytes: &[u8]) -> Result<(), KeyFil
     let linked = fs::hard_link(&unfinished, path);
     let removed = fs::remove_file(&unfinished);
     match linked {
-        Ok(()) => removed.map_err(failed)?,
+        // A second name that stays is as private as the first, and names nothing else.
+        Ok(()) => drop(removed),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(failed(error)),
         // Some file systems have no links: there a reader may meet the file half-written.
         Err(_) => write_new(path, bytes).map_err(failed)?,
     }
-    sync_folder(path).map_err(failed)
+    // Folders that may be written and not read, and file systems without such a sync.
+    let _ = sync_folder(path);
+    Ok(())
 }
 
 /// Makes the folder that is to hold `path`, and those above it, open to the owner alone.

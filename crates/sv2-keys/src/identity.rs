@@ -14,7 +14,7 @@ use std::sync::Arc;
 use age::{plugin, ssh, x25519};
 
 use crate::file::{MAX_FILE_LEN, read_file};
-use crate::recipient::key_lines;
+use crate::recipient::{begins, key_lines};
 use crate::{KeyFileError, KeyTextFault, KeysError, Prompt, Recipient};
 pub use locked::IDENTITY_FILE_MAX_LOG_N;
 pub(crate) use locked::{LockedFile, LockedSshKey};
@@ -140,13 +140,16 @@ fn identity_line(text: &str) -> Result<Kind, KeyTextFault> {
     if text.parse::<Recipient>().is_ok() {
         return Err(KeyTextFault::RecipientInPlaceOfIdentity);
     }
+    if begins(text, "AGE-SECRET-KEY-1") || begins(text, "AGE-PLUGIN-") {
+        return Err(KeyTextFault::Mistyped);
+    }
     Err(KeyTextFault::NotAnIdentity)
 }
 
 fn ssh_key(bytes: &[u8], origin: &Path) -> Result<Kind, KeyFileError> {
     let unusable = |what: String| KeyFileError::Unusable { path: origin.to_owned(), what };
     let key = ssh::Identity::from_buffer(io::Cursor::new(bytes), None)
-        .map_err(|_| unusable("it is no SSH private key that can be read".into()))?;
+        .map_err(|_| unusable("it is not an SSH private key that can be read".into()))?;
     match key {
         ssh::Identity::Unsupported(kind) => Err(unusable(match kind {
             ssh::UnsupportedKey::EncryptedPem => {

@@ -25,6 +25,6 @@ pub use identity::{IDENTITY_FILE_MAX_LOG_N, Identity, parse_identities, read_ide
 pub use open::{MAX_LOG_N, OpenedSlot, PassphraseSource, READER_MAX_LOG_N, SlotOpener};
 pub use passphrase::{Passphrase, read_passphrase, read_passphrase_file};
 pub use prompt::{NoPrompt, PassphrasePurpose, Prompt};
-pub use raw_key::{read_key_file, write_key_file};
+pub use raw_key::{parse_key, read_key_file, write_key_file};
 pub use recipient::{Recipient, parse_recipients, read_recipients_file};
 pub use seal::{SlotMixing, WRITER_LOG_N, check_writer_rules, seal_passphrase_slot, seal_slot};

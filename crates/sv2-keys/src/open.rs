@@ -13,7 +13,7 @@ use sv2_headers::{AgeSlot, MAX_SLOTS, SLOT_KIND_AGE, Section, age_slot};
 
 use crate::describe::{StanzaKind, stanzas};
 use crate::identity::Kind;
-use crate::prompt::PluginCallbacks;
+use crate::prompt::{PluginCallbacks, unresolved};
 use crate::{Identity, KeysError, NoKeyFits, Passphrase, PassphrasePurpose, Prompt};
 
 /// Binary logarithm of the largest scrypt N that is accepted without the user's word: 1 GiB.
@@ -150,16 +150,21 @@ impl SlotOpener {
     ) -> Result<Option<OpenedSlot>, DecryptError> {
         let secret = match &self.passphrase {
             PassphraseSource::None => None,
-            PassphraseSource::Given(passphrase) => Some(passphrase.to_secret()),
-            PassphraseSource::Ask => {
-                self.prompt.passphrase(PassphrasePurpose::Stream).map(Passphrase::into_secret)
-            }
+            PassphraseSource::Given(passphrase) => Some(passphrase.duplicate()),
+            PassphraseSource::Ask => self.prompt.passphrase(PassphrasePurpose::Stream),
         };
         let Some(secret) = secret else { return Ok(None) };
         search.report.passphrase_tried = true;
-        let mut identity = scrypt::Identity::new(secret);
-        identity.set_max_work_factor(self.limit());
-        search.attempt(slot, &identity)
+        let mut failed = DecryptError::DecryptionFailed;
+        for form in secret.forms() {
+            let mut identity = scrypt::Identity::new(form);
+            identity.set_max_work_factor(self.limit());
+            match search.attempt(slot, &identity) {
+                Err(error @ DecryptError::DecryptionFailed) => failed = error,
+                done => return done,
+            }
+        }
+        Err(failed)
     }
 }
 
@@ -245,8 +250,7 @@ impl Search<'_> {
                 match IdentityPluginV1::new(name, std::slice::from_ref(plugin), callbacks) {
                     Ok(connected) => self.first(slots, &connected, Some(name)),
                     Err(error) => {
-                        let name = name.to_owned();
-                        self.note(KeysError::Plugin { name, source: error.into() });
+                        self.note(unresolved(name, error));
                         None
                     }
                 }

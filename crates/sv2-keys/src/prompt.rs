@@ -5,9 +5,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use age::plugin::ResolveError;
 use age::secrecy::SecretString;
 
-use crate::Passphrase;
+use crate::{KeysError, Passphrase};
 
 /// What a passphrase is wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,15 @@ impl Prompt for NoPrompt {
 
     fn text(&self, _: &str) -> Option<String> {
         None
+    }
+}
+
+/// A plugin whose program did not answer to its name.
+pub(crate) fn unresolved(name: &str, error: ResolveError) -> KeysError {
+    let name = name.to_owned();
+    match error {
+        ResolveError::MissingPlugin { .. } => KeysError::PluginMissing { name },
+        error => KeysError::Plugin { name, source: error.into() },
     }
 }
 

@@ -18,11 +18,20 @@ const MAX_LEN: usize = 66;
 /// `Read` where the file does not open or read, `Unusable` or `TooLong` where it holds anything
 /// else.
 pub fn read_key_file(path: &Path) -> Result<StreamKey, KeyFileError> {
-    let bytes = read_file(path, MAX_LEN)?;
+    parse_key(&read_file(path, MAX_LEN)?, path)
+}
+
+/// Takes a stream key from the bytes of such a file; `origin` names it in errors.
+///
+/// The caller wipes the bytes.
+///
+/// # Errors
+/// `Unusable` where they are anything else.
+pub fn parse_key(bytes: &[u8], origin: &Path) -> Result<StreamKey, KeyFileError> {
     let mut key = Zeroizing::new([0; 32]);
-    let raw = if from_hex(&bytes, &mut key) { &key[..] } else { &bytes[..] };
+    let raw = if from_hex(bytes, &mut key) { &key[..] } else { bytes };
     StreamKey::from_slice(raw).ok_or_else(|| KeyFileError::Unusable {
-        path: path.to_owned(),
+        path: origin.to_owned(),
         what: format!(
             "its {} bytes are neither 32 raw bytes nor 64 hexadecimal digits",
             bytes.len()

@@ -14,7 +14,7 @@ use age::ssh::ParseRecipientKeyError;
 use age::{plugin, ssh, tag, tagpq, x25519};
 
 use crate::file::{MAX_FILE_LEN, read_file};
-use crate::prompt::PluginCallbacks;
+use crate::prompt::{PluginCallbacks, unresolved};
 use crate::{KeyFileError, KeyTextFault, KeysError, Prompt, base64};
 
 /// Whom a slot is for.
@@ -79,7 +79,7 @@ impl Recipient {
         let from_plugin = |recipients: &[plugin::Recipient], identities: &[plugin::Identity]| {
             let name = self.plugin_name().unwrap_or_default();
             RecipientPluginV1::new(name, recipients, identities, callbacks())
-                .map_err(|error| KeysError::Plugin { name: name.to_owned(), source: error.into() })
+                .map_err(|error| unresolved(name, error))
         };
         Ok(match &self.0 {
             Kind::X25519(recipient) => seal(recipient),
@@ -110,7 +110,7 @@ impl FromStr for Recipient {
             return Ok(Self(Kind::TagPq(Box::new(recipient))));
         }
         if let Ok(recipient) = text.parse::<plugin::Recipient>() {
-            // These names are age's own: what did not parse above is damaged.
+            // These names are age's own: what did not parse above is no point of their curve.
             if matches!(recipient.plugin(), "tag" | "tagpq") {
                 return Err(KeyTextFault::NotARecipient);
             }
@@ -118,6 +118,10 @@ impl FromStr for Recipient {
         }
         if is_secret(text) {
             return Err(KeyTextFault::IdentityInPlaceOfRecipient);
+        }
+        // Every key of age ends in a checksum, and nothing else begins so.
+        if begins(text, "age1") {
+            return Err(KeyTextFault::Mistyped);
         }
         let recipient = text.parse().map_err(ssh_fault)?;
         Ok(Self(Kind::Ssh(Box::new(recipient))))
@@ -147,9 +151,12 @@ impl fmt::Debug for Recipient {
 
 /// Whether a text begins as secret keys do.
 fn is_secret(text: &str) -> bool {
-    let begins =
-        |start: &str| text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start));
-    begins("AGE-SECRET-KEY-") || begins("AGE-PLUGIN-") || begins("-----BEGIN ")
+    ["AGE-SECRET-KEY-", "AGE-PLUGIN-", "-----BEGIN "].iter().any(|start| begins(text, start))
+}
+
+/// Whether a text begins with a word, in whatever case.
+pub(crate) fn begins(text: &str, start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
 fn ssh_fault(error: ParseRecipientKeyError) -> KeyTextFault {

@@ -25,7 +25,7 @@ pub(crate) struct LockedFile {
 
 impl LockedFile {
     pub(crate) fn new(bytes: &[u8], origin: &Path) -> Result<Self, KeyFileError> {
-        let decryptor = decryptor(bytes).map_err(|_| unusable(origin, "it is no age file"))?;
+        let decryptor = decryptor(bytes).map_err(|_| unusable(origin, "it is not an age file"))?;
         if !decryptor.is_scrypt() {
             return Err(unusable(origin, "it is an age file, but not locked by a passphrase"));
         }
@@ -44,20 +44,30 @@ impl LockedFile {
         let passphrase = prompt
             .passphrase(PassphrasePurpose::IdentityFile(origin))
             .ok_or_else(|| KeyFileError::Locked { path: origin.to_owned() })?;
-        let mut key = scrypt::Identity::new(passphrase.into_secret());
-        key.set_max_work_factor(IDENTITY_FILE_MAX_LOG_N);
-        let mut payload = decryptor(&self.ciphertext)
-            .and_then(|decryptor| decryptor.decrypt(std::iter::once(&key as &dyn age::Identity)))
-            .map_err(|error| match error {
-                DecryptError::ExcessiveWork { required, .. } => unusable(
-                    origin,
-                    &format!("its work factor is 2^{required}, above 2^{IDENTITY_FILE_MAX_LOG_N}"),
-                ),
-                DecryptError::DecryptionFailed => {
-                    KeyFileError::WrongPassphrase { path: origin.to_owned() }
-                }
-                _ => unusable(origin, "the age file is damaged"),
-            })?;
+        let open = |form| {
+            let mut key = scrypt::Identity::new(form);
+            key.set_max_work_factor(IDENTITY_FILE_MAX_LOG_N);
+            decryptor(&self.ciphertext).and_then(|decryptor| {
+                decryptor.decrypt(std::iter::once(&key as &dyn age::Identity))
+            })
+        };
+        let mut opened = Err(DecryptError::DecryptionFailed);
+        for form in passphrase.forms() {
+            opened = open(form);
+            if !matches!(opened, Err(DecryptError::DecryptionFailed)) {
+                break;
+            }
+        }
+        let mut payload = opened.map_err(|error| match error {
+            DecryptError::ExcessiveWork { required, .. } => unusable(
+                origin,
+                &format!("its work factor is 2^{required}, above 2^{IDENTITY_FILE_MAX_LOG_N}"),
+            ),
+            DecryptError::DecryptionFailed => {
+                KeyFileError::WrongPassphrase { path: origin.to_owned() }
+            }
+            _ => unusable(origin, "the age file is damaged"),
+        })?;
         let lines: Zeroizing<Vec<u8>> = read_bounded(&mut payload as &mut dyn Read, MAX_FILE_LEN)
             .map_err(|_| unusable(origin, "the age file is damaged"))?
             .ok_or_else(|| KeyFileError::TooLong { path: origin.to_owned(), max: MAX_FILE_LEN })?;
@@ -111,10 +121,10 @@ impl LockedSshKey {
         let passphrase = prompt
             .passphrase(PassphrasePurpose::SshKey(origin))
             .ok_or_else(|| KeyFileError::Locked { path: origin.to_owned() })?;
-        let opened = self
-            .key
-            .decrypt(passphrase.into_secret())
-            .map_err(|_| KeyFileError::WrongPassphrase { path: origin.to_owned() })?;
+        let opened = passphrase
+            .forms()
+            .find_map(|form| self.key.decrypt(form).ok())
+            .ok_or_else(|| KeyFileError::WrongPassphrase { path: origin.to_owned() })?;
         Ok(self.opened.get_or_init(|| opened.into()))
     }
 }

@@ -147,7 +147,7 @@ fn the_default_identity_is_made_once() {
     };
     let first = load_or_create_identity(&path).unwrap();
     let second = load_or_create_identity(&path).unwrap();
-    assert_eq!((first.created, second.created), (true, false));
+    assert_eq!((first.is_new, second.is_new), (true, false));
     assert_eq!(recipient(&first), recipient(&second));
     assert_eq!(first.path, path);
     #[cfg(unix)]
@@ -156,6 +156,25 @@ fn the_default_identity_is_made_once() {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
     }
+}
+
+#[test]
+fn an_identity_is_new_until_somebody_was_told_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sv2/identity.txt");
+    // Its maker ends before it tells.
+    drop(load_or_create_identity(&path).unwrap());
+    let next = load_or_create_identity(&path).unwrap();
+    assert!(next.is_new);
+    // Who asks meanwhile leaves the telling to who holds it.
+    assert!(!load_or_create_identity(&path).unwrap().is_new);
+    next.told();
+    drop(next);
+    assert!(!load_or_create_identity(&path).unwrap().is_new);
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    // An empty marker is that of a maker who made nothing.
+    fs::write(path.with_extension("untold"), "").unwrap();
+    assert!(!load_or_create_identity(&path).unwrap().is_new);
 }
 
 #[test]
@@ -170,13 +189,14 @@ fn programs_that_start_together_share_one_default_identity() {
                     start.wait();
                     let made = load_or_create_identity(&path).unwrap();
                     let recipients = made.identities[0].recipients(&no_prompt()).unwrap();
-                    (made.created, recipients[0].to_string())
+                    made.told();
+                    (made.is_new, recipients[0].to_string())
                 })
             })
             .collect();
         racers.into_iter().map(|racer| racer.join().unwrap()).collect()
     });
-    assert_eq!(made.iter().filter(|(created, _)| *created).count(), 1);
+    assert_eq!(made.iter().filter(|(is_new, _)| *is_new).count(), 1);
     assert!(made.iter().all(|(_, recipient)| *recipient == made[0].1), "{made:?}");
 }
 

@@ -211,3 +211,14 @@ fn nothing_secret_is_printed() {
         assert!(!shown.contains("SECRET"), "{shown}");
     }
 }
+
+/// What is typed on one system in one form and on another in the other one is the same passphrase.
+#[test]
+fn a_passphrase_opens_in_whichever_form_it_was_sealed() {
+    let (composed, decomposed) = ("gr\u{fc}ne H\u{fc}te", "gru\u{308}ne Hu\u{308}te");
+    for (sealed, typed) in [(composed, decomposed), (decomposed, composed)] {
+        let slot = seal_passphrase(&key(1), sealed);
+        let given = PassphraseSource::Given(Passphrase::new(typed.to_owned()).unwrap());
+        open(&opener(vec![], given), &[slot], &key(1)).unwrap();
+    }
+}

@@ -23,11 +23,11 @@ fn identity() -> Vec<Identity> {
 fn a_missing_plugin_is_named() {
     let to: Recipient = RECIPIENT.parse().unwrap();
     let refused = seal_slot(&key(1), &to, &no_prompt()).unwrap_err();
-    assert_eq!(refused.to_string(), "the plugin age-plugin-sv2test failed");
+    assert_eq!(refused.to_string(), "the plugin age-plugin-sv2test is not on the PATH");
     let slot = seal(&key(1), &x25519().1);
     let refused = open(&opener(identity(), PassphraseSource::None), &[slot], &key(1));
     let Err(KeysError::NoKeyFits(report)) = refused else { panic!("{refused:?}") };
-    let Some(KeysError::Plugin { name, .. }) = report.first_failure.as_deref() else {
+    let Some(KeysError::PluginMissing { name }) = report.first_failure.as_deref() else {
         panic!("{report:?}")
     };
     assert_eq!(name, "sv2test");

@@ -29,9 +29,12 @@ fn what_is_no_recipient_is_named_for_what_it_is() {
     assert_eq!(fault(""), KeyTextFault::NotARecipient);
     assert_eq!(fault("alice@example.org"), KeyTextFault::NotARecipient);
     let native = x25519().1.to_string();
-    assert_eq!(fault(&native[..native.len() - 1]), KeyTextFault::NotARecipient);
+    assert_eq!(fault(&native[..native.len() - 1]), KeyTextFault::Mistyped);
+    let mut mistyped = native.into_bytes();
+    mistyped[30] = if mistyped[30] == b'q' { b'p' } else { b'q' };
+    assert_eq!(fault(std::str::from_utf8(&mistyped).unwrap()), KeyTextFault::Mistyped);
     let tag = std::fs::read_to_string(data("tagpq.txt")).unwrap();
-    assert_eq!(fault(&tag[..tag.len() - 2]), KeyTextFault::NotARecipient);
+    assert_eq!(fault(&tag[..tag.len() - 2]), KeyTextFault::Mistyped);
     let ecdsa = std::fs::read_to_string(data("ssh_ecdsa.pub")).unwrap();
     let expected = KeyTextFault::UnsupportedSshKey("ecdsa-sha2-nistp256".into());
     assert_eq!(fault(&ecdsa), expected);
