@@ -116,6 +116,11 @@ impl Console {
         self.say(text);
     }
 
+    /// As [`Console::warn`], and whether it could be said.
+    pub(crate) fn tell(&self, text: &str) -> bool {
+        writeln!(io::stderr(), "{} {text}", self.name()).is_ok()
+    }
+
     /// Reports a failure and returns its exit code.
     pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
         if failure.sentence.is_empty() || crate::signals::has_spoken() {
@@ -162,9 +167,13 @@ impl Console {
     }
 
     fn say(&self, text: &str) {
-        let name = if self.colours(&io::stderr()) { "\x1b[1;31msv2:\x1b[0m" } else { "sv2:" };
         // There is nobody left to tell when standard error fails.
-        let _ = writeln!(io::stderr(), "{name} {text}");
+        self.tell(text);
+    }
+
+    /// The program's name as its lines begin.
+    fn name(&self) -> &'static str {
+        if self.colours(&io::stderr()) { "\x1b[1;31msv2:\x1b[0m" } else { "sv2:" }
     }
 
     /// Whether what goes to `stream` is coloured.

@@ -87,6 +87,11 @@ enum Place {
 }
 
 impl OutputArgs {
+    /// Whether the input goes when all is done.
+    pub(crate) fn removes_input(&self) -> bool {
+        self.rm
+    }
+
     /// Decides where the result of `input` goes, and refuses what must not be written to.
     pub(crate) fn place(&self, input: &Input, direction: Direction) -> Result<Output, Failure> {
         let mut output = match (&self.target.output, &input.path) {

@@ -11,6 +11,7 @@ use sv2_keys::{KeyFileError, KeysError, PassphraseError};
 
 use crate::exit::Exit;
 use crate::invocation;
+use crate::looked;
 use crate::names::{Name, Names, printable, shell_word, shown};
 use crate::terminal::found_no_terminal;
 use crate::unfinished::half_changed;
@@ -96,7 +97,12 @@ impl Failure {
 
     /// A key, recipient or identity that cannot be used.
     pub(crate) fn keys(error: &KeysError) -> Self {
-        Self::new(keys_exit(error), chain(error)).hint(keys_hint(error))
+        let sentence = match error {
+            // What was tried is of no interest where there was nothing to try it on.
+            KeysError::NoKeyFits(reasons) if reasons.age_slots == 0 => error.to_string(),
+            _ => chain(error),
+        };
+        Self::new(keys_exit(error), sentence).hint(keys_hint(error))
     }
 
     /// A stream that was not written or not read.
@@ -301,12 +307,24 @@ fn keys_exit(error: &KeysError) -> Exit {
         },
         KeysError::NoKeyFits(_) | KeysError::WrongPassphrase => Exit::NoKey,
         KeysError::Malformed { .. } => Exit::Untrusted,
-        KeysError::Plugin { .. } | KeysError::Age { .. } => Exit::Io,
+        KeysError::Plugin { .. } | KeysError::PluginMissing { .. } | KeysError::Age { .. } => {
+            Exit::Io
+        }
         _ => Exit::Usage,
     }
 }
 
-fn keys_hint(error: &KeysError) -> &'static str {
+fn keys_hint(error: &KeysError) -> String {
+    let hint = keys_advice(error);
+    match (error, looked::told()) {
+        (KeysError::NoKeyFits(reasons), Some(looked)) if reasons.age_slots > 0 => {
+            format!("{looked}; {hint}")
+        }
+        _ => hint.to_owned(),
+    }
+}
+
+fn keys_advice(error: &KeysError) -> &'static str {
     match error {
         KeysError::NoKeyFits(reasons) if reasons.refused_keys > 0 => {
             "check the --context that the stream was written with"
@@ -325,11 +343,13 @@ fn keys_hint(error: &KeysError) -> &'static str {
         {
             "use -p to be asked for it on the terminal, or --passphrase-file"
         }
-        KeysError::NoKeyFits(_) => "name the right identity with -i, or the key with -K",
+        KeysError::NoKeyFits(reasons) if reasons.age_slots == 0 => "name its key with -K",
+        KeysError::NoKeyFits(_) => "name the right identity with -i",
         KeysError::WrongPassphrase => "try again",
         KeysError::Recipient(_) => {
             "a recipient is age1.. or ssh-.., and files of them are named with -R"
         }
+        KeysError::PluginMissing { .. } => "install it, or name another key",
         KeysError::MixedSlots => "use recipients of one kind, since the weakest one decides",
         KeysError::File(KeyFileError::NoConfigFolder) => "set HOME, or name a key with -i or -K",
         KeysError::File(KeyFileError::Locked { .. }) => {

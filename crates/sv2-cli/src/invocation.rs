@@ -80,6 +80,21 @@ pub(crate) fn on_file(command: &str, file: &Path, with_output: bool) -> String {
     format!("{text} {}", operand(file.as_os_str()))
 }
 
+/// The command line of this run with one option more.
+pub(crate) fn again_with(option: &str) -> String {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let (options, operands) = words.split_at(end);
+    let mut text = "sv2".to_owned();
+    let quoted = |words: &[OsString]| -> String {
+        words.iter().map(|word| format!(" {}", shell_word(word))).collect()
+    };
+    text.push_str(&quoted(options));
+    text.push_str(&format!(" {option}"));
+    text.push_str(&quoted(operands));
+    text
+}
+
 /// A file as an operand: never taken for an option.
 pub(crate) fn operand(file: &OsStr) -> String {
     let word = shell_word(file);

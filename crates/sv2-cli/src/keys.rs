@@ -1,28 +1,32 @@
 //! What opens a stream: from key options to key sources.
 
+mod named;
 mod order;
+mod own;
 mod recipients;
 
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use sv2_core::{KeySource, Section, StreamKey};
 use sv2_keys::{
-    Identity, KeyFileError, NoPrompt, PassphraseSource, READER_MAX_LOG_N, SlotContent, SlotOpener,
-    StanzaKind, default_identity_path, describe_slots, load_or_create_default_identity,
-    read_identity_file, read_key_file,
+    NoPrompt, PassphraseSource, READER_MAX_LOG_N, SlotContent, SlotOpener, StanzaKind,
+    describe_slots, read_identity_file, read_key_file,
 };
 
-pub(crate) use self::recipients::{NewRecipientArgs, RecipientArgs};
-use crate::console::Console;
+pub(crate) use self::named::ssh_fingerprint;
+use self::own::existing_identities;
+pub(crate) use self::own::own_path;
+pub(crate) use self::recipients::{NewRecipientArgs, RecipientArgs, Who};
 use crate::failure::Failure;
-use crate::names::shown;
+use crate::key_command;
 use crate::passphrase::{PassphraseArgs, Questions};
 
-/// Names the identity file that serves where no key option is given.
-pub(crate) const IDENTITY_VARIABLE: &str = "SV2_IDENTITY";
+/// Names the command that prints the raw key where no key option is given.
+const KEY_COMMAND_VARIABLE: &str = "SV2_KEY_COMMAND";
 
 /// What opens a stream, as arguments.
 #[derive(Debug, Args)]
@@ -31,6 +35,9 @@ pub(crate) struct IdentityArgs {
     /// Open the stream with the identities in this file (repeatable)
     #[arg(short, long = "identity", value_name = "FILE")]
     identities: Vec<PathBuf>,
+    /// Open the stream with the identities that this shell command prints (repeatable)
+    #[arg(long = "identity-command", value_name = "COMMAND")]
+    identity_commands: Vec<OsString>,
     /// Open the stream with a passphrase, asked on the terminal
     #[arg(short, long)]
     passphrase: bool,
@@ -39,9 +46,18 @@ pub(crate) struct IdentityArgs {
         short = 'K',
         long,
         value_name = "FILE",
-        conflicts_with_all = ["identities", "passphrase", "passphrase_file", "passphrase_fd"]
+        conflicts_with_all = ["identities", "identity_commands", "passphrase", "passphrase_file",
+            "passphrase_fd", "passphrase_command"]
     )]
     key_file: Option<PathBuf>,
+    /// Open the stream with the raw key that this shell command prints
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        conflicts_with_all = ["key_file", "identities", "identity_commands", "passphrase",
+            "passphrase_file", "passphrase_fd", "passphrase_command"]
+    )]
+    key_command: Option<OsString>,
     #[command(flatten)]
     pub(crate) passphrases: PassphraseArgs,
 }
@@ -56,8 +72,10 @@ impl IdentityArgs {
     /// Whether nothing was said about keys.
     pub(crate) fn is_empty(&self) -> bool {
         self.identities.is_empty()
+            && self.identity_commands.is_empty()
             && !self.passphrase
             && self.key_file.is_none()
+            && self.key_command.is_none()
             && !self.passphrases.is_given()
     }
 
@@ -77,9 +95,18 @@ impl IdentityArgs {
         if let Some(path) = &self.key_file {
             return Ok(OpenKey::Raw(read_key_file(path)?));
         }
+        if let Some(line) = &self.key_command {
+            return Ok(OpenKey::Raw(key_command::key(line, "--key-command")?));
+        }
+        if let Some(line) = key_command_of_environment().filter(|_| self.is_empty()) {
+            return Ok(OpenKey::Raw(key_command::key(&line, KEY_COMMAND_VARIABLE)?));
+        }
         let mut identities = Vec::new();
         for path in &self.identities {
             identities.extend(read_identity_file(path)?);
+        }
+        for line in &self.identity_commands {
+            identities.extend(key_command::identities(line, "--identity-command")?);
         }
         let questions: Arc<Questions> = self.passphrases.questions()?;
         if self.is_empty() {
@@ -130,51 +157,16 @@ impl OpenKey {
     }
 }
 
+fn key_command_of_environment() -> Option<OsString> {
+    std::env::var_os(KEY_COMMAND_VARIABLE).filter(|value| !value.is_empty())
+}
+
 /// Whether a section is a slot for a passphrase.
 pub(crate) fn is_passphrase_slot(section: &Section) -> bool {
     describe_slots(std::slice::from_ref(section)).iter().any(|slot| {
         matches!(&slot.content, SlotContent::Age(stanzas)
             if stanzas.iter().any(|stanza| matches!(stanza, StanzaKind::Scrypt { .. })))
     })
-}
-
-/// The identities of a user who named none; the default one is made where there is none yet.
-fn own_identities(console: &Console) -> Result<Vec<Identity>, Failure> {
-    if let Some(path) = named_by_environment() {
-        return Ok(read_identity_file(&path)?);
-    }
-    let default = load_or_create_default_identity()?;
-    if default.created {
-        // Said even when told to be quiet: who loses this file loses every stream.
-        console.warn(&format!(
-            "made your default identity at '{}'; back it up now, because without it nothing that \
-             is encrypted to it can ever be decrypted",
-            shown(&default.path)
-        ));
-    }
-    Ok(default.identities)
-}
-
-/// The identities of a user who named none, and none where there are none.
-fn existing_identities() -> Result<Vec<Identity>, Failure> {
-    if let Some(path) = named_by_environment() {
-        return Ok(read_identity_file(&path)?);
-    }
-    let path = match default_identity_path() {
-        Ok(path) => path,
-        Err(KeyFileError::NoConfigFolder) => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
-    match read_identity_file(&path) {
-        Err(KeyFileError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            Ok(Vec::new())
-        }
-        read => Ok(read?),
-    }
-}
-
-fn named_by_environment() -> Option<PathBuf> {
-    std::env::var_os(IDENTITY_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// The sentence about a system without random numbers.

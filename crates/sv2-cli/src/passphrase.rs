@@ -1,25 +1,35 @@
 //! Passphrases: from a file, from an open descriptor, or asked on the terminal; never an argument
 //! and never from standard input by accident.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
-use sv2_keys::{Passphrase, PassphrasePurpose, Prompt, read_passphrase, read_passphrase_file};
+use sv2_keys::{
+    Passphrase, PassphraseError, PassphrasePurpose, Prompt, read_passphrase, read_passphrase_file,
+};
 
 use crate::failure::Failure;
+use crate::key_command;
 use crate::names::{printable, shown};
-use crate::terminal::ask;
+use crate::terminal::{answer, ask, show};
+
+/// Names the command that prints the passphrase where one is needed and none is given.
+const COMMAND_VARIABLE: &str = "SV2_PASSPHRASE_COMMAND";
 
 /// Where passphrases come from, as arguments.
 #[derive(Debug, Args)]
 pub(crate) struct PassphraseArgs {
     /// Read the passphrase from this file, less one trailing newline
-    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["passphrase_fd", "passphrase_command"])]
     passphrase_file: Option<PathBuf>,
+    /// Read the passphrase from the output of this shell command, less one trailing newline
+    #[arg(long, value_name = "COMMAND", conflicts_with = "passphrase_fd")]
+    passphrase_command: Option<OsString>,
     /// Read the passphrase from this open file descriptor, less one trailing newline
     #[arg(long, value_name = "N")]
     passphrase_fd: Option<u32>,
@@ -52,7 +62,9 @@ pub(crate) struct Questions {
 impl PassphraseArgs {
     /// Whether a place other than the terminal was named.
     pub(crate) fn is_given(&self) -> bool {
-        self.passphrase_file.is_some() || self.passphrase_fd.is_some()
+        self.passphrase_file.is_some()
+            || self.passphrase_command.is_some()
+            || self.passphrase_fd.is_some()
     }
 
     /// Whether the passphrase and the data would both be read from standard input.
@@ -62,7 +74,10 @@ impl PassphraseArgs {
 
     /// Reads the passphrase where a place was named.
     pub(crate) fn questions(&self) -> Result<Arc<Questions>, Failure> {
-        Questions::given_by(self.passphrase_file.as_deref(), self.passphrase_fd)
+        match &self.passphrase_command {
+            Some(line) => Ok(Questions::answering(Some(printed_by(line, "--passphrase-command")?))),
+            None => Questions::given_by(self.passphrase_file.as_deref(), self.passphrase_fd),
+        }
     }
 }
 
@@ -79,6 +94,19 @@ impl NewPassphraseArgs {
         let file = self.new_passphrase_file.as_deref();
         Questions::given_by(file, self.new_passphrase_fd)?.new_passphrase("New passphrase: ")
     }
+}
+
+/// The passphrase that a command prints.
+fn printed_by(line: &OsStr, option: &str) -> Result<Passphrase, Failure> {
+    let printed = key_command::output(line, option)?;
+    Passphrase::from_line(&printed)
+        .map_err(|error| named(&format!("the command of {option}"), &error))
+}
+
+/// The passphrase that the environment's command prints, where it names one and nothing was given.
+fn printed_for_environment() -> Option<Result<Passphrase, Failure>> {
+    let line = std::env::var_os(COMMAND_VARIABLE).filter(|value| !value.is_empty())?;
+    Some(printed_by(&line, COMMAND_VARIABLE))
 }
 
 fn named(place: &str, error: &sv2_keys::PassphraseError) -> Failure {
@@ -132,17 +160,17 @@ impl Questions {
         if let Some(passphrase) = answered {
             return Ok(passphrase);
         }
-        if self.was_given {
-            return self.take().ok_or_else(|| {
+        let made = if self.was_given {
+            self.take().ok_or_else(|| {
                 Failure::usage("the passphrase that was given was used for an identity file")
-            });
-        }
-        let first = ask(question).map_err(|_| no_terminal())?;
-        let again = ask("The same passphrase again: ").map_err(|_| no_terminal())?;
-        if first != again {
-            return Err(Failure::usage("the two passphrases differ").hint("run the command again"));
-        }
-        Passphrase::from_line(first.as_bytes()).map_err(|error| Failure::passphrase(&error))
+            })?
+        } else if let Some(printed) = printed_for_environment() {
+            printed?
+        } else {
+            typed_twice(question)?
+        };
+        made.check_new().map_err(|error| Failure::passphrase(&error))?;
+        Ok(made)
     }
 
     /// Remembers an answer that is needed again.
@@ -171,6 +199,12 @@ impl Prompt for Questions {
             let given = self.take()?;
             return Some(if is_for_stream { self.kept(given) } else { given });
         }
+        if !matches!(purpose, PassphrasePurpose::Plugin(_))
+            && let Some(printed) = printed_for_environment()
+        {
+            let printed = printed.map_err(|failure| self.message(&failure.sentence)).ok()?;
+            return Some(if is_for_stream { self.kept(printed) } else { printed });
+        }
         let question = match purpose {
             PassphrasePurpose::IdentityFile(path) => {
                 format!("Passphrase of the identity file '{}': ", shown(path))
@@ -196,15 +230,36 @@ impl Prompt for Questions {
     }
 
     fn text(&self, question: &str) -> Option<String> {
-        let mut terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
-        write!(terminal, "{}: ", printable(question)).ok()?;
-        let mut answer = String::new();
-        io::BufReader::new(terminal).read_line(&mut answer).ok()?;
-        Some(answer.trim_end_matches(['\n', '\r']).to_owned())
+        answer(&format!("{}: ", printable(question)))
     }
+}
+
+/// Asks for a new passphrase, and offers to make one in place of none or of a weak one.
+fn typed_twice(question: &str) -> Result<Passphrase, Failure> {
+    let first = ask(question).map_err(|_| no_terminal())?;
+    let offer = match Passphrase::from_line(first.as_bytes()) {
+        Ok(passphrase) if !passphrase.is_weak() => None,
+        Ok(_) => Some("This passphrase can be guessed. Make a strong one in its place? [Y/n] "),
+        Err(PassphraseError::Empty) => Some("Make a passphrase for you? [Y/n] "),
+        Err(error) => return Err(Failure::passphrase(&error)),
+    };
+    if let Some(offer) = offer {
+        let answer = answer(offer).unwrap_or_else(|| "n".into());
+        if matches!(answer.trim(), "" | "y" | "Y" | "yes" | "Yes") {
+            let made = Passphrase::generate().map_err(|error| Failure::passphrase(&error))?;
+            // On the terminal alone: what standard error shows may be kept in a log.
+            let shown = made.expose(|text| show("The new passphrase, to be written down: ", text));
+            return shown.map(|()| made).map_err(|_| no_terminal());
+        }
+    }
+    let again = ask("The same passphrase again: ").map_err(|_| no_terminal())?;
+    if first != again {
+        return Err(Failure::usage("the two passphrases differ").hint("run the command again"));
+    }
+    Passphrase::from_line(first.as_bytes()).map_err(|error| Failure::passphrase(&error))
 }
 
 fn no_terminal() -> Failure {
     Failure::usage("a passphrase is needed and there is no terminal to ask on")
-        .hint("use --passphrase-file or --passphrase-fd")
+        .hint("use --passphrase-file, --passphrase-command or --passphrase-fd")
 }

@@ -1,7 +1,7 @@
 //! The controlling terminal: questions without echo, and what became of them.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -40,6 +40,21 @@ pub(crate) fn ask(question: &str) -> io::Result<Zeroizing<String>> {
     }
     *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = None;
     answer
+}
+
+/// Asks what is no secret on the controlling terminal; `None` where there is none, or its end.
+pub(crate) fn answer(question: &str) -> Option<String> {
+    let mut terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
+    write!(terminal, "{question}").ok()?;
+    let mut answer = String::new();
+    let count = BufReader::new(terminal).read_line(&mut answer).ok()?;
+    (count > 0).then(|| answer.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+/// Shows a secret on the controlling terminal, and nowhere else.
+pub(crate) fn show(what: &str, secret: &str) -> io::Result<()> {
+    let mut terminal = File::options().write(true).open("/dev/tty")?;
+    writeln!(terminal, "{what}{secret}")
 }
 
 /// Gives the terminal its echo back, for an end in the middle of a question.

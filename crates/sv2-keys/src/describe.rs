@@ -37,6 +37,23 @@ pub enum StanzaKind {
     Other(String),
 }
 
+impl StanzaKind {
+    /// Whom it is for, in the words of age and SSH.
+    pub(crate) fn name(&self) -> String {
+        let name = match self {
+            Self::X25519 => "X25519",
+            Self::Scrypt { .. } => "a passphrase",
+            Self::SshEd25519 { .. } => "ssh-ed25519",
+            Self::SshRsa { .. } => "ssh-rsa",
+            Self::P256Tag => "P-256 on hardware",
+            Self::MlKem768P256Tag => "ML-KEM-768 and P-256 on hardware",
+            Self::MlKem768X25519 => "ML-KEM-768 and X25519",
+            Self::Other(kind) => kind,
+        };
+        name.to_owned()
+    }
+}
+
 /// What a slot holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -115,6 +115,8 @@ pub enum KeyFileError {
 pub struct NoKeyFits {
     /// Key slots that hold an age file.
     pub age_slots: usize,
+    /// What those slots are for, each kind once: `X25519`, `ssh-ed25519`, `a passphrase`.
+    pub slot_kinds: Vec<String>,
     /// Key slots of other kinds, which are skipped.
     pub other_slots: usize,
     /// Identities that were tried.
@@ -215,7 +217,11 @@ impl std::fmt::Display for NoKeyFits {
             plural(self.identities, "identity", "identities"),
             self.age_slots,
             plural(self.age_slots, "key slot", "key slots"),
-        )
+        )?;
+        if !self.slot_kinds.is_empty() {
+            write!(f, " for {}", self.slot_kinds.join(", "))?;
+        }
+        Ok(())
     }
 }
 
@@ -235,6 +241,9 @@ fn no_key_fits(reasons: &NoKeyFits) -> String {
     }
     if reasons.has_passphrase_slot && !reasons.passphrase_tried && reasons.age_slots == 1 {
         return "a passphrase is needed".into();
+    }
+    if reasons.age_slots == 0 && reasons.other_slots == 0 {
+        return "the stream has no key slots: only its raw key opens it".into();
     }
     "no key slot opens with the keys that were given".into()
 }

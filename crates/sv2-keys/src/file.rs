@@ -15,10 +15,10 @@ pub(crate) const MAX_FILE_LEN: usize = 1 << 20;
 /// Reads to the end of `source`; `None` where it has more than `max` bytes.
 ///
 /// No copy of what was read is left in memory that is not wiped.
-pub(crate) fn read_bounded(
-    source: &mut dyn Read,
-    max: usize,
-) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+///
+/// # Errors
+/// What the source says, except that it was interrupted.
+pub fn read_bounded(source: &mut dyn Read, max: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut whole = Zeroizing::new(Vec::with_capacity(1024));
     let mut chunk = Zeroizing::new([0; 1024]);
     loop {

@@ -21,6 +21,7 @@ pub use default_identity::{
 };
 pub use describe::{SlotContent, SlotInfo, StanzaKind, describe_slots};
 pub use error::{KeyFileError, KeyTextFault, KeysError, NoKeyFits, PassphraseError};
+pub use file::read_bounded as read_secret;
 pub use identity::{IDENTITY_FILE_MAX_LOG_N, Identity, parse_identities, read_identity_file};
 pub use open::{MAX_LOG_N, OpenedSlot, PassphraseSource, READER_MAX_LOG_N, SlotOpener};
 pub use passphrase::{Passphrase, read_passphrase, read_passphrase_file};

@@ -200,6 +200,12 @@ fn checked_slots<'a>(
         return Err(KeysError::SecondPassphraseSlot);
     }
     report.age_slots = slots.len();
+    for stanza in slots.iter().flat_map(|slot| &slot.stanzas) {
+        let kind = stanza.name();
+        if !report.slot_kinds.contains(&kind) {
+            report.slot_kinds.push(kind);
+        }
+    }
     Ok(slots)
 }
 

@@ -11,8 +11,9 @@ use sv2_core::{DigestAlg, EncryptOptions, StreamError, Suite, encrypt_stream_v2}
 use crate::console::Console;
 use crate::ends::{Direction, Input, OutputArgs};
 use crate::failure::Failure;
+use crate::invocation;
 use crate::keys::RecipientArgs;
-use crate::names::{Names, printable};
+use crate::names::{Name, Names, printable};
 use crate::progress::Display;
 use crate::resume::note_unfinished;
 use crate::running::{RunArgs, watch_signals};
@@ -135,12 +136,16 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<(), Failure> 
         return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
     }
     options.header_len = args.stream.header_size;
-    options.metadata = args.stream.metadata(&input, &args.recipients.labels)?;
+    let who = args.recipients.who(console)?;
+    if who.is_without_self() {
+        told_without_self(&output.name, args.output.removes_input(), console)?;
+    }
+    options.metadata = args.stream.metadata(&input, &who.labels())?;
     if args.resume {
-        return resume::run(args, (input, output), options, cancel, console);
+        return resume::run(args, (input, output), who, options, cancel, console);
     }
     note_unfinished(&output, console);
-    let new = args.recipients.new_key(console)?;
+    let new = who.new_key()?;
     options.slots = new.slots;
 
     let display = Display::new(console);
@@ -162,15 +167,37 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<(), Failure> 
     Ok(())
 }
 
+/// Says of a stream that its maker cannot open it, and refuses to remove the source of one.
+fn told_without_self(output: &Name, removes_input: bool, console: &Console) -> Result<(), Failure> {
+    let what = "you cannot open it yourself: none of the recipients is your own identity";
+    if removes_input {
+        return Err(Failure::usage(format!("{output}: --rm cannot be used, since {what}")).hint(
+            format!(
+                "add yourself with --self, or say that this is meant: {}",
+                invocation::again_with("--no-self")
+            ),
+        ));
+    }
+    console.note(&format!("{output}: {what}"));
+    console.note_hint("add yourself with --self, or say that this is meant with --no-self");
+    Ok(())
+}
+
 /// What to do about slots and metadata that a header has no room for.
 fn header_too_small(error: &StreamError) -> Option<Failure> {
     let StreamError::Limit { what: "bytes of sections in the header", value, max } = error else {
         return None;
     };
-    Some(Failure::usage(format!(
-        "the key slots and metadata need {value} bytes and the header has room for {max}; use a \
-         larger --header-size, or fewer of them"
-    )))
+    let hint = match *value <= 64 << 10 {
+        true => "use a larger --header-size, or fewer of them",
+        false => {
+            "name fewer recipients: make an identity for the group, encrypt to its recipient, and \
+             give the identity to each member in a stream of their own: sv2 keygen -o group.txt"
+        }
+    };
+    let sentence =
+        format!("the key slots and metadata need {value} bytes and the header has room for {max}");
+    Some(Failure::usage(sentence).hint(hint))
 }
 
 impl StreamArgs {

@@ -1,22 +1,28 @@
 //! `sv2 keygen`: an age identity or a raw key.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
 use sv2_core::StreamKey;
-use sv2_keys::{generate_identity, write_identity_file, write_key_file};
+use sv2_keys::{
+    Prompt, generate_identity, read_identity_file, write_identity_file, write_key_file,
+};
 use zeroize::Zeroizing;
 
 use crate::console::{Console, print};
 use crate::ends::{Channel, require_stdout};
 use crate::failure::Failure;
-use crate::keys::no_randomness;
+use crate::keys::{no_randomness, own_path};
+use crate::passphrase::Questions;
 
 const EXAMPLES: &str = "\
 Examples:
   sv2 keygen -o key.txt            an age identity; its recipient is printed
   sv2 keygen --raw -o stream.key   a raw key for -K
+  sv2 keygen --show                the recipient of your default identity
+  sv2 keygen --show key.txt        that of another one
 
 With --json a report names the file and the recipient, so it needs -o: a secret is not printed as
 JSON. Key files are made with mode 0600 and never written over. age and age-keygen read identities.";
@@ -31,10 +37,19 @@ pub(crate) struct KeygenArgs {
     /// Make a raw key of 64 hexadecimal digits
     #[arg(long)]
     raw: bool,
+    /// Make nothing, and print the recipients of an identity file that is there
+    #[arg(long, conflicts_with_all = ["raw", "output"])]
+    show: bool,
+    /// The identity file to show; your default identity where none is given
+    #[arg(requires = "show")]
+    file: Option<PathBuf>,
 }
 
 /// Runs `sv2 keygen`.
 pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Result<(), Failure> {
+    if args.show {
+        return show(args.file.as_deref(), console);
+    }
     let path = args.output.as_ref().filter(|path| path.as_os_str() != "-");
     if path.is_none() {
         if console.json {
@@ -76,6 +91,25 @@ pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// Prints whom to encrypt to for an identity that is there.
+fn show(file: Option<&Path>, console: &Console) -> Result<(), Failure> {
+    let path = match file {
+        Some(file) => file.to_owned(),
+        None => own_path()?,
+    };
+    let prompt: Arc<dyn Prompt> = Questions::terminal();
+    let mut recipients = Vec::new();
+    for identity in read_identity_file(&path)? {
+        recipients.extend(identity.recipients(&prompt)?.iter().map(ToString::to_string));
+    }
+    if console.json {
+        let name = path.to_string_lossy();
+        let report = json!({ "identity_file": name, "recipients": recipients });
+        return console.report(&report, Channel::Stdout);
+    }
+    print(&recipients.iter().map(|recipient| format!("{recipient}\n")).collect::<String>())
 }
 
 /// The key as a line of digits, made in one piece so that no copy is left behind.

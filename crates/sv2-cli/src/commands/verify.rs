@@ -29,15 +29,16 @@ use crate::unfinished::half_changed;
 const EXAMPLES: &str = "\
 Examples:
   sv2 verify -- *.sv2                       scrub: no key, structure and checksums
-  sv2 verify -i key.txt backup.sv2          authenticate every byte, write nothing
+  sv2 verify --auth backup.sv2              authenticate every byte, with your own identity
+  sv2 verify -i key.txt backup.sv2          or with another one; nothing is written
   sv2 verify --map backup.sv2               with a line that shows where the damage is
   sv2 verify --map=damage.svg -- *.sv2      with a picture
   sv2 verify --json a.sv2 | jq .damages
 
-Without -i, -p or -K no key is used, not even your default identity: the streams are scrubbed, which
-finds accidents and proves nothing against tampering. With a key everything is checked that
-'sv2 decrypt' checks, and a stream that it refuses as a whole is scrubbed besides. The output says
-which of the two was done.
+Without -i, -p, -K, --auth or --expect no key is used, not even your default identity: the streams
+are scrubbed, which finds accidents and proves nothing against tampering. With a key everything is
+checked that 'sv2 decrypt' checks, and a stream that it refuses as a whole is scrubbed besides. The
+output says which of the two was done.
 
 Every damage is listed with its unit, its place in the stream and the plaintext that it carries;
 units that touch are one line, and what is beyond 10,000 lines is counted. Where bytes are missing
@@ -60,6 +61,9 @@ pub(crate) struct VerifyArgs {
     /// Overwrite the picture if it exists
     #[arg(short, long, requires = "map")]
     force: bool,
+    /// Authenticate with your default identity, or with the passphrase if the stream has one
+    #[arg(long)]
+    auth: bool,
     #[command(flatten)]
     identities: IdentityArgs,
     #[command(flatten, next_help_heading = "Stream")]
@@ -71,11 +75,6 @@ pub(crate) struct VerifyArgs {
 /// Runs `sv2 verify`.
 pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
-    if args.opening.expect.is_some() && args.identities.is_empty() {
-        return Err(Failure::usage(
-            "--expect needs a key with -i, -p or -K, since without one a fingerprint is a claim",
-        ));
-    }
     let picture = match &args.map {
         Some(Some(path)) if path == Path::new("-") => {
             return Err(Failure::usage("the picture needs a file, as in --map=damage.svg"));
@@ -123,6 +122,11 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
 }
 
 impl VerifyArgs {
+    /// Whether a key is to be used: a fingerprint that no key vouches for is a claim.
+    fn is_keyed(&self) -> bool {
+        self.auth || self.opening.expect.is_some() || !self.identities.is_empty()
+    }
+
     /// Checks one stream; it is named for sentences.
     fn check(
         &self,
@@ -138,7 +142,7 @@ impl VerifyArgs {
         let source = input.into_source();
         let display = Display::new(console);
         let run = self.run.options(cancel.clone(), &display);
-        let checked = if self.identities.is_empty() {
+        let checked = if !self.is_keyed() {
             scrub(source, &run)
         } else {
             let mut options = self.opening.options();
@@ -162,7 +166,7 @@ impl VerifyArgs {
         console: &Console,
     ) -> Option<(Name, DamageMap)> {
         let is_about_the_stream = matches!(failure.exit, Exit::Untrusted | Exit::Damaged);
-        if self.identities.is_empty() || !is_about_the_stream || path == Path::new("-") {
+        if !self.is_keyed() || !is_about_the_stream || path == Path::new("-") {
             return None;
         }
         let input = Input::open_file(Some(path), "verify").ok()?;

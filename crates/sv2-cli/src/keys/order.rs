@@ -9,18 +9,23 @@ pub(super) enum Place {
     Recipient,
     RecipientsFile,
     Identity,
+    IdentityCommand,
+    Own,
     Passphrase,
     NewPassphrase,
 }
 
 /// The arguments by which such options are known to the parser.
-const ARGUMENTS: [(&str, Place); 9] = [
+const ARGUMENTS: [(&str, Place); 12] = [
     ("recipients", Place::Recipient),
     ("recipients_files", Place::RecipientsFile),
     ("identities", Place::Identity),
+    ("identity_commands", Place::IdentityCommand),
+    ("own", Place::Own),
     ("passphrase", Place::Passphrase),
     ("passphrase_file", Place::Passphrase),
     ("passphrase_fd", Place::Passphrase),
+    ("passphrase_command", Place::Passphrase),
     ("new_passphrase", Place::NewPassphrase),
     ("new_passphrase_file", Place::NewPassphrase),
     ("new_passphrase_fd", Place::NewPassphrase),

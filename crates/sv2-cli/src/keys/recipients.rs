@@ -1,23 +1,24 @@
-//! Who can open a new stream, or is to open one besides: from options to slots, in the order in
-//! which they are given.
+//! Who can open a new stream, or is to open one besides, as arguments: read in the order in which
+//! they are given, which is that of slots and labels.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use sv2_core::{Section, StreamKey};
 use sv2_keys::{
-    Identity, Passphrase, PassphraseSource, Prompt, READER_MAX_LOG_N, Recipient, SlotMixing,
-    SlotOpener, WRITER_LOG_N, check_writer_rules, read_identity_file, read_key_file,
-    read_recipients_file, seal_passphrase_slot, seal_slot,
+    PassphraseSource, Prompt, READER_MAX_LOG_N, SlotOpener, read_identity_file, read_key_file,
 };
 
+use super::named::{Entry, Named};
 use super::order::{Order, Place};
-use super::{OpenKey, existing_identities, no_randomness, own_identities};
+use super::own::{Making, existing_identities, own_identities, own_recipients};
+use super::{KEY_COMMAND_VARIABLE, OpenKey, key_command_of_environment, no_randomness};
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::key_command;
 use crate::passphrase::{NewPassphraseArgs, PassphraseArgs, Questions};
-use crate::size::counted;
 
 /// Who can open a new stream, as arguments.
 #[derive(Debug, Args)]
@@ -35,6 +36,19 @@ pub(crate) struct RecipientArgs {
     /// Encrypt to the recipients of the identities in this file (repeatable)
     #[arg(short, long = "identity", value_name = "FILE")]
     identities: Vec<PathBuf>,
+    /// Encrypt to the recipients of the identities that this shell command prints (repeatable)
+    #[arg(long = "identity-command", value_name = "COMMAND")]
+    identity_commands: Vec<OsString>,
+    /// Encrypt to your own default identity, too
+    #[arg(long = "self", conflicts_with = "no_self")]
+    own: bool,
+    /// Say nothing of a stream that you cannot open yourself, and let --rm remove its source
+    #[arg(long)]
+    no_self: bool,
+    /// Make your default identity if there is none yet, and say so; without a terminal to ask on
+    /// nothing else makes it
+    #[arg(long)]
+    make_identity: bool,
     /// Encrypt to a passphrase, asked twice on the terminal
     #[arg(short, long)]
     passphrase: bool,
@@ -43,15 +57,27 @@ pub(crate) struct RecipientArgs {
         short = 'K',
         long,
         value_name = "FILE",
-        conflicts_with_all = ["recipients", "recipients_files", "identities", "passphrase",
-            "passphrase_file", "passphrase_fd"]
+        conflicts_with_all = ["recipients", "recipients_files", "identities", "identity_commands",
+            "own", "passphrase", "passphrase_file", "passphrase_fd", "passphrase_command"]
     )]
     key_file: Option<PathBuf>,
-    /// Name a recipient in the sealed metadata, for who can open the stream: the first label names
-    /// the first of -r, -R, -i and -p on the command line, and so on; -R takes one for each line of
-    /// its file, -i one for each identity (repeatable)
-    #[arg(long = "label", value_name = "LABEL", conflicts_with = "key_file")]
-    pub(crate) labels: Vec<String>,
+    /// Encrypt under the raw key that this shell command prints
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        conflicts_with_all = ["key_file", "recipients", "recipients_files", "identities",
+            "identity_commands", "own", "passphrase", "passphrase_file", "passphrase_fd",
+            "passphrase_command"]
+    )]
+    key_command: Option<OsString>,
+    /// Name a recipient in the sealed metadata, visible to anyone who can open the stream: the first
+    /// label names the first of -r, -R, -i, --self and -p on the command line, and so on; -R takes
+    /// one for each line of its file, -i one for each identity (repeatable)
+    #[arg(long = "label", value_name = "LABEL", conflicts_with_all = ["key_file", "key_command"])]
+    labels: Vec<String>,
+    /// Label each slot that has no label with its recipient; this shows recipients to one another
+    #[arg(long, conflicts_with_all = ["key_file", "key_command"])]
+    label_recipients: bool,
     #[command(flatten)]
     pub(crate) passphrases: PassphraseArgs,
 }
@@ -71,11 +97,22 @@ pub(crate) struct NewRecipientArgs {
     recipients_files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) passphrase: NewPassphraseArgs,
-    /// Name a new slot in the sealed metadata, for who can open the stream: the first label names
-    /// the first of -r, -R and the new passphrase on the command line, and so on; -R takes one for
-    /// each line of its file (repeatable)
+    /// Name a new slot in the sealed metadata, visible to anyone who can open the stream: the first
+    /// label names the first of -r, -R and the new passphrase on the command line, and so on; -R
+    /// takes one for each line of its file (repeatable)
     #[arg(long = "label", value_name = "LABEL")]
-    pub(crate) labels: Vec<String>,
+    labels: Vec<String>,
+    /// Label each new slot that has no label with its recipient; this shows recipients to one
+    /// another
+    #[arg(long)]
+    label_recipients: bool,
+}
+
+/// Who shall open a new stream.
+pub(crate) enum Who {
+    /// Whoever has the raw key.
+    Raw(StreamKey),
+    Named(Named),
 }
 
 /// The key of a new stream and the slots that hold it.
@@ -90,44 +127,37 @@ pub(crate) struct ContinuedKey {
     named: Option<Named>,
 }
 
-/// Who shall open a stream, in the order of the command line, which is that of slots and labels.
-pub(crate) struct Named {
-    entries: Vec<Entry>,
-    questions: Arc<Questions>,
-}
-
-/// One who shall open a stream.
-enum Entry {
-    Recipient(Recipient),
-    Passphrase,
-}
-
 impl RecipientArgs {
-    /// Draws a key for the new stream and seals it to everyone named, or takes the raw key.
-    pub(crate) fn new_key(&self, console: &Console) -> Result<NewKey, Failure> {
+    /// Reads who was named, which may ask for the passphrase of an identity file.
+    pub(crate) fn who(&self, console: &Console) -> Result<Who, Failure> {
         if let Some(path) = &self.key_file {
-            return Ok(NewKey { key: read_key_file(path)?, slots: Vec::new() });
+            return Ok(Who::Raw(read_key_file(path)?));
         }
-        let named = self.named(console)?;
-        let key = StreamKey::generate().map_err(|_| no_randomness())?;
-        let slots = named.slots(&key)?;
-        Ok(NewKey { key, slots })
+        if let Some(line) = &self.key_command {
+            return Ok(Who::Raw(key_command::key(line, "--key-command")?));
+        }
+        if let Some(line) = key_command_of_environment().filter(|_| self.names_nobody()) {
+            return Ok(Who::Raw(key_command::key(&line, KEY_COMMAND_VARIABLE)?));
+        }
+        self.named(console).map(Who::Named)
     }
 
     /// What opens a stream that was begun by the same arguments, and finishes it for everyone
     /// named.
-    pub(crate) fn continued_key(&self, console: &Console) -> Result<ContinuedKey, Failure> {
-        if let Some(path) = &self.key_file {
-            let key = OpenKey::Raw(read_key_file(path)?);
-            return Ok(ContinuedKey { key, named: None });
-        }
-        let named = self.named(console)?;
+    pub(crate) fn continued_key(&self, who: Who) -> Result<ContinuedKey, Failure> {
+        let named = match who {
+            Who::Raw(key) => return Ok(ContinuedKey { key: OpenKey::Raw(key), named: None }),
+            Who::Named(named) => named,
+        };
         named.questions.keep_answer();
         let mut identities = Vec::new();
         for path in &self.identities {
             identities.extend(read_identity_file(path)?);
         }
-        if self.identities.is_empty() {
+        for line in &self.identity_commands {
+            identities.extend(key_command::identities(line, "--identity-command")?);
+        }
+        if identities.is_empty() {
             identities = existing_identities()?;
         }
         let asks = named.has_passphrase();
@@ -143,71 +173,103 @@ impl RecipientArgs {
     /// Whether recipients are all that was named, so that nothing shows who could open the stream.
     pub(crate) fn names_recipients_alone(&self) -> bool {
         let named = !self.recipients.is_empty() || !self.recipients_files.is_empty();
-        named && self.identities.is_empty() && !self.passphrase && !self.passphrases.is_given()
+        named
+            && !self.own
+            && self.identities.is_empty()
+            && self.identity_commands.is_empty()
+            && !self.passphrase
+            && !self.passphrases.is_given()
+    }
+
+    /// Whether nothing says who shall open the stream.
+    fn names_nobody(&self) -> bool {
+        self.recipients.is_empty()
+            && self.recipients_files.is_empty()
+            && self.identities.is_empty()
+            && self.identity_commands.is_empty()
+            && !self.own
+            && !self.passphrase
+            && !self.passphrases.is_given()
     }
 
     /// Everyone who was named, and the user where nobody was.
     fn named(&self, console: &Console) -> Result<Named, Failure> {
         let questions = self.passphrases.questions()?;
         let prompt: Arc<dyn Prompt> = questions.clone();
+        let has_identities = !self.identities.is_empty() || !self.identity_commands.is_empty();
         // A passphrase that is given without anything that is locked by it is the stream's.
-        let by_passphrase =
-            self.passphrase || (self.passphrases.is_given() && self.identities.is_empty());
+        let by_passphrase = self.passphrase || (self.passphrases.is_given() && !has_identities);
+        let making = if self.make_identity { Making::Make } else { Making::Ask };
         let mut entries = Vec::new();
         let mut texts = self.recipients.iter();
         let mut files = self.recipients_files.iter();
         let mut identities = self.identities.iter();
+        let mut commands = self.identity_commands.iter();
         for place in self.order.places() {
             match place {
-                Place::Recipient => add_texts(&mut entries, texts.next())?,
-                Place::RecipientsFile => add_files(&mut entries, files.next())?,
+                Place::Recipient => Entry::add_text(&mut entries, texts.next())?,
+                Place::RecipientsFile => Entry::add_file(&mut entries, files.next())?,
                 Place::Identity => {
                     if let Some(path) = identities.next() {
-                        add_own(&mut entries, &read_identity_file(path)?, &prompt)?;
+                        Entry::add_own(&mut entries, &read_identity_file(path)?, &prompt)?;
                     }
                 }
-                Place::Passphrase if by_passphrase => add_passphrase(&mut entries),
+                Place::IdentityCommand => {
+                    if let Some(line) = commands.next() {
+                        let printed = key_command::identities(line, "--identity-command")?;
+                        Entry::add_own(&mut entries, &printed, &prompt)?;
+                    }
+                }
+                Place::Own => {
+                    Entry::add_own(&mut entries, &own_identities(making, console)?, &prompt)?;
+                }
+                Place::Passphrase if by_passphrase => Entry::add_passphrase(&mut entries),
                 Place::Passphrase | Place::NewPassphrase => {}
             }
         }
-        if !by_passphrase && !self.identities.is_empty() && questions.is_unused() {
+        if !by_passphrase && has_identities && questions.is_unused() {
             return Err(Failure::usage(
                 "the passphrase that was given is that of the identities, and none of them needs \
-                 it to be encrypted to; add -p to encrypt to the passphrase, or leave it out",
-            ));
+                 it to be encrypted to",
+            )
+            .hint("add -p to encrypt to the passphrase, or leave it out"));
         }
         if entries.is_empty() {
-            add_own(&mut entries, &own_identities(console)?, &prompt)?;
+            Entry::add_own(&mut entries, &own_identities(making, console)?, &prompt)?;
         }
-        check_labels(&self.labels, entries.len())?;
-        Ok(Named { entries, questions })
+        let is_stranger = !self.no_self && self.names_recipients_alone() && {
+            let own: Vec<String> = own_recipients().iter().map(ToString::to_string).collect();
+            !entries.iter().any(|entry| own.contains(&entry.text()))
+        };
+        Named::new(entries, &self.labels, self.label_recipients, questions, console)
+            .map(|named| named.with_stranger(is_stranger))
     }
 }
 
-impl Named {
-    fn has_passphrase(&self) -> bool {
-        self.entries.iter().any(|entry| matches!(entry, Entry::Passphrase))
+impl Who {
+    /// Whether the user is not among them, as far as can be told, and did not say that this is meant.
+    pub(crate) fn is_without_self(&self) -> bool {
+        matches!(self, Self::Named(named) if named.is_without_self)
     }
 
-    /// Seals a key to everyone.
-    fn slots(&self, key: &StreamKey) -> Result<Vec<Section>, Failure> {
-        let question = "Passphrase for the new stream: ";
-        let slots = self.seal(key, || self.questions.new_passphrase(question))?;
-        check_writer_rules(&slots, SlotMixing::Refuse)?;
-        Ok(slots)
+    /// The labels of the slots; none where there is nothing to say.
+    pub(crate) fn labels(&self) -> Vec<String> {
+        match self {
+            Self::Raw(_) => Vec::new(),
+            Self::Named(named) => named.labels(),
+        }
     }
 
-    fn seal(
-        &self,
-        key: &StreamKey,
-        passphrase: impl Fn() -> Result<Passphrase, Failure>,
-    ) -> Result<Vec<Section>, Failure> {
-        let prompt: Arc<dyn Prompt> = self.questions.clone();
-        let seal = |entry: &Entry| match entry {
-            Entry::Recipient(recipient) => Ok(seal_slot(key, recipient, &prompt)?),
-            Entry::Passphrase => Ok(seal_passphrase_slot(key, &passphrase()?, WRITER_LOG_N)?),
-        };
-        self.entries.iter().map(seal).collect()
+    /// Draws a key for the new stream and seals it to everyone named, or takes the raw key.
+    pub(crate) fn new_key(self) -> Result<NewKey, Failure> {
+        match self {
+            Self::Raw(key) => Ok(NewKey { key, slots: Vec::new() }),
+            Self::Named(named) => {
+                let key = StreamKey::generate().map_err(|_| no_randomness())?;
+                let slots = named.slots(&key)?;
+                Ok(NewKey { key, slots })
+            }
+        }
     }
 }
 
@@ -219,82 +281,30 @@ impl ContinuedKey {
 }
 
 impl NewRecipientArgs {
-    /// Everyone who is new, who are as many as there are labels.
-    pub(crate) fn named(&self) -> Result<Named, Failure> {
+    /// Everyone who is new, with labels.
+    pub(crate) fn named(&self, console: &Console) -> Result<Named, Failure> {
         let mut entries = Vec::new();
         let mut texts = self.recipients.iter();
         let mut files = self.recipients_files.iter();
         for place in self.order.places() {
             match place {
-                Place::Recipient => add_texts(&mut entries, texts.next())?,
-                Place::RecipientsFile => add_files(&mut entries, files.next())?,
-                Place::NewPassphrase => add_passphrase(&mut entries),
-                Place::Identity | Place::Passphrase => {}
+                Place::Recipient => Entry::add_text(&mut entries, texts.next())?,
+                Place::RecipientsFile => Entry::add_file(&mut entries, files.next())?,
+                Place::NewPassphrase => Entry::add_passphrase(&mut entries),
+                _ => {}
             }
         }
         if entries.is_empty() {
-            return Err(Failure::usage(
-                "no new recipient is named; use -r, -R or --new-passphrase",
-            ));
+            return Err(
+                Failure::usage("no new recipient is named").hint("use -r, -R or --new-passphrase")
+            );
         }
-        check_labels(&self.labels, entries.len())?;
-        Ok(Named { entries, questions: Questions::terminal() })
+        let questions = Questions::terminal();
+        Named::new(entries, &self.labels, self.label_recipients, questions, console)
     }
 
     /// Slots with the stream's key for everyone who is new.
     pub(crate) fn slots(&self, key: &StreamKey, named: &Named) -> Result<Vec<Section>, Failure> {
         named.seal(key, || self.passphrase.ask())
     }
-}
-
-fn add_texts<'a>(
-    entries: &mut Vec<Entry>,
-    texts: impl IntoIterator<Item = &'a String>,
-) -> Result<(), Failure> {
-    for text in texts {
-        let recipient = text.parse().map_err(sv2_keys::KeysError::Recipient)?;
-        entries.push(Entry::Recipient(recipient));
-    }
-    Ok(())
-}
-
-fn add_files<'a>(
-    entries: &mut Vec<Entry>,
-    files: impl IntoIterator<Item = &'a PathBuf>,
-) -> Result<(), Failure> {
-    for path in files {
-        entries.extend(read_recipients_file(path)?.into_iter().map(Entry::Recipient));
-    }
-    Ok(())
-}
-
-/// A stream has one passphrase, however often it is asked for.
-fn add_passphrase(entries: &mut Vec<Entry>) {
-    if !entries.iter().any(|entry| matches!(entry, Entry::Passphrase)) {
-        entries.push(Entry::Passphrase);
-    }
-}
-
-/// Refuses labels of which it is not clear whom they name.
-fn check_labels(labels: &[String], slots: usize) -> Result<(), Failure> {
-    if labels.is_empty() || labels.len() == slots {
-        return Ok(());
-    }
-    Err(Failure::usage(format!(
-        "--label is given {} for {}; give one for each, and an empty one where there is nothing to \
-         say",
-        counted(labels.len() as u64, "time", "times"),
-        counted(slots as u64, "recipient", "recipients"),
-    )))
-}
-
-fn add_own(
-    entries: &mut Vec<Entry>,
-    identities: &[Identity],
-    prompt: &Arc<dyn Prompt>,
-) -> Result<(), Failure> {
-    for identity in identities {
-        entries.extend(identity.recipients(prompt)?.into_iter().map(Entry::Recipient));
-    }
-    Ok(())
 }

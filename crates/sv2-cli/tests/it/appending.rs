@@ -221,7 +221,7 @@ fn what_cannot_be_appended_to_stays_as_it_is() {
     for (arguments, code, words) in [
         (&["-K", "other", "a.sv2", "plain"][..], 4, &["a.sv2: the key or the context"][..]),
         (&["-K", "key", "--context", "x", "a.sv2", "plain"], 4, &["the context"]),
-        (&["a.sv2", "plain"], 4, &["no key slot opens"]),
+        (&["a.sv2", "plain"], 4, &["no key slots"]),
         (&["-K", "key", "last.sv2", "plain"], 5, &["checksum mismatch", "frame 0 of segment 7"]),
         (&["-K", "key", "seal.sv2", "plain"], 5, &["checksum mismatch", "trailer"]),
         (&["-K", "key", "cut.sv2", "plain"], 3, &["no trailer"]),

@@ -11,6 +11,7 @@ const SMALL: &[&str] = &["--frame-size", "256", "--segment-size", "1K"];
 #[test]
 fn a_file_goes_to_a_stream_beside_it_and_back() {
     let sandbox = Sandbox::new();
+    sandbox.own_identity();
     for len in [0, 1, 1023, 1024, 1025, 100_000] {
         let plaintext = painted(len);
         sandbox.write("a.bin", &plaintext);
@@ -30,6 +31,7 @@ fn a_file_goes_to_a_stream_beside_it_and_back() {
 #[test]
 fn pipes_and_redirections_carry_the_same_stream() {
     let sandbox = Sandbox::new();
+    sandbox.own_identity();
     let plaintext = painted(70_000);
     sandbox.write("plain", &plaintext);
     let sealed = sandbox.fed(&[&["e"], SMALL].concat(), &plaintext);
@@ -50,6 +52,7 @@ fn pipes_and_redirections_carry_the_same_stream() {
 #[test]
 fn nothing_is_overwritten_without_force() {
     let sandbox = Sandbox::new();
+    sandbox.own_identity();
     sandbox.write("a", b"plaintext");
     sandbox.write("a.sv2", b"precious");
     // Refused before the passphrase is asked for: there is no terminal to ask on.
@@ -90,6 +93,7 @@ fn the_input_is_never_the_output() {
 #[test]
 fn other_names_and_folders_need_a_word() {
     let sandbox = Sandbox::new();
+    sandbox.own_identity();
     sandbox.write("a", b"plaintext");
     fs::create_dir(sandbox.path("folder")).unwrap();
     sandbox.good(&["encrypt", "a", "-o", "stream"]);
@@ -105,6 +109,7 @@ fn other_names_and_folders_need_a_word() {
 #[test]
 fn the_source_is_removed_only_when_asked_and_done() {
     let sandbox = Sandbox::new();
+    sandbox.own_identity();
     sandbox.write("a", b"plaintext");
     symlink("a", sandbox.path("link")).unwrap();
     for refused in [&["encrypt", "--rm", "a", "-o", "-"][..], &["encrypt", "--rm", "link"]] {
@@ -124,6 +129,7 @@ fn the_source_is_removed_only_when_asked_and_done() {
 #[test]
 fn a_reader_that_goes_away_is_no_news() {
     let sandbox = Sandbox::new();
+    sandbox.own_identity();
     // More than any pipe holds.
     sandbox.write("a", &painted(3 << 20));
     sandbox.good(&["encrypt", "a"]);

@@ -9,7 +9,7 @@ use crate::sandbox::{Ended, Sandbox, mode};
 fn the_default_identity_is_made_once_and_told() {
     let sandbox = Sandbox::new();
     sandbox.write("a", b"plaintext");
-    let first = sandbox.good(&["encrypt", "--quiet", "a"]);
+    let first = sandbox.good(&["encrypt", "--make-identity", "--quiet", "a"]);
     assert!(first.stderr.contains("home/.config/sv2/identity.txt"), "{}", first.stderr);
     assert!(first.stderr.contains("back it up"), "{}", first.stderr);
     let identity = sandbox.path("home/.config/sv2/identity.txt");
@@ -27,7 +27,7 @@ fn the_configuration_folder_and_the_variable_are_heeded() {
     let sandbox = Sandbox::new();
     sandbox.write("a", b"plaintext");
     let config = sandbox.path("config");
-    let mut command = sandbox.sv2(&["encrypt", "a"]);
+    let mut command = sandbox.sv2(&["encrypt", "--make-identity", "a"]);
     let ended = Ended::of(command.env("XDG_CONFIG_HOME", &config).output().unwrap());
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let identity = config.join("sv2/identity.txt");
@@ -101,7 +101,7 @@ fn a_raw_key_stands_alone() {
     let other = [&decrypt[..], &["raw", "--context", "backup 7"]].concat();
     sandbox.bad(&other, 4, &["the key or the context"]);
     sandbox.good(&[&decrypt[..], &["key", "--context", "backup 7"]].concat());
-    sandbox.bad(&["decrypt", "a.sv2", "-o", "c"], 4, &["no key slot opens"]);
+    sandbox.bad(&["decrypt", "a.sv2", "-o", "c"], 4, &["no key slots", "-K"]);
     for refused in [&["-p"][..], &["-r", "age1"], &["-i", "key"], &["--passphrase-file", "key"]] {
         let arguments = [&["encrypt", "a", "-o", "d", "-K", "key"], refused].concat();
         sandbox.bad(&arguments, 2, &["cannot be used with"]);
@@ -232,7 +232,16 @@ fn keys_that_cannot_be_used_are_named() {
     let sandbox = Sandbox::new();
     sandbox.write("a", b"plaintext");
     sandbox.write("list", b"# fine\nage1nonsense\n");
-    sandbox.bad(&["encrypt", "a", "-r", "age1nonsense"], 2, &["the recipient cannot be used"]);
+    let words = ["the recipient cannot be used", "checksum does not match"];
+    sandbox.bad(&["encrypt", "a", "-r", "age1nonsense"], 2, &words);
+    let missing = "age1sv2test1dpjkcmr0xxej9u";
+    let words = ["the plugin age-plugin-sv2test is not on the PATH", "install it"];
+    sandbox.bad(&["encrypt", "a", "--no-self", "-r", missing], 1, &words);
+    for (text, word) in [(&b"one\ntwo\n"[..], "newline"), (b"a\0b", "newline")] {
+        sandbox.write("word", text);
+        sandbox.bad(&["encrypt", "a", "--passphrase-file", "word"], 2, &[word]);
+    }
+    fs::remove_file(sandbox.path("word")).unwrap();
     sandbox.bad(&["encrypt", "a", "-R", "list"], 2, &["line 2 of the key file list"]);
     let secret = sandbox.good(&["keygen"]).text().lines().last().unwrap().to_owned();
     let ended = sandbox.bad(&["encrypt", "a", "-r", &secret], 2, &["secret identity"]);

@@ -162,7 +162,7 @@ fn what_does_not_fit_is_refused_with_the_way_out() {
     let sandbox = Sandbox::new();
     let recipient = sandbox.good(&["keygen", "-o", "one"]).text().trim().to_owned();
     sandbox.write("a", b"plaintext");
-    let encrypt = ["encrypt", "a", "-r", &recipient, "--header-size"];
+    let encrypt = ["encrypt", "a", "--no-self", "-r", &recipient, "--header-size"];
     sandbox.bad(&[&encrypt[..], &["256"]].concat(), 2, &["need ", "larger --header-size"]);
     sandbox.bad(&[&encrypt[..], &["1000"]].concat(), 2, &["a multiple of 64"]);
     sandbox.good(&[&encrypt[..], &["640"]].concat());
@@ -208,8 +208,70 @@ fn what_has_no_slots_or_no_key_stays_as_it_is() {
     sandbox.bad(&["recipients", "add", "a.sv2", "-i", "one"], 2, &["no new recipient is named"]);
     let labels = ["--label", "x", "--label", "y"];
     let add = ["recipients", "add", "a.sv2", "-i", "one", "-r", &recipients[2]];
-    sandbox.bad(&[&add[..], &labels].concat(), 2, &["2 times for 1 recipient;"]);
+    sandbox.bad(&[&add[..], &labels].concat(), 2, &["2 times for 1 recipient"]);
     let encrypt = ["encrypt", "a", "-o", "b", "-r", &recipients[2]];
-    sandbox.bad(&[&encrypt[..], &labels].concat(), 2, &["2 times for 1 recipient;"]);
+    sandbox.bad(&[&encrypt[..], &labels].concat(), 2, &["2 times for 1 recipient"]);
     sandbox.bad(&["encrypt", "a", "-o", "b", "-K", "key", "--label", "x"], 2, &["--label"]);
+}
+
+/// Everyone has one slot, and whose it is shows where that was asked for.
+#[test]
+fn duplicates_are_told_and_dropped_and_slots_show_whose_they_are() {
+    let sandbox = Sandbox::new();
+    sandbox.own_identity();
+    sandbox.write("a", b"plaintext");
+    let alice = sandbox.good(&["keygen", "-o", "alice"]).text().trim().to_owned();
+    let bob = sandbox.good(&["keygen", "-o", "bob"]).text().trim().to_owned();
+    sandbox.write("team", format!("{bob}\n{alice}\n").as_bytes());
+    let encrypt = ["encrypt", "a", "--self", "-r", &alice, "-R", "team", "-i", "alice"];
+    let told = sandbox.good(&[&encrypt[..], &["--label-recipients"]].concat()).stderr;
+    assert_eq!(told.matches(&format!("{alice} is named twice and gets one slot")).count(), 2);
+    let listed = sandbox.good(&["recipients", "list", "a.sv2"]);
+    assert_eq!(listed.text().matches(&alice).count(), 1, "{}", listed.text());
+    assert!(listed.text().contains(&bob) && listed.text().contains("3 key slots"));
+    // Adding one who is there changes nothing.
+    let before = sandbox.read("a.sv2");
+    let add = ["recipients", "add", "a.sv2", "-r", &bob];
+    let ended = sandbox.run(&add);
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains(&format!("{bob} has a slot already")), "{}", ended.stderr);
+    assert_eq!(sandbox.read("a.sv2"), before);
+}
+
+#[test]
+fn a_removal_says_what_it_does_not_do() {
+    let sandbox = Sandbox::new();
+    sandbox.own_identity();
+    sandbox.write("a", b"plaintext");
+    let (one, two) = ("one", "two");
+    for name in [one, two] {
+        sandbox.good(&["keygen", "-o", name]);
+    }
+    let labels = ["--label", "", "--label", "bob", "--label", "bob"];
+    let encrypt = ["encrypt", "a", "--self", "-i", one, "-i", two];
+    sandbox.good(&[&encrypt[..], &labels].concat());
+    let told = sandbox.good(&["recipients", "rm", "a.sv2", "--slot", "1"]).stderr;
+    assert!(told.contains("slot 1 is gone, and slot 2 of the same label still opens"), "{told}");
+    assert!(told.contains("removal is not revocation"), "{told}");
+    assert!(told.contains("hint: ") && told.contains("sv2 decrypt a.sv2 -o - | sv2 encrypt"));
+    let told = sandbox.good(&["recipients", "rm", "a.sv2", "--slot", "1"]).stderr;
+    assert!(!told.contains("still opens"), "{told}");
+}
+
+/// F-324: refused before anything is read, with a way out.
+#[test]
+fn more_recipients_than_slots_are_refused_before_the_work() {
+    let sandbox = Sandbox::new();
+    let keys: Vec<String> =
+        (0..65).map(|_| sv2_keys::generate_identity().recipient().to_string()).collect();
+    sandbox.write("team", keys.join("\n").as_bytes());
+    let encrypt = ["encrypt", "--no-self", "-R", "team", "-o", "out.sv2"];
+    // Nothing is read: the input would never end.
+    let words = ["65 recipients are named", "64 key slots", "sv2 keygen -o group.txt"];
+    let endless = sandbox.bad(&[&encrypt[..], &["/dev/zero"]].concat(), 2, &words);
+    assert!(endless.stdout.is_empty());
+    sandbox.write("team", keys[1..].join("\n").as_bytes());
+    sandbox.write("a", b"plaintext");
+    sandbox.good(&[&encrypt[..], &["a"]].concat());
+    assert!(sandbox.good(&["inspect", "out.sv2"]).text().contains("X25519"));
 }

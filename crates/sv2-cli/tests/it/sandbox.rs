@@ -110,6 +110,12 @@ impl Sandbox {
         encrypt_stream_v2(InputSource::Memory(plaintext), output, &key, &options).unwrap();
     }
 
+    /// A default identity, as a user has one.
+    pub(crate) fn own_identity(&self) {
+        fs::create_dir_all(self.path("home/.config/sv2")).unwrap();
+        self.good(&["keygen", "-o", "home/.config/sv2/identity.txt"]);
+    }
+
     /// A raw key in the file `key`.
     pub(crate) fn raw_key(&self) {
         self.write("key", &[7; 32]);

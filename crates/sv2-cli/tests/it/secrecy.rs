@@ -94,7 +94,8 @@ fn inputs_by_the_name_of_a_descriptor_still_open() {
 }
 
 /// Arguments can be read by everybody on the machine, so none of them is a secret: what has to do
-/// with a passphrase or a key takes a file, a descriptor, or nothing.
+/// with a passphrase or a key takes a file, a descriptor, a
+/// command that prints it, or nothing.
 #[test]
 fn no_argument_takes_a_secret() {
     let sandbox = Sandbox::new();
@@ -119,7 +120,8 @@ fn no_argument_takes_a_secret() {
             }
             looked_at += 1;
             let value = names.split_once('<').map(|(_, value)| value.trim_end_matches('>'));
-            let is_place = value.is_none_or(|value| ["FILE", "N", "PATH"].contains(&value));
+            let is_place =
+                value.is_none_or(|value| ["FILE", "N", "PATH", "COMMAND"].contains(&value));
             assert!(is_place, "{command:?}: {line}");
         }
     }

@@ -55,6 +55,17 @@ impl Terminal {
         }
     }
 
+    /// The rest of the line that is shown.
+    fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while !line.ends_with(b"\n") {
+            assert_eq!(self.ours.read(&mut byte).unwrap(), 1);
+            line.push(byte[0]);
+        }
+        String::from_utf8(line).unwrap().trim_end().to_owned()
+    }
+
     /// Waits until the echo is off, as it is while a secret is asked for, and types.
     fn type_secret(&mut self, question: &str, answer: &str) {
         self.await_text(question);
@@ -150,11 +161,51 @@ fn passphrases_that_differ_are_refused() {
     sandbox.write("in", b"plaintext");
     let mut terminal = Terminal::open();
     let child = terminal.controlling(&sandbox, "in", &["encrypt", "-p", "-o", "out.sv2"]);
-    terminal.type_secret("new stream: ", "one");
-    terminal.type_secret("again: ", "another");
+    terminal.type_secret("new stream: ", "correct horse");
+    terminal.type_secret("again: ", "battery staple");
     let ended = Ended::of(child.wait_with_output().unwrap());
     ended.expect_failure(2, &["differ"]);
     assert_eq!(sandbox.names(), ["in"]);
+}
+
+/// None and a weak one are answered with an offer, which the terminal alone shows.
+#[test]
+fn a_passphrase_is_made_for_who_has_none_or_a_weak_one() {
+    for (typed, offer) in [("", "Make a passphrase for you?"), ("abc", "can be guessed.")] {
+        let sandbox = Sandbox::new();
+        sandbox.write("in", b"plaintext");
+        let mut terminal = Terminal::open();
+        let child = terminal.controlling(&sandbox, "in", &["encrypt", "-p", "-o", "out.sv2"]);
+        terminal.type_secret("new stream: ", typed);
+        terminal.await_text(offer);
+        terminal.await_text("[Y/n] ");
+        writeln!(terminal.ours).unwrap();
+        terminal.await_text("to be written down: ");
+        let made = terminal.line();
+        let ended = Ended::of(child.wait_with_output().unwrap());
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+        assert_eq!(made.len(), 29, "{made}");
+        sandbox.write("word", made.as_bytes());
+        sandbox.good(&["decrypt", "out.sv2", "-o", "b", "--passphrase-file", "word"]);
+        assert_eq!(sandbox.read("b"), b"plaintext");
+    }
+}
+
+#[test]
+fn an_identity_is_made_if_the_user_says_so() {
+    for (answer, code) in [("", 0), ("y", 0), ("n", 2)] {
+        let sandbox = Sandbox::new();
+        sandbox.write("in", b"plaintext");
+        let mut terminal = Terminal::open();
+        let child = terminal.controlling(&sandbox, "in", &["encrypt", "-o", "out.sv2"]);
+        terminal
+            .await_text("home/.config/sv2/identity.txt', which you then have to back up? [Y/n] ");
+        writeln!(terminal.ours, "{answer}").unwrap();
+        let ended = Ended::of(child.wait_with_output().unwrap());
+        assert_eq!(ended.code, code, "{}", ended.stderr);
+        assert_eq!(sandbox.path("home").exists(), code == 0);
+        assert_eq!(ended.stderr.contains("made your default identity"), code == 0);
+    }
 }
 
 #[test]

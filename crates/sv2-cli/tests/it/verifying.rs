@@ -172,7 +172,9 @@ fn an_expected_fingerprint_needs_a_key_and_refuses_every_other() {
     seal(&sandbox, "b.sv2");
     let printed = sandbox.good(&["fingerprint", "-K", "key", "a.sv2"]);
     let expect = ["verify", "--expect", printed.text().trim()];
-    sandbox.bad(&[&expect[..], &["a.sv2"]].concat(), 2, &["--expect needs a key"]);
+    // The default identity is looked for, and none is there.
+    let words = ["a.sv2: the stream has no key slots", "-K"];
+    sandbox.bad(&[&expect[..], &["a.sv2"]].concat(), 4, &words);
     let expect = [&expect[..], &["-K", "key"]].concat();
     found(&sandbox, &[&expect[..], &["a.sv2"]].concat(), 0, &["by the expected fingerprint"]);
     sandbox.bad(&[&expect[..], &["b.sv2"]].concat(), 3, &["b.sv2: ", "another fingerprint"]);
@@ -181,8 +183,13 @@ fn an_expected_fingerprint_needs_a_key_and_refuses_every_other() {
 #[test]
 fn the_default_identity_is_not_used_without_being_named() {
     let sandbox = with_stream();
+    sandbox.own_identity();
     sandbox.good(&["encrypt", "plain", "-o", "own.sv2"]);
     found(&sandbox, &["verify", "own.sv2"], 0, &[SCRUBBED]);
+    found(&sandbox, &["verify", "--auth", "own.sv2"], 0, &[AUTHENTICATED]);
+    let printed = sandbox.good(&["fingerprint", "own.sv2"]);
+    let expect = ["verify", "--expect", printed.text().trim(), "own.sv2"];
+    found(&sandbox, &expect, 0, &["by the expected fingerprint"]);
     let identity = "home/.config/sv2/identity.txt";
     found(&sandbox, &["verify", "-i", identity, "own.sv2"], 0, &[AUTHENTICATED]);
     sandbox.write("word", b"correct horse\n");

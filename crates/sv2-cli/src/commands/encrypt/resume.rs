@@ -8,6 +8,7 @@ use super::{EncryptArgs, header_too_small};
 use crate::console::Console;
 use crate::ends::{Input, Output};
 use crate::failure::Failure;
+use crate::keys::Who;
 use crate::names::Names;
 use crate::progress::Display;
 use crate::report;
@@ -29,6 +30,7 @@ impl From<StreamError> for Stop {
 pub(super) fn run(
     args: &EncryptArgs,
     (input, output): (Input, Output),
+    who: Who,
     mut options: EncryptOptions,
     cancel: Cancellation,
     console: &Console,
@@ -37,7 +39,7 @@ pub(super) fn run(
     let names = Names { input: &from, output: &to };
     let (resumable, aftermath) = Resumable::new(&input, output)?;
     let done = if resumable.output.is_unfinished() {
-        let continued = args.recipients.continued_key(console)?;
+        let continued = args.recipients.continued_key(who)?;
         let display = Display::new(console);
         options.run = args.run.options(cancel, &display);
         let slots = |key: &StreamKey| continued.slots(key).map_err(Stop::Keys);
@@ -50,7 +52,7 @@ pub(super) fn run(
             Stop::Keys(failure) => failure,
         })?
     } else {
-        let new = args.recipients.new_key(console)?;
+        let new = who.new_key()?;
         options.slots = new.slots;
         if args.recipients.names_recipients_alone() {
             console.note(

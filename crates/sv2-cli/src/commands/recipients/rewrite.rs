@@ -14,8 +14,9 @@ use crate::change::{Target, told};
 use crate::console::Console;
 use crate::ends::Channel;
 use crate::failure::Failure;
-use crate::keys::{OpenKey, is_passphrase_slot};
-use crate::names::{printable, shell_word};
+use crate::invocation;
+use crate::keys::{OpenKey, is_passphrase_slot, ssh_fingerprint};
+use crate::names::printable;
 use crate::report::hex;
 use crate::running::{OpeningArgs, watch_signals};
 use crate::size::counted;
@@ -38,7 +39,7 @@ pub(super) fn add(args: &AddArgs, console: &Console) -> Result<(), Failure> {
     if args.replace_passphrase && !args.new.passphrase.is_given() {
         return Err(Failure::usage("--replace-passphrase needs --new-passphrase"));
     }
-    let named_new = args.new.named()?;
+    let mut named_new = args.new.named(console)?;
     let target = Target::open(&args.stream)?;
     let recovery = target.recover(console)?;
     let key = args.identities.open_key()?;
@@ -47,21 +48,34 @@ pub(super) fn add(args: &AddArgs, console: &Console) -> Result<(), Failure> {
         let has_passphrase = content.slots.iter().any(is_passphrase_slot);
         if args.new.passphrase.is_given() && has_passphrase && !args.replace_passphrase {
             return Err(Failure::usage(format!(
-                "{}: the stream has a passphrase and cannot have two; put the new one in its place \
-                 with --replace-passphrase",
+                "{}: the stream has a passphrase and cannot have two",
                 target.name
+            ))
+            .hint(format!(
+                "put the new one in its place: {}",
+                invocation::again_with("--replace-passphrase")
             )));
         }
         let (mut slots, mut named) = kept(&content, |_, slot| !is_replaced(slot));
+        for there in named_new.drop_those_in(&named, &slots) {
+            console.note(&format!("{}: {there} has a slot already", target.name));
+        }
+        if named_new.is_empty() {
+            return Err(Failure::usage(format!(
+                "{}: nobody is new, so nothing was changed",
+                target.name
+            )));
+        }
         let new = args.new.slots(content.key, &named_new)?;
-        let new_labels = args.new.labels.iter().cloned().chain(std::iter::repeat(String::new()));
+        let new_labels = named_new.labels().into_iter().chain(std::iter::repeat(String::new()));
         named.extend(new_labels.take(new.len()));
         slots.extend(new);
         check_writer_rules(&slots, SlotMixing::Refuse).map_err(|error| match error {
-            KeysError::TooManySlots { .. } => Failure::usage(format!(
-                "{}: {error}; remove some with 'sv2 recipients rm'",
-                target.name
-            )),
+            KeysError::TooManySlots { .. } => Failure::usage(format!("{}: {error}", target.name))
+                .hint(format!(
+                    "see which can go: {}",
+                    invocation::on_file("recipients list", &target.path, false)
+                )),
             error => error.into(),
         })?;
         changed(content, slots, &named)
@@ -77,13 +91,19 @@ pub(super) fn remove(args: &RemoveArgs, console: &Console) -> Result<(), Failure
     let recovery = target.recover(console)?;
     let key = args.identities.open_key()?;
     let refused = |what: String| Failure::usage(format!("{}: {what}", target.name));
+    let list = || {
+        let list = invocation::on_file("recipients list", &target.path, false);
+        format!("to see slots and labels: {list}")
+    };
+    let mut same = Vec::new();
     let change = |content: HeaderContent<'_>, opened: Option<&Section>| {
         let count = content.slots.len();
         if let Some(slot) = args.slots.iter().find(|&&slot| slot >= count) {
             return Err(refused(format!(
-                "there is no slot {slot}, but slots 0 to {} ('sv2 recipients list' shows them)",
+                "there is no slot {slot}, but slots 0 to {}",
                 count.saturating_sub(1)
-            )));
+            ))
+            .hint(list()));
         }
         if !args.labels.is_empty()
             && let Err(error) = content.metadata
@@ -92,41 +112,73 @@ pub(super) fn remove(args: &RemoveArgs, console: &Console) -> Result<(), Failure
         }
         let old = labels_of(&content);
         if let Some(label) = args.labels.iter().find(|label| !old.contains(label)) {
-            return Err(refused(format!(
-                "no slot has the label '{}'; name one by its number with --slot",
-                printable(label)
-            )));
+            return Err(
+                refused(format!("no slot has the label '{}'", printable(label))).hint(list())
+            );
         }
         let stays = |slot: usize| !args.slots.contains(&slot) && !args.labels.contains(&old[slot]);
         let (slots, named) = kept(&content, |slot, _| stays(slot));
         if slots.is_empty() {
             return Err(refused(
-                "the last key slot cannot be removed, since nobody could open the stream then; add \
-                 another one first with 'sv2 recipients add'"
+                "the last key slot cannot be removed, since nobody could open the stream then"
                     .to_owned(),
-            ));
+            )
+            .hint(format!(
+                "add another one first: {}",
+                invocation::on_file("recipients add -r RECIPIENT", &target.path, false)
+            )));
         }
         let is_own_gone = opened.is_some_and(|opened| !slots.contains(opened));
         if is_own_gone && !args.force && !key.opens_any(&slots) {
             return Err(refused(
-                "this would remove the slot that your key opens, and it opens none of the others; \
-                 do it all the same with --force"
+                "this would remove the slot that your key opens, and it opens none of the others"
                     .to_owned(),
-            ));
+            )
+            .hint(format!("to do it all the same: {}", invocation::again_with("--force"))));
+        }
+        for number in (0..count).filter(|&number| !stays(number)) {
+            let gone = content.slots.get(number);
+            same.extend(same_person(number, gone, &old, &content.slots, &stays));
         }
         changed(content, slots, &named)
     };
     let done = run(&target, &key, &args.opening, change)?;
     report("recipients rm", &target, &done, recovery, console)?;
     if !console.json {
+        for told in same {
+            console.note(&format!("{}: {told}", target.name));
+        }
         console.note(&format!(
-            "removal is not revocation: who could open '{}' may have kept its key or an old copy; \
-             to shut somebody out write it anew with 'sv2 decrypt {} -o - | sv2 encrypt -o NEW'",
-            target.name,
-            shell_word(target.path.as_os_str())
+            "removal is not revocation: anyone who could open '{}' may have kept its key or an old \
+             copy",
+            target.name
+        ));
+        console.note_hint(&format!(
+            "to shut somebody out, write it again under a new key: {} -o - | sv2 encrypt -o NEW",
+            invocation::on_file("decrypt", &target.path, false)
         ));
     }
     Ok(())
+}
+
+/// Says of a slot that goes that another one, which stays, opens to the same person, as far as
+/// labels and SSH keys tell.
+fn same_person(
+    number: usize,
+    gone: Option<&Section>,
+    labels: &[String],
+    slots: &[Section],
+    stays: &dyn Fn(usize) -> bool,
+) -> Option<String> {
+    let key = gone.and_then(ssh_fingerprint);
+    let label = &labels[number];
+    let other = slots.iter().enumerate().position(|(other, slot)| {
+        let same_label = !label.is_empty() && labels[other] == *label;
+        let same_key = key.is_some() && ssh_fingerprint(slot) == key;
+        stays(other) && (same_label || same_key)
+    })?;
+    let by = if labels[other] == *label && !label.is_empty() { "label" } else { "SSH key" };
+    Some(format!("slot {number} is gone, and slot {other} of the same {by} still opens the stream"))
 }
 
 /// Rewrites the header as `change` says, which is told what is in it and which slot was opened.
@@ -179,8 +231,9 @@ fn changed(
         Err(_) if named.iter().all(String::is_empty) => MetadataChange::Keep,
         Err(_) => {
             return Err(Failure::usage(
-                "the stream's metadata do not open, so that no slot can be named; leave out --label",
-            ));
+                "the stream's metadata do not open, so that no slot can be labelled",
+            )
+            .hint("leave out --label and --label-recipients"));
         }
     };
     Ok(HeaderChange { slots, metadata })
