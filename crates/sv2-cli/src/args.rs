@@ -24,12 +24,12 @@ const LONG_ABOUT: &str = "\
 Encrypt files and pipes on all cores, seekably and with every byte authenticated.
 
 Streams are opened by age recipients and identities, SSH keys, passphrases or raw keys. \
-Without any key option sv2 uses your default identity, which it makes on first use. \
+Without any key option sv2 uses your default identity; --make-identity makes it on first use. \
 Sources are kept, outputs are never half-written, and nothing is overwritten without -f.";
 
 const EXAMPLES: &str = "\
 Examples:
-  sv2 encrypt disk.img                    disk.img -> disk.img.sv2, for yourself
+  sv2 encrypt --make-identity disk.img    disk.img -> disk.img.sv2, for yourself
   sv2 decrypt disk.img.sv2                and back again
   tar -c photos | sv2 encrypt -o photos.tar.sv2
   sv2 decrypt photos.tar.sv2 -o - | tar -x
@@ -39,6 +39,12 @@ Examples:
 const ENVIRONMENT: &str = "\
 Environment:
   SV2_IDENTITY  identity file to use where no key option is given, in place of the default one
+  SV2_IDENTITY_COMMAND
+                shell command that prints it
+  SV2_PASSPHRASE_COMMAND
+                shell command that prints a passphrase where one would be asked for
+  SV2_KEY_COMMAND
+                shell command that prints the raw key where no key option is given
   SV2_THREADS   number of worker threads where -T is not given
   NO_COLOR      no colour unless --color=always";
 

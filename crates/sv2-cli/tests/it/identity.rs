@@ -36,7 +36,8 @@ fn without_a_terminal_an_identity_is_made_only_where_the_command_line_says_so() 
     assert!(made.stderr.contains("made your default identity at"), "{}", made.stderr);
     sandbox.good(&["decrypt", "a b.sv2", "-o", "c"]);
     // It does no harm where there is one.
-    assert_eq!(sandbox.good(&["encrypt", "--make-identity", "a b", "-f"]).stderr, "");
+    let again = ["encrypt", "--make-identity", "a b", "-f", "-o", "a b.sv2"];
+    assert_eq!(sandbox.good(&again).stderr, "");
 }
 
 #[test]
@@ -50,7 +51,7 @@ fn an_identity_is_announced_until_it_was_announced_once() {
     assert!(sandbox.path(OWN).exists());
     let second = sandbox.good(&["encrypt", "-q", "a"]);
     assert!(second.stderr.contains("made your default identity at"), "{}", second.stderr);
-    assert_eq!(sandbox.good(&["encrypt", "-f", "a"]).stderr, "");
+    assert_eq!(sandbox.good(&["encrypt", "-f", "a", "-o", "a.sv2"]).stderr, "");
     assert_eq!(fs::read_dir(sandbox.path("home/.config/sv2")).unwrap().count(), 1);
 }
 
@@ -79,7 +80,7 @@ fn who_encrypts_for_others_only_is_told_and_keeps_the_source() {
     sandbox.own_identity();
     sandbox.write("a", b"plaintext");
     let other = sandbox.good(&["keygen", "-o", "other"]).text().trim().to_owned();
-    let encrypt = ["encrypt", "-f", "a", "-r", &other];
+    let encrypt = ["encrypt", "-f", "a", "-o", "a.sv2", "-r", &other];
     let told = sandbox.good(&encrypt).stderr;
     assert!(told.contains("a.sv2: you cannot open it yourself"), "{told}");
     assert!(told.contains("hint: add yourself with --self"), "{told}");
