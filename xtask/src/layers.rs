@@ -86,7 +86,11 @@ const LAYERS: &[Layer] = &[
             "thiserror",
         ],
     ),
-    layer("sv2-keys", Library::Std, &["age", "sv2-crypto", "sv2-headers", "thiserror"]),
+    layer(
+        "sv2-keys",
+        Library::Std,
+        &["age", "sv2-crypto", "sv2-headers", "thiserror", "unicode-normalization"],
+    ),
 ];
 
 /// A crate whose set of dependencies is open, but for what it needs and what it must not know.
