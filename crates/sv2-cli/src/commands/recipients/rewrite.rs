@@ -138,7 +138,7 @@ pub(super) fn remove(args: &RemoveArgs, console: &Console) -> Result<(), Failure
         }
         for number in (0..count).filter(|&number| !stays(number)) {
             let gone = content.slots.get(number);
-            same.extend(same_person(number, gone, &old, &content.slots, &stays));
+            same.extend(same_person(number, gone, &old, content.slots, &stays));
         }
         changed(content, slots, &named)
     };
