@@ -2,7 +2,8 @@
 
 use crate::report::{Failure, Outcome};
 use crate::{
-    clippy, deny, doc, fmt, fuzz, layers, nostd, python, spec, test, tidy, torture, vectors,
+    clippy, deny, doc, fmt, fuzz, layers, nostd, package, python, spec, test, tidy, torture,
+    vectors,
 };
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ const STEPS: &[Step] = &[
     ("tidy", tidy::check),
     ("layers", layers::check),
     ("spec", spec::check),
+    ("package", package::check),
     ("vectors", vectors::check),
     ("clippy", clippy::check),
     ("test", test::check),

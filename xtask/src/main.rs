@@ -19,6 +19,7 @@ mod fuzz;
 mod layers;
 mod model;
 mod nostd;
+mod package;
 mod python;
 mod report;
 mod rust_text;
@@ -67,6 +68,7 @@ const COMMANDS: &[Command] = &[
     command("nostd", "the layers without IO, without the standard library", |args| {
         none(args, nostd::check)
     }),
+    command("package", "what the published crates would carry", |args| none(args, package::check)),
     command("doctest", "examples in documentation comments", |args| {
         none(args, test::check_doctests)
     }),

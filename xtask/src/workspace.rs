@@ -91,6 +91,7 @@ pub(crate) struct Package {
     pub(crate) folder: String,
     pub(crate) has_description: bool,
     pub(crate) has_license: bool,
+    pub(crate) is_published: bool,
     /// What its manifest names, optional dependencies included.
     pub(crate) dependencies: Vec<(Kind, String)>,
 }
@@ -156,6 +157,7 @@ fn parse_package(package: &Value, root: &str) -> Option<Package> {
         folder: folder.strip_prefix(root)?.trim_start_matches('/').to_owned(),
         has_description: package["description"].as_str().is_some_and(|text| !text.is_empty()),
         has_license: package["license"].as_str().is_some_and(|text| !text.is_empty()),
+        is_published: package["publish"].is_null(),
         dependencies,
     })
 }

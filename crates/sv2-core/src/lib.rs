@@ -29,6 +29,12 @@ mod survey;
 mod tail;
 mod writer;
 
+/// The format, as `docs/format.md` of the project: what numbers such as F-707 refer to.
+#[cfg(all(doc, not(doctest)))]
+#[allow(rustdoc::broken_intra_doc_links, reason = "brackets of the text are offsets")]
+#[doc = include_str!("../format.md")]
+pub mod format {}
+
 pub use change::{
     ChangeFile, ChangeOptions, ChangeStorage, HeaderChange, HeaderContent, MetadataChange,
     Recovery, RewrapReport, append, append_on, recover, recover_on, rewrap, rewrap_on,

@@ -73,6 +73,7 @@ mod tests {
             folder: format!("crates/{name}"),
             has_description: true,
             has_license: true,
+            is_published: true,
             dependencies: dependencies
                 .iter()
                 .map(|&(kind, name)| (kind, name.to_owned()))

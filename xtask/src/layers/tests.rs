@@ -8,6 +8,7 @@ fn package(name: &str, normal: &[&str]) -> Package {
         folder: format!("crates/{name}"),
         has_description: true,
         has_license: true,
+        is_published: true,
         dependencies: normal.iter().map(|name| (Kind::Normal, (*name).to_owned())).collect(),
     }
 }

@@ -91,6 +91,7 @@ mod tests {
             folder: folder.to_owned(),
             has_description: filled,
             has_license: filled,
+            is_published: true,
             dependencies: Vec::new(),
         };
         let readme = [sample("crates/a/README.md", "# a\n")];
