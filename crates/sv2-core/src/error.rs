@@ -297,7 +297,7 @@ impl From<FormatError> for StreamError {
             FormatError::StaleIndex => Self::StaleIndex,
             FormatError::HeaderFull { needed, available } => Self::HeaderFull { needed, available },
             FormatError::Crypto(error) => Self::Crypto(error),
-            FormatError::Misuse(what) => Self::Usage(what),
+            FormatError::Misuse(what) | FormatError::Receipt { what, .. } => Self::Usage(what),
             // Every variant is named above; the enum may grow only together with this one.
             _ => Self::Usage("an error of the stream that this layer does not know"),
         }

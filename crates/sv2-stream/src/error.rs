@@ -184,6 +184,14 @@ pub enum FormatError {
     /// The operating system's random source failed, or a cipher refused what no input can cause.
     #[error("a cryptographic primitive failed")]
     Crypto(#[from] sv2_crypto::CryptoError),
+    /// Receipts that do not make a stream.
+    #[error("{what} segment {segment}")]
+    Receipt {
+        /// The segment.
+        segment: u64,
+        /// What is the matter.
+        what: &'static str,
+    },
     /// Bytes or a number that the caller handed in and that were not asked for.
     #[error("{0}")]
     Misuse(&'static str),

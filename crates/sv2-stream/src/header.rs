@@ -31,6 +31,23 @@ pub struct NewHeader<'a> {
     pub header_len: Option<u32>,
 }
 
+impl NewHeader<'_> {
+    /// AES-256-GCM, 64 KiB frames, 4 MiB segments, no digest, no slots, no metadata, an empty
+    /// context.
+    #[must_use]
+    pub fn standard() -> Self {
+        Self {
+            suite: Suite::Aes256Gcm,
+            digest: DigestAlg::None,
+            geometry: Geometry::STANDARD,
+            context: &[],
+            slots: &[],
+            metadata: None,
+            header_len: None,
+        }
+    }
+}
+
 /// The bytes of a header, with its MAC and checksum.
 fn signed(header: &mut StreamHeader, keys: &RootKeys) -> Result<Vec<u8>, FormatError> {
     let refused = |error| FormatError::from_header(error, Unit::Header, 0);

@@ -21,6 +21,7 @@ mod pipe;
 mod plaintext;
 mod plan;
 mod read_ahead;
+mod sealing;
 mod tail;
 
 pub use error::{FormatError, SlotError, Unit};
@@ -34,4 +35,5 @@ pub use pipe::{PipeIndex, PipeIndexCheck};
 pub use plaintext::Plaintext;
 pub use plan::{FetchPolicy, PageState, Plan};
 pub use read_ahead::ReadAhead;
+pub use sealing::{Receipt, StreamSealer};
 pub use tail::{IndexBuilder, copy_offset, fingerprint_of, judge_revision, judge_trailer};
