@@ -31,8 +31,8 @@ pub struct OpenedStream {
     pub shape: IndexShape,
     object_len: u64,
     index_offset: u64,
-    /// Empty where the opening did not go so far, or there are no pages.
-    page_table: Vec<u8>,
+    /// `None` where the opening did not go so far.
+    page_table: Option<Vec<u8>>,
     /// Pages that came with the end of the stream when it was opened.
     pages: Vec<Page>,
 }
@@ -60,7 +60,7 @@ impl OpenedStream {
             .ok_or_else(|| {
                 judged(FormatError::Malformed { unit, what: "length of the stream", offset })
             })?;
-        let (page_table, pages) = (Vec::new(), Vec::new());
+        let (page_table, pages) = (None, Vec::new());
         Ok(Self {
             keyed,
             trailer,
@@ -190,7 +190,7 @@ impl OpenedStream {
     /// # Errors
     /// As [`OpenedStream::check_page_under`].
     pub fn check_page(&self, number: u64, bytes: &[u8]) -> Result<Page, FormatError> {
-        self.check_page_under(&self.page_table, number, bytes)
+        self.check_page_under(self.page_table().unwrap_or_default(), number, bytes)
     }
 
     /// A page that came with the end of the stream when it was opened.
@@ -202,14 +202,13 @@ impl OpenedStream {
     /// The page table that was checked when the stream was opened, if the opening went so far.
     #[must_use]
     pub fn page_table(&self) -> Option<&[u8]> {
-        let is_known = self.page_table.len() as u64 == self.shape.page_table_len();
-        is_known.then_some(&self.page_table)
+        self.page_table.as_deref()
     }
 
     /// Takes the page table.
     pub(crate) fn supply_page_table(&mut self, table: Vec<u8>) -> Result<(), FormatError> {
         self.check_page_table(&table)?;
-        self.page_table = table;
+        self.page_table = Some(table);
         Ok(())
     }
 

@@ -10,16 +10,18 @@ pub(crate) struct Pieces(BTreeMap<u64, Vec<u8>>);
 
 impl Pieces {
     /// Takes what is in `wanted` and not there yet; of bytes that come twice the first ones stay.
-    pub(crate) fn insert(&mut self, wanted: &[Range<u64>], offset: u64, bytes: &[u8]) {
+    pub(crate) fn insert<'w>(
+        &mut self,
+        wanted: impl IntoIterator<Item = &'w Range<u64>>,
+        offset: u64,
+        bytes: &[u8],
+    ) {
         let end = offset.saturating_add(bytes.len() as u64);
-        for gap in self.missing(wanted) {
-            let part = gap.start.max(offset)..gap.end.min(end);
-            if part.start < part.end {
-                // Inside `bytes`, so both fit.
-                let part_bytes =
-                    &bytes[(part.start - offset) as usize..(part.end - offset) as usize];
-                self.put(part.start, part_bytes);
-            }
+        let here = wanted.into_iter().map(|range| range.start.max(offset)..range.end.min(end));
+        for part in self.missing(&here.collect::<Vec<_>>()) {
+            // Inside `bytes`, so both fit.
+            let part_bytes = &bytes[(part.start - offset) as usize..(part.end - offset) as usize];
+            self.put(part.start, part_bytes);
         }
     }
 

@@ -121,9 +121,10 @@ impl OpenedStream {
     /// The frames that hold these ranges, each once and in order.
     fn runs(&self, ranges: &[Range<u64>], policy: &FetchPolicy) -> Vec<Run> {
         let frame_size = u64::from(self.layout.geometry.frame_size());
-        let whole_frames = ranges.iter().map(|range| {
-            let end = range.end.min(self.len());
-            range.start / frame_size * frame_size..end.next_multiple_of(frame_size).min(self.len())
+        let cut = ranges.iter().map(|range| range.start..range.end.min(self.len()));
+        let whole_frames = cut.filter(|range| range.start < range.end).map(|range| {
+            let end = range.end.next_multiple_of(frame_size).min(self.len());
+            range.start / frame_size * frame_size..end
         });
         let mut runs = Vec::new();
         for range in joined(whole_frames.collect()) {
@@ -196,7 +197,12 @@ impl Plan {
         };
         match self.fetches.iter_mut().find(whole) {
             Some(fetch) => fetch.bytes = bytes,
-            None => self.pieces.insert(&self.missing(), offset, &bytes),
+            None => {
+                let from = self.fetches.partition_point(|fetch| fetch.range.end <= offset);
+                let open = self.fetches[from..].iter().filter(|fetch| fetch.bytes.is_empty());
+                let here = open.take_while(|fetch| fetch.range.start < offset.saturating_add(len));
+                self.pieces.insert(here.map(|fetch| &fetch.range), offset, &bytes);
+            }
         }
     }
 

@@ -1,10 +1,14 @@
 //! Ranges of a sealed stream.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
-use sv2_core::{DigestAlg, InputSource, StreamError, StreamReader, Unit};
+use sv2_core::{
+    DigestAlg, Driver, InputSource, OutputSink, ReadAt, StreamError, StreamReader, Unit,
+    decrypt_stream_with,
+};
 use sv2_testkit::mutate;
 use sv2_testkit::paint::{first_unpainted, paint};
 
@@ -114,6 +118,55 @@ fn a_damaged_frame_fails_the_ranges_that_touch_it_and_no_others() {
     assert!(
         matches!(error, Err(StreamError::AuthenticationFailed { unit: found, .. }) if found == unit)
     );
+}
+
+/// A source from which no byte of this frame can be read a second time.
+struct Failing {
+    wire: Vec<u8>,
+    frame: std::ops::Range<u64>,
+    reads: AtomicUsize,
+}
+
+impl ReadAt for Failing {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let touches = offset < self.frame.end && self.frame.start < offset + buffer.len() as u64;
+        if touches && self.reads.fetch_add(1, Ordering::SeqCst) > 0 {
+            return Err(io::Error::other("a bad sector"));
+        }
+        self.wire.read_at(buffer, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        ReadAt::len(&self.wire)
+    }
+}
+
+/// F-906, F-903: without the bytes nobody can say that a frame was altered, so the failure is that
+/// of the second read, for ranges as for a whole decrypt.
+#[test]
+fn a_failed_frame_that_cannot_be_read_again_is_a_failed_read() {
+    let digest = DigestAlg::None;
+    // The frame is neither in what is read of the front nor of the end when it is opened.
+    let wire = stream(300 * SEGMENT, digest);
+    let at = frame_at(digest, 10, 2);
+    let source = || {
+        let wire = mutate::flip(&wire, at + 20, 1);
+        let frame = at as u64..at as u64 + FRAME as u64 + 32;
+        InputSource::ReadAt(Box::new(Failing { wire, frame, reads: AtomicUsize::new(0) }))
+    };
+    let whole = with_key(|keys, options| {
+        let mut options = options.clone();
+        options.run.driver = Some(Driver::Inline);
+        decrypt_stream_with(source(), OutputSink::Writer(Box::new(io::sink())), keys, &options)
+    });
+    let reader = with_key(|keys, options| StreamReader::open(source(), keys, options));
+    let offset = (10 * SEGMENT + 2 * FRAME) as u64;
+    let range = reader.expect("opens").read_at(&mut [0; 1], offset);
+    for error in [whole.err(), range.err()] {
+        let unreadable =
+            matches!(&error, Some(StreamError::Read { offset, .. }) if *offset == at as u64);
+        assert!(unreadable, "{error:?}");
+    }
 }
 
 /// F-704: a page that fails is never used, and pages that hold still are.

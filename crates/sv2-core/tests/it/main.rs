@@ -17,5 +17,6 @@ mod outcome;
 mod outputs;
 mod pipes;
 mod releases;
+mod requests;
 mod slots;
 mod structure;
