@@ -19,13 +19,20 @@ def all_strings(values):
     return all(isinstance(value, str) for value in values)
 
 
+def depth(value):
+    """Arrays and objects that are open at once."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+
 def acceptable(text):
-    """Whether these bytes are a UTF-8 JSON object with the members of section 3.4 in their types."""
+    """Whether these bytes are an object of RFC 8259 with the members of section 3.4 in their types."""
     try:
         m = json.loads(text.decode("utf-8"), object_pairs_hook=only_once, parse_constant=no_constant, parse_int=float)
+        json.dumps(m, ensure_ascii=False).encode("utf-8")  # half of a surrogate pair is no character
     except (ValueError, RecursionError):
         return False
-    return (isinstance(m, dict)
+    return (isinstance(m, dict) and depth(m) <= 64
             and all_strings(m[name] for name in STRINGS if name in m)
             and isinstance(m.get("slots", []), list) and all_strings(m.get("slots", []))
             and isinstance(m.get("user", {}), dict) and all_strings(m.get("user", {}).values())

@@ -1,11 +1,14 @@
 //! Which of two headers the metadata of a stream are taken from (format.md section 3.4).
 
-use sv2_core::{InputSource, KeySource, StreamError, Unit, read_metadata};
+use sv2_core::{
+    ErrorKind, InputSource, KeySource, OutputSink, StreamError, Unit, encrypt_stream_v2,
+    read_metadata,
+};
 use sv2_testkit::mutate::{find, insert, regions};
 use sv2_testkit::reference::Params;
 use sv2_testkit::reference::forge::{refresh_crc, reseal_header};
 
-use crate::harness::{KEY, key, stream};
+use crate::harness::{KEY, encrypt_options, key, stream};
 
 const HEADER_LEN: usize = 320;
 const FRONT: &str = r#"{"name":"front"}"#;
@@ -104,5 +107,32 @@ fn an_unsealed_stream_has_the_metadata_of_its_front_header() {
                 matches!(refused, Err(StreamError::ChecksumMismatch { unit, .. }) if unit == front);
             assert!(is_front, "{len}: {refused:?}");
         }
+    }
+}
+
+/// F-341: what no reader would take is not sealed.
+#[test]
+fn metadata_that_readers_refuse_are_not_written() {
+    let written = |text: &[u8]| {
+        let mut options = encrypt_options(&Params::tiny(1, 0, 0));
+        options.header_len = Some(1024);
+        options.metadata = Some(text.to_vec());
+        let mut wire = Vec::new();
+        let output = OutputSink::Memory(&mut wire);
+        let result = encrypt_stream_v2(InputSource::Memory(b"text"), output, &key(), &options);
+        result.map(|_| sought(&wire)).map_err(|error| error.kind())
+    };
+    let sound = br#"{"name":"a"}"#;
+    assert!(matches!(written(sound), Ok(Ok(Some(text))) if text.as_bytes() == sound));
+    for text in [
+        &b"[]"[..],
+        b"",
+        b"{\"name\":\"\xff\"}",
+        "\u{feff}{}".as_bytes(),
+        br#"{"name":"a","name":"a"}"#,
+        br#"{"name":"../a"}"#,
+        br#"{"user":{"a":"\ud800"}}"#,
+    ] {
+        assert!(matches!(written(text), Err(ErrorKind::Malformed)), "{text:?}");
     }
 }

@@ -1,12 +1,14 @@
 //! Whether opened metadata are the JSON object of section 3.4, without a value being built.
 //!
-//! Nesting costs heap and no stack, and is bounded by the header's length.
+//! No library is used, because those that build values refuse numbers out of their own range, which
+//! the format does not bound.
 
 use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::vec::Vec;
 
-/// A string as UTF-16 code units: JSON may escape surrogates that no `str` holds.
-type Units = Vec<u16>;
+/// Arrays and objects that may be open at once (F-332).
+const MAX_DEPTH: usize = 64;
 
 /// Members of the outermost object whose values are strings.
 const STRINGS: [&str; 5] = ["name", "size", "mtime", "mode", "media_type"];
@@ -29,12 +31,12 @@ struct Container {
 
 enum Kind {
     Array,
-    Object { names: BTreeSet<Units>, current: Units },
+    Object { names: BTreeSet<String>, current: String },
 }
 
 /// A value, or the beginning of one.
 enum Value {
-    String(Units),
+    String(String),
     Other,
     Opened(Kind),
 }
@@ -93,7 +95,7 @@ impl Reader<'_> {
         self.skip_space();
         let value = match self.next()? {
             b'"' => Value::String(self.string()?),
-            b'{' => Value::Opened(Kind::Object { names: BTreeSet::new(), current: Units::new() }),
+            b'{' => Value::Opened(Kind::Object { names: BTreeSet::new(), current: String::new() }),
             b'[' => Value::Opened(Kind::Array),
             b't' => self.word(b"rue")?,
             b'f' => self.word(b"alse")?,
@@ -104,6 +106,7 @@ impl Reader<'_> {
             return None;
         }
         if let Value::Opened(kind) = value {
+            (self.open.len() < MAX_DEPTH).then_some(())?;
             self.open.push(Container { kind, is_begun: false });
         }
         Some(())
@@ -114,7 +117,7 @@ impl Reader<'_> {
         let Some(Container { kind: Kind::Object { current, .. }, .. }) = self.open.first() else {
             return matches!(value, Value::Opened(Kind::Object { .. }));
         };
-        let is = |name: &str| name.encode_utf16().eq(current.iter().copied());
+        let is = |name: &str| name == current;
         match (self.open.len(), value) {
             (1, Value::String(text)) if is("name") => is_base_name(text),
             (1, value) if STRINGS.into_iter().any(is) => matches!(value, Value::String(_)),
@@ -126,8 +129,8 @@ impl Reader<'_> {
     }
 
     /// Reads the rest of a string, whose opening quote was read.
-    fn string(&mut self) -> Option<Units> {
-        let mut units = Units::new();
+    fn string(&mut self) -> Option<String> {
+        let mut text = String::new();
         let mut plain_from = self.at;
         loop {
             let byte = self.next()?;
@@ -135,35 +138,49 @@ impl Reader<'_> {
                 continue;
             }
             let plain = core::str::from_utf8(&self.bytes[plain_from..self.at - 1]).ok()?;
-            units.extend(plain.encode_utf16());
+            text.push_str(plain);
             match byte {
-                b'"' => return Some(units),
-                b'\\' => units.push(self.escape()?),
+                b'"' => return Some(text),
+                b'\\' => text.push(self.escape()?),
                 _ => return None,
             }
             plain_from = self.at;
         }
     }
 
-    /// Reads what follows a backslash.
-    fn escape(&mut self) -> Option<u16> {
+    /// Reads what follows a backslash; half of a surrogate pair is no character.
+    fn escape(&mut self) -> Option<char> {
         Some(match self.next()? {
-            byte @ (b'"' | b'\\' | b'/') => byte.into(),
-            b'b' => 8,
-            b'f' => 12,
-            b'n' => 10,
-            b'r' => 13,
-            b't' => 9,
+            byte @ (b'"' | b'\\' | b'/') => char::from(byte),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
             b'u' => {
-                let mut unit = 0;
-                for _ in 0..4 {
-                    let digit = char::from(self.next()?).to_digit(16)?;
-                    unit = unit << 4 | digit as u16;
-                }
-                unit
+                let first = self.unit()?;
+                let units = match first {
+                    0xD800..0xDC00 => {
+                        self.expect(b'\\')?;
+                        self.expect(b'u')?;
+                        [first, self.unit()?]
+                    }
+                    _ => [first, 0],
+                };
+                char::decode_utf16(units).next()?.ok()?
             }
             _ => return None,
         })
+    }
+
+    /// Reads the four digits of an escaped UTF-16 code unit.
+    fn unit(&mut self) -> Option<u16> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            let digit = char::from(self.next()?).to_digit(16)?;
+            unit = unit << 4 | digit as u16;
+        }
+        Some(unit)
     }
 
     fn word(&mut self, rest: &[u8]) -> Option<Value> {
@@ -220,10 +237,8 @@ impl Reader<'_> {
     }
 }
 
-fn is_base_name(name: &[u16]) -> bool {
-    const DOT: u16 = b'.' as u16;
-    let forbidden = [0, b'/'.into(), b'\\'.into()];
-    !matches!(name, [] | [DOT] | [DOT, DOT]) && !name.iter().any(|unit| forbidden.contains(unit))
+fn is_base_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(['\0', '/', '\\'])
 }
 
 #[cfg(test)]
@@ -237,7 +252,7 @@ mod tests {
         for text in [
             "{}",
             " {\"a\" : [ ] , \"b\":{ }}\r\n   ",
-            r#"{"x":[1,-0,2.5e+7,1E2,true,false,null,"a\"\\\/\b\f\n\r\t\u00e9\ud800",[[],{}]]}"#,
+            r#"{"x":[1,-0,2.5e+7,1E2,true,false,null,"a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00",[[],{}]]}"#,
             r#"{"name":"a..b","size":"1","mtime":"","mode":"","media_type":"","slots":[],"user":{}}"#,
             r#"{"x":{"name":1,"slots":2},"y":{"a":1},"z":{"a":1}}"#,
             r#"{"slots":["a","b"],"user":{"name":"/","b":""}}"#,
@@ -274,6 +289,12 @@ mod tests {
             r#"{"a":NaN}"#,
             r#"{"a":"\x"}"#,
             r#"{"a":"\u12g4"}"#,
+            r#"{"a":"\ud800"}"#,
+            r#"{"a":"\ud800x"}"#,
+            r#"{"a":"\ud800\n"}"#,
+            r#"{"a":"\ud800\ud800"}"#,
+            r#"{"a":"\udc00"}"#,
+            r#"{"\udc00":1}"#,
             "{\"a\":\"\n\"}",
             r#"{"a":[}"#,
             r#"{"a":"#,
@@ -291,10 +312,13 @@ mod tests {
         assert!(!is_metadata(br#"{"n\u0061me":1}"#));
     }
 
+    /// F-332: 64 arrays and objects, the outermost counted.
     #[test]
-    fn nesting_as_deep_as_a_header_can_hold_costs_no_stack() {
-        let deep = format!(r#"{{"x":{}1{}}}"#, "[".repeat(32_000), "]".repeat(32_000));
-        assert!(is_metadata(deep.as_bytes()));
-        assert!(!is_metadata(&deep.as_bytes()[..deep.len() - 1]));
+    fn nesting_is_bounded() {
+        let deep =
+            |arrays: usize| format!(r#"{{"x":{}1{}}}"#, "[".repeat(arrays), "]".repeat(arrays));
+        assert!(is_metadata(deep(63).as_bytes()));
+        assert!(!is_metadata(deep(64).as_bytes()));
+        assert!(!is_metadata(deep(32_000).as_bytes()));
     }
 }

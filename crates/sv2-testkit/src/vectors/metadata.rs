@@ -17,16 +17,22 @@ pub(super) fn vectors() -> Vec<Vector> {
 }
 
 fn with(json: &str) -> StreamCase {
+    with_bytes(json.as_bytes())
+}
+
+fn with_bytes(json: &[u8]) -> StreamCase {
     let header_len = (96 + 40 + 6 + 40 + json.len() + 63).next_multiple_of(64) as u32;
-    let metadata = Some((json.as_bytes().to_vec(), painted_salt(2, 0)));
+    let metadata = Some((json.to_vec(), painted_salt(2, 0)));
     sound(&Params { metadata, header_len, ..tiny() }, 600)
 }
 
 fn good() -> Vec<Vector> {
     let padded_to_64 = format!(r#"{{"user":{{"x":"{}"}}}}"#, "y".repeat(64 - 18));
     let long = format!(r#"{{"user":{{"x":"{}"}}}}"#, "z".repeat(3000));
+    let deepest = nested(63);
     let cases = [
         ("full", FULL),
+        ("nested-64-deep", &deepest),
         ("empty-object", "{}"),
         ("unknown-members", r#"{"name":"a","x":[1,{"y":null}],"z":true}"#),
         ("utf8-name", r#"{"name":"\u00fcber \ud83d\ude00"}"#),
@@ -48,34 +54,46 @@ fn good() -> Vec<Vector> {
     vectors
 }
 
+/// An object with so many arrays in each other.
+fn nested(arrays: usize) -> String {
+    format!(r#"{{"x":{}{}}}"#, "[".repeat(arrays), "]".repeat(arrays))
+}
+
 /// Metadata that opens and is refused: only the call that asks for it fails (F-332, F-333).
 fn refused() -> Vec<Vector> {
-    let cases = [
-        ("array", "[]"),
-        ("string", r#""name""#),
-        ("nothing", ""),
-        ("cut", r#"{"name":"a""#),
-        ("text-after", "{} {}"),
-        ("member-twice", r#"{"name":"a","name":"a"}"#),
-        ("inner-member-twice", r#"{"user":{"a":"1","a":"1"}}"#),
-        ("name-a-number", r#"{"name":1}"#),
-        ("size-a-number", r#"{"size":600}"#),
-        ("mode-null", r#"{"mode":null}"#),
-        ("slots-a-string", r#"{"slots":"alice"}"#),
-        ("slots-of-numbers", r#"{"slots":[1]}"#),
-        ("user-an-array", r#"{"user":[]}"#),
-        ("user-of-numbers", r#"{"user":{"a":1}}"#),
-        ("name-empty", r#"{"name":""}"#),
-        ("name-dot", r#"{"name":"."}"#),
-        ("name-dot-dot", r#"{"name":".."}"#),
-        ("name-with-slash", r#"{"name":"../a"}"#),
-        ("name-with-backslash", r#"{"name":"a\\b"}"#),
-        ("name-with-nul", r#"{"name":"a\u0000b"}"#),
+    let too_deep = nested(64);
+    let cases: [(&str, &[u8]); 26] = [
+        ("utf8-broken", b"{\"user\":{\"a\":\"\xff\"}}"),
+        ("byte-order-mark", "\u{feff}{}".as_bytes()),
+        ("surrogate-alone", br#"{"user":{"a":"\ud83d"}}"#),
+        ("surrogates-reversed", br#"{"user":{"a":"\ude00\ud83d"}}"#),
+        ("member-twice-by-escape", br#"{"x":1,"\u0078":2}"#),
+        ("nested-65-deep", too_deep.as_bytes()),
+        ("array", b"[]"),
+        ("string", br#""name""#),
+        ("nothing", b""),
+        ("cut", br#"{"name":"a""#),
+        ("text-after", b"{} {}"),
+        ("member-twice", br#"{"name":"a","name":"a"}"#),
+        ("inner-member-twice", br#"{"user":{"a":"1","a":"1"}}"#),
+        ("name-a-number", br#"{"name":1}"#),
+        ("size-a-number", br#"{"size":600}"#),
+        ("mode-null", br#"{"mode":null}"#),
+        ("slots-a-string", br#"{"slots":"alice"}"#),
+        ("slots-of-numbers", br#"{"slots":[1]}"#),
+        ("user-an-array", br#"{"user":[]}"#),
+        ("user-of-numbers", br#"{"user":{"a":1}}"#),
+        ("name-empty", br#"{"name":""}"#),
+        ("name-dot", br#"{"name":"."}"#),
+        ("name-dot-dot", br#"{"name":".."}"#),
+        ("name-with-slash", br#"{"name":"../a"}"#),
+        ("name-with-backslash", br#"{"name":"a\\b"}"#),
+        ("name-with-nul", br#"{"name":"a\u0000b"}"#),
     ];
     cases
         .into_iter()
         .map(|(name, json)| {
-            let mut case = StreamCase { origin: None, ..with(json) };
+            let mut case = StreamCase { origin: None, ..with_bytes(json) };
             case.read(Mode::Pipe).read(Mode::Seekable);
             for reading in &case.readings {
                 expect(name, &reading.verdict, "success");
