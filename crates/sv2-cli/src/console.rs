@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::ends::Channel;
 use crate::failure::Failure;
+use crate::names::json_text;
 
 /// When something that only suits a terminal is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -132,7 +133,7 @@ impl Console {
                 "hint": failure.hint,
                 "exit_code": failure.exit.code(),
             });
-            let _ = writeln!(io::stderr(), "{report}");
+            let _ = writeln!(io::stderr(), "{}", json_text(&report.to_string()));
         } else {
             self.say(&failure.sentence);
             if let Some(hint) = &failure.hint {
@@ -144,10 +145,11 @@ impl Console {
 
     /// Prints a report for machines.
     pub(crate) fn report(&self, report: &Value, channel: Channel) -> Result<(), Failure> {
+        let text = json_text(&report.to_string());
         match channel {
-            Channel::Stdout => print(&format!("{report}\n")),
+            Channel::Stdout => print(&format!("{text}\n")),
             Channel::Stderr => {
-                let _ = writeln!(io::stderr(), "{report}");
+                let _ = writeln!(io::stderr(), "{text}");
                 Ok(())
             }
         }

@@ -30,6 +30,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     forbid_core_files();
+    // What whoever started this program left open, such as a passphrase, is for this program and
+    // for no plugin that it starts.
+    close_fds::set_fds_cloexec(3, &[]);
     let console = console::Console::from_raw_arguments();
     let cli = match args::parse(&console) {
         Ok(cli) => cli,

@@ -24,10 +24,10 @@ pub(crate) struct Names<'a> {
 }
 
 impl Name {
-    /// The name for reports in JSON; what is no Unicode in it is lost.
+    /// The name for reports in JSON.
     pub(crate) fn for_machines(&self) -> String {
         match self {
-            Self::File(path) => path.to_string_lossy().into_owned(),
+            Self::File(path) => for_machines(path),
             other => other.to_string(),
         }
     }
@@ -60,6 +60,27 @@ pub(crate) fn shown(path: impl AsRef<OsStr>) -> String {
         name.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
     }
     name
+}
+
+/// A file's name for reports in JSON: as it is where it is Unicode, and else as people see it, so
+/// that two names are told apart.
+pub(crate) fn for_machines(path: &Path) -> String {
+    path.to_str().map_or_else(|| shown(path), str::to_owned)
+}
+
+/// JSON with an escape for everything in its strings that a terminal would obey.
+pub(crate) fn json_text(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Between the strings there are line ends and nothing else of the kind.
+        if obeyed(c) && c != '\n' {
+            let mut units = [0; 2];
+            text.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 /// A text of somebody else without anything that a terminal would obey.
@@ -114,6 +135,24 @@ mod tests {
         ] {
             assert_eq!(shown(OsStr::from_bytes(name)), expected);
         }
+    }
+
+    #[test]
+    fn json_says_nothing_to_a_terminal_and_stays_what_it_is() {
+        let value = serde_json::json!({ "a\u{9b}b": "\x1b\u{7f}\u{202e}\u{2028}\u{1f980}\n\"\\" });
+        for json in [value.to_string(), format!("{value:#}")] {
+            let text = json_text(&json);
+            assert!(!text.chars().any(|c| obeyed(c) && c != '\n'), "{text}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn names_that_are_no_text_are_told_apart_by_machines_too() {
+        let named = |name: &[u8]| for_machines(Path::new(OsStr::from_bytes(name)));
+        assert_eq!(named(b"n\xff.sv2"), "n\\xff.sv2");
+        assert_eq!(named(b"n\xfe.sv2"), "n\\xfe.sv2");
+        assert_eq!(named(b"caf\xc3\xa9\n"), "caf\u{e9}\n");
     }
 
     #[test]

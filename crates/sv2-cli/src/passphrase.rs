@@ -2,13 +2,13 @@
 //! and never from standard input by accident.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
+use sv2_core::{Waiting, open_descriptor};
 use sv2_keys::{
     Passphrase, PassphraseError, PassphrasePurpose, Prompt, read_passphrase, read_passphrase_file,
 };
@@ -122,10 +122,10 @@ impl Questions {
                 Some(read.map_err(|error| named(&format!("'{}'", shown(path)), &error))?)
             }
             (None, Some(fd)) => {
-                // Opened anew through its name, because a bare number proves no ownership.
-                let name = format!("/dev/fd/{fd}");
-                let opened = File::open(name).map_err(sv2_keys::PassphraseError::Read);
-                let read = opened.and_then(|mut file| read_passphrase(&mut file));
+                // The descriptor itself, from where it stands: it may be a socket, or a file of
+                // which a shell has read a part.
+                let opened = open_descriptor(fd).map_err(sv2_keys::PassphraseError::Read);
+                let read = opened.and_then(|file| read_passphrase(&mut Waiting(file)));
                 let place = format!("file descriptor {fd}");
                 Some(read.map_err(|error| named(&place, &error))?)
             }

@@ -68,9 +68,18 @@ pub(crate) fn changing(stream: &Path) {
 pub(crate) fn cancellation() -> io::Result<Cancellation> {
     let cancel = Cancellation::new();
     let (woken, waker) = UnixStream::pair()?;
+    let _ = TOKEN.set(cancel.clone());
+    let token = cancel.clone();
+    let watcher = thread::Builder::new().name("signals".into()).spawn(move || wait(woken, &token));
     let ignored = ignored_signals();
     for signal in ENDING {
         if ignored >> (signal - 1) & 1 == 0 {
+            // Where no thread is to be had the first signal still cancels, and the second one ends
+            // the program, which then says nothing.
+            if watcher.is_err() {
+                let code = Exit::Interrupted.code().into();
+                signal_hook::flag::register_conditional_shutdown(signal, code, cancel.flag())?;
+            }
             // The handler itself sets the flag, so that no step that follows the signal misses it.
             signal_hook::flag::register(signal, cancel.flag())?;
             low_level::pipe::register(signal, waker.try_clone()?)?;
@@ -78,9 +87,6 @@ pub(crate) fn cancellation() -> io::Result<Cancellation> {
     }
     // A limit on the size of files is then an error of the write, which leaves nothing behind.
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
-    let _ = TOKEN.set(cancel.clone());
-    let token = cancel.clone();
-    thread::Builder::new().name("signals".into()).spawn(move || wait(woken, &token))?;
     Ok(cancel)
 }
 

@@ -21,7 +21,7 @@ mod pipeline {
 }
 pub mod sync;
 
-use pipeline::{cancel, error, fate, options, ordered, stats};
+use pipeline::{cancel, error, fate, inline, options, ordered, stats};
 
 pub use pipeline::cancel::Cancellation;
 pub use pipeline::error::{PipelineError, ServiceError};

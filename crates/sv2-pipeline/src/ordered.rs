@@ -23,6 +23,7 @@ use self::stages::{Task, WorkerReport, deliver, feed, serve, until_closed};
 use crate::cancel::Cancellation;
 use crate::error::PipelineError;
 use crate::fate::{Stop, join};
+use crate::inline::run_inline;
 use crate::options::PipelineOptions;
 use crate::stats::RunStats;
 use crate::sync::{Builder, Receiver, bounded, scope};
@@ -41,6 +42,8 @@ pub enum Fed<B, J> {
 ///
 /// - `make_buffer` is called on the source thread when no returned buffer is at hand, and at most
 ///   `options.buffers` times.
+/// - Where the system grants fewer threads there are fewer, and where it grants none everything runs
+///   on the caller's thread, as by [`run_inline`](crate::run_inline).
 /// - `source` runs on a thread of its own. It gets the item number and an empty buffer (new, or as
 ///   `sink` gave it back) and gives the item or the end.
 /// - `work` runs on the worker threads, in any order and at the same time for different items.
@@ -74,10 +77,40 @@ where
     R: Send,
     E: Send,
 {
+    let builder = |name| Builder::new().name(name);
+    run_or_inline(options, builder, cancel, make_buffer, source, work, sink)
+}
+
+/// The ordered driver with as many threads as the system grants, and the inline one where it grants
+/// none: then no item was begun.
+fn run_or_inline<B, J, R, E>(
+    options: PipelineOptions,
+    builder: impl Fn(String) -> Builder,
+    cancel: &Cancellation,
+    make_buffer: impl FnMut() -> B + Send,
+    source: impl FnMut(u64, B) -> Result<Fed<B, J>, E> + Send,
+    work: impl Fn(u64, J) -> Result<R, E> + Sync,
+    sink: impl FnMut(u64, R) -> Result<B, E>,
+) -> Result<RunStats, PipelineError<E>>
+where
+    B: Send,
+    J: Send,
+    R: Send,
+    E: Send,
+{
     let ring = Ring::new(options.buffers);
-    let crew = Crew { threads: options.threads, builder: |name| Builder::new().name(name) };
+    let crew = Crew { threads: options.threads, builder };
     let worker = |tasks: &Receiver<_>| serve(tasks, cancel, &work);
-    run_with(&ring, options.buffers, cancel, crew, make_buffer, source, worker, sink)
+    let buffers = options.buffers;
+    // Each is dropped where and when it is done with, so it is handed over when a thread is there.
+    let (mut input, mut output) = (Some((make_buffer, source)), Some(sink));
+    let ended = run_with(&ring, buffers, cancel, crew, &mut input, worker, &mut output);
+    match (ended, input, output) {
+        (Err(PipelineError::Spawn(_)), Some((mut make_buffer, source)), Some(sink)) => {
+            run_inline(cancel, make_buffer(), source, work, sink)
+        }
+        (ended, ..) => ended,
+    }
 }
 
 /// How many workers there are and how a named thread is configured.
@@ -87,16 +120,19 @@ struct Crew<F> {
 }
 
 /// The engine behind [`run_ordered`], with the body of a worker thread as a parameter.
-#[allow(clippy::too_many_arguments, reason = "one caller, which passes its own arguments on")]
+///
+/// Input and output are taken once all threads are there; where one is refused they are left.
 fn run_with<'r, B, J, R, E>(
     ring: &'r Ring<R, E>,
     buffers: NonZeroUsize,
     cancel: &Cancellation,
     crew: Crew<impl Fn(String) -> Builder>,
-    make_buffer: impl FnMut() -> B + Send,
-    source: impl FnMut(u64, B) -> Result<Fed<B, J>, E> + Send,
+    input: &mut Option<(
+        impl FnMut() -> B + Send,
+        impl FnMut(u64, B) -> Result<Fed<B, J>, E> + Send,
+    )>,
     worker: impl Fn(&Receiver<Task<'r, J, R, E>>) -> WorkerReport + Sync,
-    sink: impl FnMut(u64, R) -> Result<B, E>,
+    output: &mut Option<impl FnMut(u64, R) -> Result<B, E>>,
 ) -> Result<RunStats, PipelineError<E>>
 where
     B: Send,
@@ -118,18 +154,26 @@ where
         for index in 0..crew.threads.get() {
             let tasks = task_receiver.clone();
             let builder = (crew.builder)(format!("sv2-worker-{index}"));
-            workers.push(builder.spawn_scoped(scope, move || until_closed(&tasks, worker))?);
+            match builder.spawn_scoped(scope, move || until_closed(&tasks, worker)) {
+                Ok(handle) => workers.push(handle),
+                // Fewer threads do the same work.
+                Err(_) if index > 0 => break,
+                Err(error) => return Err(error),
+            }
         }
+        let threads = workers.len();
         let builder = (crew.builder)("sv2-source".to_owned());
         let feeder = builder.spawn_scoped(scope, move || {
-            feed(ring, buffers, cancel, free_receiver, task_sender, make_buffer, source)
+            let (make_buffer, source) = input.take()?;
+            Some(feed(ring, buffers, cancel, free_receiver, task_sender, make_buffer, source))
         })?;
 
+        let Some(sink) = output.take() else { return Ok(Ok(())) };
         let (report, end) = deliver(ring, cancel, free_sender, sink);
         stats.items = report.items;
         stats.sink_time = report.sink_time;
         stats.waiting_time = report.waiting_time;
-        if let Some(report) = join(feeder, &mut stray) {
+        if let Some(report) = join(feeder, &mut stray).flatten() {
             stats.source_time = report.source_time;
             stats.waiting_time += report.waiting_time;
             stats.peak_buffers = report.buffers_made;
@@ -140,6 +184,7 @@ where
                 stats.waiting_time += report.waiting_time;
             }
         }
+        stats.threads = threads;
         Ok(end)
     })
     .map_err(PipelineError::Spawn)?;

@@ -12,7 +12,7 @@ use crate::ends::{Channel, Input};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys::IdentityArgs;
-use crate::names::{Name, Names};
+use crate::names::{Name, Names, shell_word};
 use crate::report::hex;
 use crate::running::watch_signals;
 use crate::unfinished::half_changed;
@@ -23,8 +23,13 @@ Examples:
   sv2 decrypt --expect \"$(cat backup.fingerprint)\" backup.sv2
 
 The fingerprint is that of the sealed content: it stays when recipients change. It binds the content
-even against who holds the key only if the stream was made with --digest. Without a key that opens
-the stream it is printed as the stream claims it, and standard error says so.";
+even against who holds the key only if the stream was made with --digest. It covers neither who can
+open the stream nor its metadata, which anyone who holds the key can change: to vouch for those as
+well, sign the whole file, for example with 'sha256sum' and a signature of its output.
+
+Printing it needs a key that opens the stream; without one the exit code is 4, and what the stream
+claims is shown by 'sv2 inspect'. The content is not read: 'sv2 verify' does that, and with --expect
+for the stream of this fingerprint alone.";
 
 /// The arguments of `sv2 fingerprint`.
 #[derive(Debug, Args)]
@@ -46,7 +51,7 @@ pub(crate) fn run(args: &FingerprintArgs, console: &Console) -> Result<(), Failu
     let name = input.name.clone();
     let failed = |error| Failure::stream(&error, Names { input: &name, output: &Name::Stdout });
     let seen = inspect(input.again()?).map_err(failed)?;
-    let Some(claimed) = seen.fingerprint else {
+    if seen.fingerprint.is_none() {
         let sentence = format!("{name}: the stream is not sealed, so it has no fingerprint yet");
         let failure = Failure::new(Exit::Untrusted, sentence);
         return Err(match half_changed(&name) {
@@ -56,42 +61,43 @@ pub(crate) fn run(args: &FingerprintArgs, console: &Console) -> Result<(), Failu
             }
             None => failure,
         });
-    };
+    }
     let mut options = DecryptOptions::standard();
     options.context = args.context.clone().into_bytes();
     let key = args.identities.open_key()?;
     let opened = key.with(|key| StreamReader::open(input.into_source(), key, &options));
-    let verified = match opened {
-        Ok(stream) => Some(stream),
-        // Who named no key did not ask for a proof.
-        Err(error) if error.kind() == ErrorKind::Key && args.identities.is_empty() => None,
-        Err(error) => return Err(failed(error)),
-    };
-    let fingerprint = verified.as_ref().map_or(claimed, StreamReader::fingerprint);
-    let revision = verified.as_ref().map_or(seen.header.revision, StreamReader::revision);
+    let stream = opened.map_err(|error| match error.kind() {
+        // What the stream claims of itself is nothing to sign or to pin.
+        ErrorKind::Key if args.identities.is_empty() => failed(error).hint(format!(
+            "name its key with -i, -p or -K; what the stream claims is shown by 'sv2 inspect {}'",
+            shell_word(args.input.as_os_str())
+        )),
+        _ => failed(error),
+    })?;
+    let fingerprint = stream.fingerprint();
     // F-605: a header that no key opened can claim any digest.
-    let binds = verified.as_ref().map(|stream| stream.digest() != DigestAlg::None);
+    let binds = stream.digest() != DigestAlg::None;
     note_half_changed(&name, console);
     if console.json {
         return console.report(
             &json!({
                 "input": name.for_machines(),
                 "fingerprint": hex(&fingerprint),
-                "verified": verified.is_some(),
+                "verified": true,
+                "content_read": false,
                 "binds_content": binds,
-                "header_revision": revision,
+                "header_revision": stream.revision(),
             }),
             Channel::Stdout,
         );
     }
     print(&format!("{}\n", hex(&fingerprint)))?;
-    console.note(match binds {
-        None => "no key opened the stream: this is what it claims, and nothing was verified",
-        Some(true) => "the fingerprint binds the content, even against anyone who holds the key",
-        Some(false) => {
-            "the fingerprint does not bind the content against anyone who holds the key; make the \
-             stream with --digest for that"
-        }
+    console.note(if binds {
+        "the fingerprint binds the content, even against anyone who holds the key; the content was \
+         not read, which 'sv2 verify' does"
+    } else {
+        "the fingerprint does not bind the content against anyone who holds the key; make the stream \
+         with --digest for that; the content was not read, which 'sv2 verify' does"
     });
     Ok(())
 }

@@ -193,7 +193,8 @@ fn to_text(name: &Name, seen: &Inspection, metadata: Option<&Option<Value>>) -> 
     };
     rows.push(("stream", format!("{} bytes{fits}", seen.stream_len)));
     if let Some(fingerprint) = &seen.fingerprint {
-        rows.push(("fingerprint", hex(fingerprint)));
+        // No key vouches for it here, even where one opened the metadata.
+        rows.push(("fingerprint", format!("{} (claimed, not verified)", hex(fingerprint))));
     }
     let slots = describe_slots(&header.sections);
     if slots.is_empty() {
@@ -260,6 +261,7 @@ fn to_json(
         "plaintext_bytes": seen.trailer.as_ref().map(|trailer| trailer.plaintext_len),
         "stream_bytes": seen.stream_len,
         "fingerprint": seen.fingerprint.as_ref().map(|bytes| hex(bytes)),
+        "fingerprint_verified": false,
         "slots": slots,
     });
     if let Some(metadata) = metadata {

@@ -15,6 +15,7 @@ use crate::console::{Console, print};
 use crate::ends::{Channel, require_stdout};
 use crate::failure::Failure;
 use crate::keys::{no_randomness, own_path};
+use crate::names::for_machines;
 use crate::passphrase::Questions;
 
 const EXAMPLES: &str = "\
@@ -65,7 +66,7 @@ pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Result<(), Failure> {
             Some(path) => {
                 write_key_file(path, &key)?;
                 if console.json {
-                    let report = json!({ "key_file": path.to_string_lossy() });
+                    let report = json!({ "key_file": for_machines(path) });
                     return console.report(&report, Channel::Stdout);
                 }
                 Ok(())
@@ -79,7 +80,7 @@ pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Result<(), Failure> {
         Some(path) => {
             write_identity_file(path, &identity)?;
             if console.json {
-                let name = path.to_string_lossy();
+                let name = for_machines(path);
                 let report = json!({ "identity_file": name, "recipient": recipient });
                 return console.report(&report, Channel::Stdout);
             }

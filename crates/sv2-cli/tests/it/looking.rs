@@ -196,14 +196,18 @@ fn progress_for_machines_reaches_the_end() {
 }
 
 #[test]
-fn a_fingerprint_without_a_key_is_a_claim() {
+fn a_fingerprint_is_printed_only_where_a_key_vouches_for_it() {
     let sandbox = with_stream();
     let verified = sandbox.good(&["fingerprint", "-K", "key", "a.sv2"]);
     assert!(verified.stderr.contains("binds the content"), "{}", verified.stderr);
-    let claimed = sandbox.good(&["fingerprint", "a.sv2"]);
-    assert_eq!(claimed.stdout, verified.stdout);
-    assert!(claimed.stderr.contains("nothing was verified"), "{}", claimed.stderr);
-    assert!(!verified.stderr.contains("nothing was verified"));
+    assert!(verified.stderr.contains("the content was not read"), "{}", verified.stderr);
+    let claimed = sandbox.bad(&["fingerprint", "a.sv2"], 4, &["a.sv2", "'sv2 inspect a.sv2'"]);
+    assert_eq!(claimed.stdout, b"");
+    let seen = sandbox.good(&["inspect", "a.sv2"]);
+    let line = seen.text().lines().find(|line| line.contains(verified.text().trim())).unwrap();
+    assert!(line.contains("claimed, not verified"), "{line}");
+    let seen = parsed(sandbox.good(&["inspect", "--json", "a.sv2"]).text());
+    assert_eq!(seen["fingerprint_verified"], json!(false));
     sandbox.write("other", &[1; 32]);
     sandbox.bad(&["fingerprint", "-K", "other", "a.sv2"], 4, &["the key"]);
 }
@@ -222,19 +226,18 @@ fn a_fingerprint_is_called_binding_only_under_a_digest_that_was_verified() {
     let checksum = crc64(&planted[..checked]).to_be_bytes();
     planted[checked..checked + 8].copy_from_slice(&checksum);
     sandbox.write("planted.sv2", &planted);
-    let told = |name: &str, key: bool| {
-        let keys: &[&str] = if key { &["-K", "key"] } else { &[] };
-        let text = sandbox.good(&[&["fingerprint", name], keys].concat()).stderr;
-        let json = sandbox.good(&[&["fingerprint", "--json", name], keys].concat());
+    let told = |name: &str| {
+        let text = sandbox.good(&["fingerprint", name, "-K", "key"]).stderr;
+        let json = sandbox.good(&["fingerprint", "--json", name, "-K", "key"]);
         (
             text.contains("the fingerprint binds the content"),
             parsed(json.text())["binds_content"].clone(),
         )
     };
-    assert_eq!(told("a.sv2", true), (true, json!(true)));
-    assert_eq!(told("bare.sv2", true), (false, json!(false)));
-    assert_eq!(told("planted.sv2", true), (false, json!(false)));
+    assert_eq!(told("a.sv2"), (true, json!(true)));
+    assert_eq!(told("bare.sv2"), (false, json!(false)));
+    assert_eq!(told("planted.sv2"), (false, json!(false)));
     for name in ["a.sv2", "bare.sv2", "planted.sv2"] {
-        assert_eq!(told(name, false), (false, json!(null)), "{name}");
+        sandbox.bad(&["fingerprint", name], 4, &[name]);
     }
 }

@@ -18,6 +18,7 @@ mod salvaging;
 mod sandbox;
 #[cfg(target_os = "linux")]
 mod secrecy;
+mod secrets;
 mod terminal;
 mod texts;
 mod verifying;

@@ -79,7 +79,6 @@ pub(crate) enum End {
     Failed(Here),
     Panicked(Here),
     Cancelled(u64),
-    Refused,
 }
 
 /// The end of a run that was caught.
@@ -90,7 +89,6 @@ pub(crate) fn end_of<T>(
         Ok(Ok(_)) => End::Complete,
         Ok(Err(PipelineError::Failed(here))) => End::Failed(here),
         Ok(Err(PipelineError::Cancelled { segment })) => End::Cancelled(segment),
-        Ok(Err(PipelineError::Spawn(_))) => End::Refused,
         Ok(Err(error)) => panic!("no callback can bring about: {error}"),
         Err(payload) => match payload.downcast_ref() {
             Some(here) => End::Panicked(*here),

@@ -141,15 +141,18 @@ fn a_cancelled_service_ends_with_an_error_at_the_next_result() {
     });
 }
 
-/// Where the system refuses a thread, of the service itself or of its workers, the results say so.
+/// Where the system refuses the thread of the service itself, the results say so; where it refuses
+/// one of its workers, the others do the work.
 #[test]
-fn a_refused_thread_is_a_lost_worker() {
+fn only_a_service_without_any_thread_is_lost() {
     let mut explorer = Explorer::new("service, refused");
     let lost = || match serve(None, &Cancellation::new(), all) {
         (0, Some(ServiceError::WorkerLost { segment })) => assert_eq!(segment, FIRST),
         other => panic!("{other:?}"),
     };
     explorer.model(50, || Threads::refusing(0), lost);
-    explorer.model(50, || Threads::refusing(1), lost);
-    explorer.model(50, || Threads::refusing(3), lost);
+    let whole = || assert!(matches!(serve(None, &Cancellation::new(), all), (ITEMS, None)));
+    for refused in 1..=3 {
+        explorer.model(50, move || Threads::refusing(refused), whole);
+    }
 }

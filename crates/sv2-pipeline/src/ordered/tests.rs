@@ -1,6 +1,5 @@
 //! Failures that no callback can bring about: lost results, dying workers, refused threads.
 
-use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -25,13 +24,12 @@ fn run_worker<'r>(
         number(4),
         &Cancellation::new(),
         Crew { threads: number(threads), builder },
-        || 0,
-        |item, _| Ok(if item < ITEMS { Fed::Job(item) } else { Fed::End(0) }),
+        &mut Some((|| 0, |item, _| Ok(if item < ITEMS { Fed::Job(item) } else { Fed::End(0) }))),
         worker,
-        |item, buffer| {
+        &mut Some(|item, buffer| {
             delivered.push(item);
             Ok(buffer)
-        },
+        }),
     );
     (result, delivered)
 }
@@ -138,31 +136,56 @@ fn an_error_before_a_stray_panic_is_the_one_reported() {
 }
 
 #[test]
-fn a_refused_thread_is_an_error_and_the_started_ones_end() {
+fn a_refused_thread_leaves_the_work_to_the_others() {
     watched(|| {
         let threads = 3;
         // The thread after the workers is the source's.
         for refused in 0..=threads {
-            let ring = Ring::new(number(4));
             let asked = AtomicUsize::new(0);
-            let ended = AtomicUsize::new(0);
             let builder = |name| {
                 let index = asked.fetch_add(1, Ordering::SeqCst);
                 // No system grants a stack of half the address space.
                 let builder = ordinary(name);
-                if index == refused { builder.stack_size(usize::MAX / 2) } else { builder }
+                if index >= refused { builder.stack_size(usize::MAX / 2) } else { builder }
             };
-            let (result, delivered) = run_worker(&ring, threads, builder, |tasks| {
-                assert!(tasks.recv().is_err(), "an item was begun");
-                ended.fetch_add(1, Ordering::SeqCst);
-                WorkerReport::default()
-            });
-            let Err(PipelineError::Spawn(error)) = result else {
-                panic!("{result:?}");
-            };
-            assert_ne!(error.kind(), ErrorKind::NotFound);
-            assert_eq!((ended.into_inner(), delivered.len()), (refused, 0));
+            let mut delivered = Vec::new();
+            let stats = run_or_inline(
+                PipelineOptions { threads: number(threads), buffers: number(4) },
+                builder,
+                &Cancellation::new(),
+                || 0,
+                |item, _| Ok(if item < ITEMS { Fed::Job(item) } else { Fed::End(0) }),
+                |_, job: u64| Ok::<_, ()>(job),
+                |item, buffer| {
+                    delivered.push(item);
+                    Ok(buffer)
+                },
+            );
+            // Without a worker or without the source's thread the caller's does it all.
+            assert_eq!(stats.expect("no failure").threads, 1, "{refused}");
+            assert_eq!(delivered, (0..ITEMS).collect::<Vec<_>>(), "{refused}");
         }
+    });
+}
+
+#[test]
+fn as_many_workers_as_were_granted_are_used() {
+    watched(|| {
+        let builder = |name: String| {
+            // No system grants a stack of half the address space.
+            let refused = name == "sv2-worker-2";
+            let builder = ordinary(name);
+            if refused { builder.stack_size(usize::MAX / 2) } else { builder }
+        };
+        let ring = Ring::new(number(4));
+        let (result, delivered) = run_worker(&ring, 3, builder, |tasks| {
+            for task in tasks {
+                task.promise.keep(Outcome::Done(task.job));
+            }
+            WorkerReport::default()
+        });
+        assert_eq!(result.expect("no failure").threads, 2);
+        assert_eq!(delivered, (0..ITEMS).collect::<Vec<_>>());
     });
 }
 

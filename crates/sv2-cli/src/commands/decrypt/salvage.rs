@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::ends::{Channel, Input, Output, OutputArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::names::Names;
+use crate::names::{Names, json_text};
 
 /// What is behind the name of the output in the name of the list.
 const SUFFIX: &str = ".lost.json";
@@ -73,7 +73,7 @@ impl Rescue {
         if let Some(output) = self.list {
             place = format!("; the list is in '{}'", output.name);
             let mut writer = output.into_writer()?;
-            writer.write_all(format!("{list:#}\n").as_bytes())?;
+            writer.write_all(json_text(&format!("{list:#}\n")).as_bytes())?;
             // The plaintext has its name, so the list of what it lacks must get its own.
             writer.finish(&Cancellation::new())?;
         }
