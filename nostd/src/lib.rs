@@ -9,6 +9,7 @@ extern crate sv2_frame_worker as _;
 extern crate sv2_framing as _;
 extern crate sv2_headers as _;
 extern crate sv2_segment_worker as _;
+extern crate sv2_stream as _;
 
 #[panic_handler]
 fn stop(_: &core::panic::PanicInfo<'_>) -> ! {
