@@ -63,7 +63,7 @@ def example():
     core = bytes.fromhex("895356320d0a1a0a") + be(1, 2) + bytes([1, 0, 8, 0]) + be(0, 2) + stream_salt
     root = expand(stream_key, label("root") + core + sha(context), 64)
     commitment, prk = root[:32], root[32:]
-    keys = {name: expand(prk, label(name), 32) for name in ("header", "seal", "journal", "segments")}
+    keys = {name: expand(prk, label(name), 32) for name in ("header", "seal", "journal", "change", "segments")}
     yield from (("core", core), ("SHA-256(context)", sha(context)), ("root", root), ("commitment", commitment),
                 ("prk", prk))
     yield from ((f"K_{name}", key) for name, key in keys.items())

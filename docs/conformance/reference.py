@@ -122,7 +122,7 @@ def expand(prk, label, extra, length):
 def schedule(key, core, context):
     root = expand(key, b"root", core + sha256(context), 64)
     k = SimpleNamespace(root=root, commitment=root[:32], prk=root[32:])
-    for name in ("header", "seal", "journal", "segments"):
+    for name in ("header", "seal", "journal", "change", "segments"):
         setattr(k, name, expand(k.prk, name.encode(), b"", 32))
     return k
 

@@ -184,7 +184,7 @@ def trace(key, context, data):
                              o.data[g.frame_at(i, j) + l + 24:][:8].hex()
                              for j in range(ceil(p, g.F)) for l in [min(g.F, p - j * g.F)]]})
     fields = {"core": h[:48], "context_hash": sha256(context), "root": k.root, "commitment": k.commitment, "prk": k.prk,
-              "K_header": k.header, "K_seal": k.seal, "K_journal": k.journal, "K_segments": k.segments,
+              "K_header": k.header, "K_seal": k.seal, "K_journal": k.journal, "K_change": k.change, "K_segments": k.segments,
               "header_mac": h[-40:-8], "header_crc": h[-8:], "page_table": o.table, "index_root": o.t[40:72],
               "seal": o.t[88:120], "trailer": o.t, "fingerprint": fingerprint(h, o.t), "stream_sha256": sha256(o.data),
               "stream_crc": crc(o.data)}

@@ -4,13 +4,14 @@
 use std::fs::{File, Metadata};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use sv2_core::{ChangeOptions, FileFault, Recovery, StreamError, recover, unfinished_change};
+use sv2_core::{ChangeFault, ChangeOptions, FileFault, Recovery, StreamError, unfinished_change};
 
 use crate::console::Console;
 use crate::ends::{Input, same_file};
 use crate::exit::Exit;
-use crate::failure::{Failure, chain};
+use crate::failure::{Failure, chain, plain};
 use crate::invocation::operand;
 use crate::names::{Name, Names, shell_word, shown};
 use crate::running::OpeningArgs;
@@ -58,23 +59,26 @@ impl Target {
         Ok(())
     }
 
-    /// Finishes or takes back an earlier change that was cut off, and says so.
-    pub(crate) fn recover(&self, console: &Console) -> Result<Recovery, Failure> {
+    /// Options of a change, which says what became of an earlier one that was cut off.
+    pub(crate) fn options(
+        &self,
+        opening: &OpeningArgs,
+        console: &Console,
+    ) -> (ChangeOptions, Settled) {
         signals::changing(&self.path);
-        let recovery = recover(&self.path).map_err(|error| self.failed(&error))?;
-        if let Some(what) = told(recovery) {
-            console.note(&format!("{}: an earlier change was cut off; it was {what}", self.name));
-        }
-        Ok(recovery)
-    }
-
-    /// Options of a change.
-    pub(crate) fn options(opening: &OpeningArgs) -> ChangeOptions {
         let reading = opening.options();
         let mut options = ChangeOptions::standard();
         options.context = reading.context;
         options.expected_fingerprint = reading.expected_fingerprint;
-        options
+        let (settled, name, console) = (Settled::default(), self.name.clone(), *console);
+        let seen = Settled(Arc::clone(&settled.0));
+        options.recovered = Some(Arc::new(move |recovery| {
+            if let Some(what) = told(recovery) {
+                console.note(&format!("{name}: an earlier change was cut off; it was {what}"));
+            }
+            *seen.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(recovery);
+        }));
+        (options, settled)
     }
 
     /// A change that failed, with what it left.
@@ -87,30 +91,36 @@ impl Target {
                 (format!("interrupted; {}", remains(&self.path)), left())
             }
             StreamError::Busy => (
-                format!("{name}: another program is changing the stream"),
-                "run the command again when that has ended".to_owned(),
+                format!(
+                    "{name}: another program is changing the stream, or holds a lock on it; reading \
+                     is possible all the same"
+                ),
+                format!(
+                    "run the command again when that has ended; who it is: fuser -v {}",
+                    operand(self.path.as_os_str())
+                ),
             ),
             StreamError::Write { .. } => (
                 format!("{name}: {}; {}", chain(error), remains(&self.path)),
                 "free space or mend the medium, and run the command again".to_owned(),
             ),
-            StreamError::Sidecar(source) if fault(source).is_some() => {
-                let sidecar = unfinished_change(&self.path).unwrap_or_default();
+            StreamError::ChangeRecord(source) if fault(source).is_some() => {
+                let record = unfinished_change(&self.path).unwrap_or_default();
                 (
                     format!(
                         "{name}: '{}' {}: it may have been planted by another user, so it was \
                          ignored",
-                        shown(&sidecar),
+                        shown(&record),
                         chain(source)
                     ),
                     format!(
                         "if no change of yours was cut off, remove it and run the command again: \
                          rm {}",
-                        operand(sidecar.as_os_str())
+                        operand(record.as_os_str())
                     ),
                 )
             }
-            StreamError::Sidecar(source) => (
+            StreamError::ChangeRecord(source) => (
                 format!(
                     "{name}: a file beside the stream that makes the change safe cannot be used: \
                      {}",
@@ -118,22 +128,41 @@ impl Target {
                 ),
                 "check the permissions and the free space of its folder".to_owned(),
             ),
-            StreamError::UnfinishedChange { source: Some(_), .. } => {
+            StreamError::UnfinishedChange { .. } => {
                 (format!("{name}: {}; {}", chain(error), remains(&self.path)), left())
             }
-            StreamError::UnfinishedChange { what, source: None } => {
-                let sidecar = unfinished_change(&self.path).unwrap_or_default();
-                (
-                    format!(
-                        "{name}: an earlier change is unfinished, but {what}; nothing was written"
+            StreamError::RefusedChange(fault) => {
+                let record = unfinished_change(&self.path).unwrap_or_default();
+                let verify = operand(self.path.as_os_str());
+                let hint = match fault {
+                    ChangeFault::Unknown => {
+                        "finish the change with the program that began it".into()
+                    }
+                    // The stream is not sealed, and this may be all that is left of its end.
+                    ChangeFault::Incomplete => format!(
+                        "keep copies of both, and get out what there is: sv2 decrypt \
+                         --salvage=skip {verify}"
                     ),
-                    format!(
-                        "keep copies of both, move '{}' away and check the stream: sv2 verify {}",
-                        shown(&sidecar),
-                        operand(self.path.as_os_str())
+                    _ => format!(
+                        "keep copies of both, move '{}' away and check the stream: sv2 verify {verify}",
+                        shown(&record)
                     ),
-                )
+                };
+                let sentence = format!(
+                    "{name}: '{}' lies beside the stream and was not used: {fault}; nothing was \
+                     written",
+                    shown(&record)
+                );
+                (sentence, hint)
             }
+            StreamError::NoLocks(source) => (
+                format!(
+                    "{name}: the file system has no locks, so two programs could change the \
+                     stream at once: {}",
+                    plain(source)
+                ),
+                "change a copy on a local disk, and put it back when that is done".to_owned(),
+            ),
             StreamError::HeaderFull { needed, .. } => {
                 (format!("{name}: {error}, and a header cannot grow"), larger(&self.path, *needed))
             }
@@ -144,13 +173,24 @@ impl Target {
     }
 }
 
-/// What makes a sidecar unfit to be believed, where that is why it was not used.
+/// What became of an earlier change, once the next one ran.
+#[derive(Default)]
+pub(crate) struct Settled(Arc<Mutex<Option<Recovery>>>);
+
+impl Settled {
+    /// In words; `None` where there was no earlier change.
+    pub(crate) fn told(&self) -> Option<&'static str> {
+        (*self.0.lock().unwrap_or_else(PoisonError::into_inner)).and_then(told)
+    }
+}
+
+/// What makes a change record unfit to be believed, where that is why it was not used.
 fn fault(error: &std::io::Error) -> Option<&FileFault> {
     error.get_ref().and_then(|inner| inner.downcast_ref())
 }
 
 /// What became of an earlier change, in words; `None` where there was none.
-pub(crate) fn told(recovery: Recovery) -> Option<&'static str> {
+fn told(recovery: Recovery) -> Option<&'static str> {
     match recovery {
         Recovery::Nothing => None,
         Recovery::Discarded => Some("dropped, since it had not begun"),

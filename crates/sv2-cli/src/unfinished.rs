@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use sv2_core::unfinished_change;
+use sv2_core::{ChangeClaim, ChangeFault, inspect_change, unfinished_change};
 
-use crate::invocation;
+use crate::invocation::{self, operand};
 use crate::names::{Name, shown};
 
 /// A change of a stream that is under way or was cut off.
@@ -19,7 +19,7 @@ pub(crate) struct HalfChanged {
 pub(crate) fn remains(path: &Path) -> String {
     match unfinished_change(path) {
         None => format!("'{}' is as it was", shown(path)),
-        Some(sidecar) => format!("'{}' lies beside the stream", shown(&sidecar)),
+        Some(record) => format!("'{}' lies beside the stream", shown(&record)),
     }
 }
 
@@ -28,15 +28,26 @@ pub(crate) fn remains_hint(path: &Path) -> Option<String> {
     unfinished_change(path).map(|_| way_out(path))
 }
 
-/// What explains to a reading command why a stream is damaged beside which a sidecar lies.
+/// What explains to a reading command why a stream is damaged beside which a change record lies.
 pub(crate) fn half_changed(input: &Name) -> Option<HalfChanged> {
     let path = input.path()?;
-    let sidecar = unfinished_change(path)?;
-    let what = format!(
-        "a change of the stream is under way or was cut off ('{}' lies beside it)",
-        shown(&sidecar)
-    );
-    Some(HalfChanged { what, way_out: way_out(path) })
+    let record = unfinished_change(path)?;
+    let lies = format!("'{}' lies beside it", shown(&record));
+    let (what, way_out) = match inspect_change(path) {
+        Ok(Some(ChangeClaim::Unfit(fault @ ChangeFault::OtherStream))) => (
+            format!("{lies}, but {fault}"),
+            format!("move it to the stream that it belongs to: {}", operand(record.as_os_str())),
+        ),
+        claim => {
+            let change = match claim {
+                Ok(Some(ChangeClaim::Append)) => "an append to the stream",
+                Ok(Some(ChangeClaim::Rewrite)) => "a change of the stream's recipients",
+                _ => "a change of the stream",
+            };
+            (format!("{change} is under way or was cut off ({lies})"), way_out(path))
+        }
+    };
+    Some(HalfChanged { what, way_out })
 }
 
 /// How a half-changed stream becomes whole.

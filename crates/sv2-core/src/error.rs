@@ -10,6 +10,7 @@ pub use sv2_stream::Unit;
 use sv2_stream::{FormatError, SlotError};
 
 use crate::OutputFault;
+use crate::change::ChangeFault;
 use crate::resume::CheckpointError;
 
 /// Why a stream was not written or not read.
@@ -159,15 +160,21 @@ pub enum StreamError {
     Busy,
     /// The file beside the stream that makes a change safe could not be written, read or removed.
     #[error("the file beside the stream that makes its change safe could not be used")]
-    Sidecar(#[source] io::Error),
-    /// A change of the stream was begun and is neither finished nor taken back.
+    ChangeRecord(#[source] io::Error),
+    /// A change of the stream was cut off, and neither finished nor taken back.
     #[error("a change of the stream is unfinished: {what}")]
     UnfinishedChange {
-        /// Why, or what happens next.
+        /// What happens next.
         what: &'static str,
         /// What stopped it.
-        source: Option<Box<StreamError>>,
+        source: Box<StreamError>,
     },
+    /// A change record lies beside the stream and was not used; neither file was written.
+    #[error("the change record beside the stream is not used: {0}")]
+    RefusedChange(ChangeFault),
+    /// The file system has no locks, without which two programs could change one stream at once.
+    #[error("the file cannot be locked")]
+    NoLocks(#[source] io::Error),
     /// What an interrupted call left cannot be continued, or what the next one needs cannot be
     /// left.
     #[error(transparent)]
@@ -243,7 +250,9 @@ impl StreamError {
             | Self::StaleHeader { .. }
             | Self::DigestMismatch { .. }
             | Self::WrongFingerprint
-            | Self::StaleIndex => ErrorKind::Unauthentic,
+            | Self::StaleIndex
+            | Self::RefusedChange(ChangeFault::Forged) => ErrorKind::Unauthentic,
+            Self::RefusedChange(_) => ErrorKind::Io,
             Self::ChecksumMismatch { .. } => ErrorKind::Damaged,
             Self::Unsealed { .. } => ErrorKind::Unsealed,
             Self::Checkpoint(error) if !error.is_transient() => ErrorKind::Checkpoint,
@@ -253,8 +262,9 @@ impl StreamError {
             | Self::Checkpoint(_)
             | Self::InputChanged { .. }
             | Self::Busy
-            | Self::Sidecar(_)
+            | Self::ChangeRecord(_)
             | Self::UnfinishedChange { .. }
+            | Self::NoLocks(_)
             | Self::Defect { .. }
             | Self::Spawn(_)
             | Self::Crypto(_) => ErrorKind::Io,

@@ -36,9 +36,9 @@ mod writer;
 pub mod format {}
 
 pub use change::{
-    ChangeFile, ChangeOptions, ChangeStorage, HeaderChange, HeaderContent, MetadataChange,
-    Recovery, RewrapReport, append, append_on, recover, recover_on, rewrap, rewrap_on,
-    unfinished_change,
+    ChangeClaim, ChangeFault, ChangeFile, ChangeOptions, ChangeStorage, HeaderChange,
+    HeaderContent, MetadataChange, Recovery, RecoveryObserver, RewrapReport, append, append_on,
+    inspect_change, inspect_change_on, recover, recover_on, rewrap, rewrap_on, unfinished_change,
 };
 pub use damage::{Damage, DamageMap, Fault, MAX_DAMAGES};
 pub use decrypt::{decrypt_stream_v2, decrypt_stream_with};

@@ -1,4 +1,5 @@
-//! HMAC-SHA-256 under a derived key: header MAC, seal, journal (format.md sections 3 and 7, appendix A).
+//! HMAC-SHA-256 under a derived key: header MAC, seal, journal, change
+//! record (format.md sections 3 and 7, appendix A).
 
 use core::fmt;
 

@@ -68,6 +68,12 @@ impl RootKeys {
         self.mac_key(label!("journal"))
     }
 
+    /// `K_change`, which authenticates the record of a change in place.
+    #[must_use]
+    pub fn change_key(&self) -> MacKey {
+        self.mac_key(label!("change"))
+    }
+
     /// `K_segments`: enough to seal and open segments, not to forge header or seal.
     #[must_use]
     pub fn segments_key(&self) -> SegmentsKey {

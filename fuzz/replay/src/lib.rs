@@ -7,6 +7,7 @@
 //! All seeds hold [painted](sv2_testkit::paint) plaintext under one known key, so any other released
 //! byte is a forgery.
 
+mod change;
 mod damaged;
 mod decode;
 mod differential;
@@ -14,15 +15,14 @@ pub mod script;
 mod sections;
 pub mod seeds;
 mod segment;
-mod sidecar;
 mod stream;
 
+pub use change::change_replay;
 pub use damaged::{salvage, scrub};
 pub use decode::{framing_decode, header_decode, tail_decode};
 pub use differential::differential;
 pub use sections::{metadata_decode, slot_decode};
 pub use segment::segment_decrypt;
-pub use sidecar::sidecar_replay;
 pub use stream::stream_decrypt;
 
 /// The body of a target.
@@ -40,7 +40,7 @@ pub const TARGETS: [(&str, Body); 11] = [
     ("scrub", scrub),
     ("metadata_decode", metadata_decode),
     ("slot_decode", slot_decode),
-    ("sidecar_replay", sidecar_replay),
+    ("change_replay", change_replay),
 ];
 
 /// What the engine made of an input.

@@ -92,8 +92,8 @@ fn slot_corpus_has_its_verdicts() {
 
 /// F-1206, F-1207, F-1210, F-1212.
 #[test]
-fn sidecar_corpus_has_its_verdicts() {
-    replay("sidecar_replay", 20);
+fn change_corpus_has_its_verdicts() {
+    replay("change_replay", 20);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use sv2_core::{StreamError, append};
 
-use crate::change::{Target, told};
+use crate::change::Target;
 use crate::console::Console;
 use crate::ends::{Channel, Direction, Input};
 use crate::failure::Failure;
@@ -55,11 +55,10 @@ pub(crate) fn run(args: &AppendArgs, console: &Console) -> Result<(), Failure> {
     if input.is_stdin() && args.identities.passphrases.reads_stdin() {
         return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
     }
-    let recovery = target.recover(console)?;
     let key = args.identities.open_key()?;
 
     let display = Display::new(console);
-    let mut options = Target::options(&args.opening);
+    let (mut options, settled) = target.options(&args.opening, console);
     options.run = args.run.options(cancel, &display);
     let from = input.name.clone();
     let source = input.into_source();
@@ -76,7 +75,7 @@ pub(crate) fn run(args: &AppendArgs, console: &Console) -> Result<(), Failure> {
     })?;
     if console.json {
         let mut report = report::to_json("append", &from, &target.name, &done);
-        report["recovery"] = json!(told(recovery));
+        report["recovery"] = json!(settled.told());
         console.report(&report, Channel::Stdout)?;
     } else if done.bytes_in == 0 {
         console.note(&format!("{}: nothing was appended", target.name));

@@ -2,7 +2,7 @@
 //!
 //! Full segments stay where they are, byte for byte; a short last one is opened and written anew
 //! under a fresh salt.
-//! What is overwritten is a segment and the tail at most, and the sidecar holds just that, so an
+//! What is overwritten is a segment and the tail at most, and the change record holds just that, so an
 //! append that is cut off is taken back, however much it had written.
 
 mod write;
@@ -10,12 +10,12 @@ mod write;
 use std::path::Path;
 use std::time::Instant;
 
-use sv2_framing::{SEGMENT_HEADER_LEN, SegmentIndex, SegmentLayout, StreamLayout};
+use sv2_framing::{SegmentIndex, SegmentLayout, StreamLayout};
 use sv2_headers::Trailer;
 use sv2_segment_worker::{EncryptSegmentWorker, SegmentCryptoContext};
 
 use crate::change::append::write::Filled;
-use crate::change::sidecar::{Direction, Plan};
+use crate::change::record::{Direction, Plan};
 use crate::change::storage::FileStorage;
 use crate::change::{ChangeOptions, ChangeStorage, replay, stream_source};
 use crate::decrypt::DecryptJob;
@@ -38,10 +38,11 @@ use crate::{Driver, InputSource, KeySource, StreamError, StreamReport, fastest_b
 /// # Errors
 /// Those of a stream that is opened for reading and of its last segment (format.md section 9);
 /// `Limit` where the plaintext or the generation would pass its maximum; `Read` and `InputChanged`
-/// from the input; `Cancelled`, `Spawn`, `Defect`, `Crypto`; `Busy`, `Sidecar`, `Write`.
+/// from the input; `Cancelled`, `Spawn`, `Defect`, `Crypto`, `Write`; those of
+/// [`recover`](crate::recover).
 /// After each of them the stream is in its old state, with two exceptions: `UnfinishedChange` says
 /// that it could not be restored yet, which the next change or [`recover`](crate::recover) does,
-/// and after `Sidecar` it may be in its new one.
+/// and after `ChangeRecord` it may be in its new one.
 ///
 /// # Panics
 /// A panic of an observer or of a reader goes on on this thread once all threads of the call have
@@ -66,9 +67,9 @@ pub fn append_on(
     options: &ChangeOptions,
 ) -> Result<StreamReport, StreamError> {
     let begun = Instant::now();
-    replay::recover(storage)?;
-    let source = stream_source(storage)?;
     let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
+    options.recover(storage, &mut ring)?;
+    let source = stream_source(storage)?;
     let stream = SealedStream::open(&source, &mut ring)?;
     options.for_reading().check_fingerprint(stream.fingerprint())?;
     let index = stream.read_index(&source)?;
@@ -185,22 +186,18 @@ impl<'a> AppendJob<'a> {
             return Ok(self.unchanged());
         }
 
-        let mut plan = Plan::new(Direction::Undo, self.stream_len);
-        plan.witness(0, self.layout.header_len.into());
-        if let Some(last) = self.kept.checked_sub(1) {
-            let offset = self.layout.segment_offset(SegmentIndex(last));
-            plan.witness(offset, SEGMENT_HEADER_LEN as u64);
-        }
+        let mut plan = Plan::new(Direction::Undo, self.stream);
         plan.keep(self.layout.segment_offset(SegmentIndex(self.kept)), self.stream_len);
         plan.store(self.storage)?;
         let done = self.write(input, total, Filled { wire, plaintext_len }, small);
-        let done = done.map_err(|error| match replay::recover(self.storage) {
-            Ok(_) => error,
-            Err(_) => StreamError::UnfinishedChange {
-                what: "the next change takes it back",
-                source: Some(Box::new(error)),
-            },
-        })?;
+        let done =
+            done.map_err(|error| match replay::settle_own(self.storage, &self.stream.keyed) {
+                Ok(()) => error,
+                Err(_) => StreamError::UnfinishedChange {
+                    what: "the next change takes it back",
+                    source: Box::new(error),
+                },
+            })?;
         replay::remove(self.storage)?;
         Ok(done)
     }

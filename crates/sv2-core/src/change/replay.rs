@@ -1,54 +1,105 @@
-//! Replaying the sidecar of a change that was cut off (format.md appendix A.2).
+//! Replaying the record of a change that was cut off (format.md appendix A.2).
 //!
-//! Whatever the sidecar says is judged before the first byte of the stream is written.
+//! Whatever the record says is judged under the stream's key before the first byte of the stream
+//! is written.
 
-use std::ops::Range;
+use sv2_framing::StreamLayout;
+use sv2_headers::{StreamHeader, TRAILER_LEN, TRAILER_MAGIC, Trailer};
 
-use sv2_crypto::Sha256;
-use sv2_headers::checksum::{self, CRC_LEN};
-
-use crate::StreamError;
-use crate::change::sidecar::{
-    Direction, HASH_LEN, HEAD_LEN, MAGIC, MAX_RECORD_LEN, MAX_WITNESSES, MIN_WITNESS_LEN, Purpose,
-    RECORD_HEAD_LEN, VERSION, read_exact,
-};
-use crate::change::{ChangeFile, ChangeStorage, Recovery, stream_source};
+use crate::change::found::{Found, refused};
+use crate::change::record::Direction;
+use crate::change::{ChangeClaim, ChangeFault, ChangeFile, ChangeStorage, Recovery, stream_source};
+use crate::header::KeyedHeader;
 use crate::inspect::inspect_input;
+use crate::io::PositionedInput;
+use crate::key::KeyRing;
+use crate::tail::{SealedStream, judge_trailer};
+use crate::{ErrorKind, StreamError, Unit};
 
-/// Removes the sidecar of a change that is on stable storage.
+/// Bytes of a header that no rewrite of it changes: up to the revision.
+const HEADER_KEPT_LEN: usize = 88;
+/// The revision in a trailer.
+const REVISION: std::ops::Range<usize> = 72..80;
+
+/// Removes the record of a change that is on stable storage.
 pub(super) fn remove(storage: &dyn ChangeStorage) -> Result<(), StreamError> {
-    let removed = storage.remove_sidecar().and_then(|()| storage.sync_folder());
-    removed.map_err(StreamError::Sidecar)
+    let removed = storage.remove_record().and_then(|()| storage.sync_folder());
+    removed.map_err(StreamError::ChangeRecord)
 }
 
-/// Looks for a sidecar and does what it says (F-1206, F-1207, F-1210, F-1212).
-pub(super) fn recover(storage: &dyn ChangeStorage) -> Result<Recovery, StreamError> {
-    let Some(len) = storage.len(ChangeFile::Sidecar).map_err(StreamError::Sidecar)? else {
+/// Looks for a change record and does what it says (F-1206, F-1207, F-1210, F-1212, F-1214).
+pub(super) fn recover(
+    storage: &dyn ChangeStorage,
+    ring: &mut KeyRing<'_>,
+) -> Result<Recovery, StreamError> {
+    let Some(len) = storage.len(ChangeFile::Record).map_err(StreamError::ChangeRecord)? else {
         return Ok(Recovery::Nothing);
     };
-    let Some(sidecar) = Sidecar::open(storage, len)? else {
-        if !is_sealed(storage)? {
-            return Err(unfinished("its sidecar is cut short or damaged and the stream needs it"));
+    let source = stream_source(storage)?;
+    let Some(found) = Found::open(storage, len)? else {
+        if !is_sealed(&source)? {
+            return Err(refused(ChangeFault::Incomplete));
         }
+        SealedStream::open(&source, ring)?;
         remove(storage)?;
         return Ok(Recovery::Discarded);
     };
-    sidecar.check_stream()?;
-    // Whoever wrote the sidecar may have been killed before it was on stable storage (F-1101).
-    let synced = storage.sync(ChangeFile::Sidecar).and_then(|()| storage.sync_folder());
-    synced.map_err(StreamError::Sidecar)?;
-    sidecar.replay()?;
-    remove(storage)?;
-    Ok(match sidecar.direction {
+    if !found.names(&source)? {
+        return Err(refused(ChangeFault::OtherStream));
+    }
+    let keyed = open_header(&found, &source, ring)?;
+    let change = Change::judge(&found, &keyed)?;
+    if change.is_done(&source, ring)? {
+        // The new end was complete when its writer died, but perhaps not yet on stable storage.
+        let offset = change.stream_len;
+        let synced = storage.sync(ChangeFile::Stream);
+        synced.map_err(|source| StreamError::Write { offset, source })?;
+        remove(storage)?;
+        return Ok(Recovery::Finished);
+    }
+    change.settle()?;
+    Ok(match found.direction {
         Direction::Redo => Recovery::Finished,
         Direction::Undo => Recovery::TakenBack,
     })
 }
 
+/// Does what the record says that this very call has stored.
+pub(super) fn settle_own(
+    storage: &dyn ChangeStorage,
+    keyed: &KeyedHeader,
+) -> Result<(), StreamError> {
+    let len = storage.len(ChangeFile::Record).map_err(StreamError::ChangeRecord)?.unwrap_or(0);
+    let found = Found::open(storage, len)?.ok_or_else(|| refused(ChangeFault::Incomplete))?;
+    Change::judge(&found, keyed)?.settle()
+}
+
+/// What a change record says of itself, without a key.
+pub(super) fn claim(storage: &dyn ChangeStorage) -> Result<Option<ChangeClaim>, StreamError> {
+    let Some(len) = storage.len(ChangeFile::Record).map_err(StreamError::ChangeRecord)? else {
+        return Ok(None);
+    };
+    let source = stream_source(storage)?;
+    let claim = match Found::open(storage, len) {
+        Ok(Some(found)) => found.names(&source).map(|names| match found.direction {
+            _ if !names => ChangeClaim::Unfit(ChangeFault::OtherStream),
+            Direction::Redo => ChangeClaim::Rewrite,
+            Direction::Undo => ChangeClaim::Append,
+        }),
+        Ok(None) => Ok(ChangeClaim::Unfit(ChangeFault::Incomplete)),
+        Err(error) => Err(error),
+    };
+    match claim {
+        Ok(claim) => Ok(Some(claim)),
+        Err(StreamError::RefusedChange(fault)) => Ok(Some(ChangeClaim::Unfit(fault))),
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether the stream is in a sealed state, as far as that is seen without a key: then a change of
 /// it had not begun, or it is as good as done (F-1206).
-fn is_sealed(storage: &dyn ChangeStorage) -> Result<bool, StreamError> {
-    let seen = match inspect_input(&stream_source(storage)?) {
+fn is_sealed(source: &PositionedInput<'_>) -> Result<bool, StreamError> {
+    let seen = match inspect_input(source) {
         Err(error @ StreamError::Read { .. }) => return Err(error),
         Err(_) => return Ok(false),
         Ok(seen) => seen,
@@ -60,212 +111,224 @@ fn is_sealed(storage: &dyn ChangeStorage) -> Result<bool, StreamError> {
     Ok(has_header && has_tail && is_own)
 }
 
-/// A sidecar that is whole.
-struct Sidecar<'s> {
-    storage: &'s dyn ChangeStorage,
-    direction: Direction,
+/// Opens the header in a record, which says that it is that of the stream.
+fn open_header(
+    found: &Found<'_>,
+    source: &PositionedInput<'_>,
+    ring: &mut KeyRing<'_>,
+) -> Result<KeyedHeader, StreamError> {
+    let error = match KeyedHeader::open(found.header.clone(), ring, Unit::Header, 0) {
+        Ok(keyed) => return Ok(keyed),
+        Err(error) => StreamError::from(error),
+    };
+    let is_callers = matches!(error.kind(), ErrorKind::Key | ErrorKind::Malformed);
+    // Where the stream opens, the key is at hand and the record is at fault.
+    if is_callers && SealedStream::open(source, ring).is_err() {
+        return Err(error);
+    }
+    Err(refused(ChangeFault::Forged))
+}
+
+/// A change that a holder of the key made, and that is one of the two kinds that there are.
+struct Change<'f> {
+    found: &'f Found<'f>,
+    keyed: &'f KeyedHeader,
+    /// The trailer before the change.
+    old: Trailer,
+    /// The trailer after a rewrite of the header.
+    new: Option<[u8; TRAILER_LEN]>,
+    /// Bytes of the stream after a replay.
     stream_len: u64,
-    records: u64,
-    /// Where the hash begins.
-    end: u64,
 }
 
-/// A record and its place in the stream.
-struct Record<'r> {
-    purpose: Purpose,
-    offset: u64,
-    bytes: &'r [u8],
-}
-
-impl Record<'_> {
-    /// The bytes of the stream that it is about; their end was compared with the stream's length.
-    fn range(&self) -> Range<u64> {
-        self.offset..self.offset + self.bytes.len() as u64
-    }
-}
-
-impl<'s> Sidecar<'s> {
-    /// `None` where the sidecar is cut short or its hash is wrong.
-    fn open(storage: &'s dyn ChangeStorage, len: u64) -> Result<Option<Self>, StreamError> {
-        let Some(end) = len.checked_sub(HASH_LEN as u64).filter(|&end| end >= HEAD_LEN as u64)
-        else {
-            return Ok(None);
-        };
-        let mut hash = Sha256::new();
-        let mut bytes = Vec::new();
-        let mut offset = 0;
-        while offset < end {
-            // At most a record's length, so it fits.
-            bytes.resize((end - offset).min(MAX_RECORD_LEN) as usize, 0);
-            read_sidecar(storage, &mut bytes, offset)?;
-            hash.update(&bytes);
-            offset += bytes.len() as u64;
+impl<'f> Change<'f> {
+    /// Checks the MAC and then everything that the record says of itself (F-1212, F-1214).
+    fn judge(found: &'f Found<'f>, keyed: &'f KeyedHeader) -> Result<Self, StreamError> {
+        let broken = || refused(ChangeFault::Malformed);
+        let vouched = keyed.keys.change_key().verify(&found.hash, &found.mac);
+        vouched.map_err(|_| refused(ChangeFault::Forged))?;
+        let old = Trailer::decode(&found.trailer).map_err(|_| broken())?;
+        judge_trailer(&old, &found.trailer, &keyed.header, &keyed.keys, 0).map_err(|_| broken())?;
+        old.check_counts(keyed.header.geometry).map_err(|_| broken())?;
+        let layout = keyed.layout();
+        let stream_len = layout.stream_len(old.plaintext_len).ok_or_else(broken)?;
+        if keyed.header.revision < old.revision {
+            return Err(broken());
         }
-        let mut stored = [0; HASH_LEN];
-        read_sidecar(storage, &mut stored, end)?;
-        if hash.finish() != stored {
-            return Ok(None);
+        let mut change = Self { found, keyed, old, new: None, stream_len };
+        match found.direction {
+            Direction::Redo => change.new = Some(change.judge_redo(&layout)?),
+            Direction::Undo => change.judge_undo()?,
         }
-
-        let mut head = [0; HEAD_LEN];
-        read_sidecar(storage, &mut head, 0)?;
-        let direction = match head[10..16] {
-            [0, 1, 0, 0, 0, 0] => Some(Direction::Redo),
-            [0, 2, 0, 0, 0, 0] => Some(Direction::Undo),
-            _ => None,
-        };
-        match direction {
-            Some(direction) if head[..8] == MAGIC && head[8..10] == VERSION.to_be_bytes() => {
-                let stream_len = u64::from_be_bytes(array(&head, 16));
-                let records = u64::from_be_bytes(array(&head, 24));
-                Ok(Some(Self { storage, direction, stream_len, records, end }))
-            }
-            _ => Err(unfinished("this program cannot read its sidecar")),
-        }
+        Ok(change)
     }
 
-    /// Hands every record to `call`, in order.
-    fn for_each(
-        &self,
-        mut call: impl FnMut(&Record<'_>) -> Result<(), StreamError>,
-    ) -> Result<(), StreamError> {
-        let mut at = HEAD_LEN as u64;
-        let mut bytes = Vec::new();
-        for _ in 0..self.records {
-            let mut head = [0; RECORD_HEAD_LEN];
-            if self.end - at < (RECORD_HEAD_LEN + CRC_LEN) as u64 {
+    /// A rewrite of the header: the same new header as copy and front, and a trailer that seals it
+    /// over the old content (F-1107).
+    fn judge_redo(&self, layout: &StreamLayout) -> Result<[u8; TRAILER_LEN], StreamError> {
+        let broken = || refused(ChangeFault::Malformed);
+        let mut writes = Vec::new();
+        self.found.for_each(|write| {
+            if writes.len() == 3 {
                 return Err(broken());
             }
-            read_sidecar(self.storage, &mut head, at)?;
-            let offset = u64::from_be_bytes(array(&head, 0));
-            let len = u64::from(u32::from_be_bytes(array(&head, 8)));
-            let purpose = match head[12..16] {
-                [0, 0, 0, 1] => Purpose::Witness,
-                [0, 0, 0, 2] => Purpose::Write,
-                _ => return Err(broken()),
-            };
-            let whole_len = (RECORD_HEAD_LEN + CRC_LEN) as u64 + len;
-            let inside = offset.checked_add(len).is_some_and(|end| end <= self.stream_len);
-            if len > MAX_RECORD_LEN || whole_len > self.end - at || !inside {
-                return Err(broken());
-            }
-            bytes.resize(whole_len as usize, 0);
-            read_sidecar(self.storage, &mut bytes, at)?;
-            if !checksum::holds(&bytes) {
-                return Err(broken());
-            }
-            let bytes = &bytes[RECORD_HEAD_LEN..RECORD_HEAD_LEN + len as usize];
-            call(&Record { purpose, offset, bytes })?;
-            at += whole_len;
-        }
-        if at == self.end { Ok(()) } else { Err(broken()) }
-    }
-
-    /// Whether the sidecar belongs to the stream as it is, changed, half changed or unchanged.
-    ///
-    /// All records are read on the way, so that one that is broken is found before any is used.
-    fn check_stream(&self) -> Result<(), StreamError> {
-        let foreign = || unfinished("its sidecar belongs to another stream or state of the stream");
-        let failed = |source| StreamError::Read { offset: 0, source };
-        let len = self.storage.len(ChangeFile::Stream).map_err(failed)?.unwrap_or(0);
-        // A rewrite of the header keeps the length, and what is taken back only grew.
-        let possible = match self.direction {
-            Direction::Redo => len == self.stream_len,
-            Direction::Undo => len >= self.stream_len,
-        };
-        if !possible {
-            return Err(foreign());
-        }
-        let mut witnesses: Vec<Range<u64>> = Vec::new();
-        let mut writes = false;
-        let mut found = Vec::new();
-        self.for_each(|record| match record.purpose {
-            Purpose::Witness if writes || witnesses.len() == MAX_WITNESSES => Err(broken()),
-            Purpose::Witness => {
-                witnesses.push(record.range());
-                let same = self.stream_holds(record.bytes, record.offset, &mut found)?;
-                if same { Ok(()) } else { Err(foreign()) }
-            }
-            Purpose::Write => {
-                writes = true;
-                // The stream holds every witness, so a write that leaves one as it is holds what
-                // the stream does (F-1212).
-                for witness in &witnesses {
-                    let range = record.range();
-                    let start = range.start.max(witness.start);
-                    let end = range.end.min(witness.end);
-                    if start >= end {
-                        continue;
-                    }
-                    // Both within the record, so they fit.
-                    let within = (start - range.start) as usize..(end - range.start) as usize;
-                    if !self.stream_holds(&record.bytes[within], start, &mut found)? {
-                        return Err(broken());
-                    }
-                }
-                Ok(())
-            }
+            writes.push((write.offset, write.bytes.to_vec()));
+            Ok(())
         })?;
-        let is_long = |witness: &Range<u64>| witness.end - witness.start >= MIN_WITNESS_LEN;
-        if witnesses.iter().any(is_long) { Ok(()) } else { Err(broken()) }
+        let trailer_at = self.stream_len - TRAILER_LEN as u64;
+        let places = [layout.tail_offset(self.old.plaintext_len), 0, trailer_at];
+        let [(copy_at, copy), (front_at, front), (at, new)] = &writes[..] else {
+            return Err(broken());
+        };
+        let kept = self.found.header.get(..HEADER_KEPT_LEN);
+        let is_placed = [*copy_at, *front_at, *at] == places;
+        let is_own = front.len() == self.found.header.len() && front.get(..HEADER_KEPT_LEN) == kept;
+        if !is_placed || copy != front || !is_own {
+            return Err(broken());
+        }
+        let header = StreamHeader::decode(front).map_err(|_| broken())?;
+        let (key, signed) = (self.keyed.keys.header_key(), StreamHeader::authenticated(front));
+        key.verify(signed, &header.mac).map_err(|_| broken())?;
+        let new: [u8; TRAILER_LEN] = new[..].try_into().map_err(|_| broken())?;
+        let trailer = Trailer::decode(&new).map_err(|_| broken())?;
+        judge_trailer(&trailer, &new, &self.keyed.header, &self.keyed.keys, *at)
+            .map_err(|_| broken())?;
+        let same_content = Trailer::content(&new) == Trailer::content(&self.found.trailer);
+        let next = self.keyed.header.revision.checked_add(1);
+        let is_next = Some(header.revision) == next && Some(trailer.revision) == next;
+        if same_content && is_next { Ok(new) } else { Err(broken()) }
     }
 
-    /// Whether the stream has these bytes at `offset`; `found` is room for them.
-    fn stream_holds(
+    /// An append: what stood between some segment and the end, the old trailer included.
+    fn judge_undo(&self) -> Result<(), StreamError> {
+        let broken = || refused(ChangeFault::Malformed);
+        let trailer_at = self.stream_len - TRAILER_LEN as u64;
+        let header_len = self.found.header.len() as u64;
+        let mut next = None;
+        self.found.for_each(|write| {
+            let end = write.offset + write.bytes.len() as u64;
+            let follows = next.is_none_or(|next| next == write.offset);
+            if !follows || write.offset < header_len || end > self.stream_len {
+                return Err(broken());
+            }
+            // Where the write reaches into the trailer; both within the write, so they fit.
+            let from = trailer_at.max(write.offset);
+            if from < end {
+                let found = &write.bytes[(from - write.offset) as usize..];
+                let wanted = &self.found.trailer[(from - trailer_at) as usize..];
+                if !wanted.starts_with(found) {
+                    return Err(broken());
+                }
+            }
+            next = Some(end);
+            Ok(())
+        })?;
+        if next == Some(self.stream_len) { Ok(()) } else { Err(broken()) }
+    }
+
+    /// Whether the stream is in the state that the change was to bring about, which nothing but
+    /// the removal of its record is missing to.
+    ///
+    /// # Errors
+    /// `OtherState` where it is in a state that this change does not come from or pass through.
+    fn is_done(
         &self,
-        bytes: &[u8],
-        offset: u64,
-        found: &mut Vec<u8>,
+        source: &PositionedInput<'_>,
+        ring: &mut KeyRing<'_>,
     ) -> Result<bool, StreamError> {
-        found.resize(bytes.len(), 0);
-        read_exact(self.storage, ChangeFile::Stream, found, offset)
-            .map_err(|source| StreamError::Read { offset, source })?;
-        Ok(found.as_slice() == bytes)
+        let other = || refused(ChangeFault::OtherState);
+        let Some(at) = source.len().checked_sub(TRAILER_LEN as u64) else { return Err(other()) };
+        let mut bytes = [0; TRAILER_LEN];
+        source.read_exact_at(&mut bytes, at)?;
+        let now = match bytes[..8] == TRAILER_MAGIC {
+            true => Trailer::decode(&bytes).ok(),
+            false => None,
+        };
+        let sealed = now.as_ref().filter(|now| {
+            judge_trailer(now, &bytes, &self.keyed.header, &self.keyed.keys, at).is_ok()
+        });
+        if let Some(new) = &self.new {
+            // A rewrite keeps the length and all of the trailer but revision, seal and checksum.
+            let is_sealed = |by| sealed.is_none() || Trailer::sealed(&bytes) == Trailer::sealed(by);
+            let revisions = bytes[REVISION].iter().zip(&new[REVISION]);
+            let mut revisions = revisions.zip(&self.found.trailer[REVISION]);
+            let possible = source.len() == self.stream_len
+                && Trailer::content(&bytes) == Trailer::content(new)
+                && revisions.all(|((now, new), old)| now == new || now == old)
+                && (is_sealed(new) || is_sealed(&self.found.trailer));
+            return if possible { Ok(false) } else { Err(other()) };
+        }
+        // What is taken back only grew.
+        if source.len() < self.stream_len {
+            return Err(other());
+        }
+        let next = self.old.generation.checked_add(1);
+        match (&now, sealed) {
+            (None, _) => Ok(false),
+            (Some(_), Some(sealed)) if sealed.seal == self.old.seal => Ok(false),
+            (Some(_), Some(sealed))
+                if Some(sealed.generation) == next
+                    && sealed.revision == self.keyed.header.revision =>
+            {
+                self.is_whole(source, ring)
+            }
+            // A tail that was torn, or that rotted since.
+            (Some(now), None)
+                if now.generation == self.old.generation || Some(now.generation) == next =>
+            {
+                Ok(false)
+            }
+            _ => Err(other()),
+        }
     }
 
-    /// Writes every record in its place and brings all to stable storage; a redo after each, so
+    /// Whether the new tail of an append is there: the segments were on stable storage before it.
+    fn is_whole(
+        &self,
+        source: &PositionedInput<'_>,
+        ring: &mut KeyRing<'_>,
+    ) -> Result<bool, StreamError> {
+        let mut read = || {
+            let stream = SealedStream::open(source, ring)?;
+            stream.read_index(source)?;
+            let copy = stream.layout.tail_offset(stream.trailer.plaintext_len);
+            source.read_vec(copy, self.found.header.len() as u64)
+        };
+        match read() {
+            Ok(copy) => Ok(copy == self.found.header),
+            Err(error @ StreamError::Read { .. }) => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Replays the record and removes it.
+    fn settle(&self) -> Result<(), StreamError> {
+        let storage = self.found.storage;
+        // Whoever wrote the record may have been killed before it was on stable storage (F-1101).
+        let synced = storage.sync(ChangeFile::Record).and_then(|()| storage.sync_folder());
+        synced.map_err(StreamError::ChangeRecord)?;
+        self.replay()?;
+        remove(storage)
+    }
+
+    /// Writes every write in its place and brings all to stable storage; a redo after each, so
     /// that the steps of F-1107 follow one another.
     fn replay(&self) -> Result<(), StreamError> {
+        let storage = self.found.storage;
         let failed = |offset| move |source| StreamError::Write { offset, source };
-        self.for_each(|record| {
-            let Record { purpose, offset, bytes } = *record;
-            if purpose == Purpose::Witness {
-                return Ok(());
-            }
-            let written = self.storage.write_all_at(ChangeFile::Stream, bytes, offset);
-            written.map_err(failed(offset))?;
-            match self.direction {
-                Direction::Redo => self.storage.sync(ChangeFile::Stream).map_err(failed(offset)),
+        self.found.for_each(|write| {
+            let written = storage.write_all_at(ChangeFile::Stream, write.bytes, write.offset);
+            written.map_err(failed(write.offset))?;
+            match self.found.direction {
+                Direction::Redo => storage.sync(ChangeFile::Stream).map_err(failed(write.offset)),
                 Direction::Undo => Ok(()),
             }
         })?;
-        if self.direction == Direction::Undo {
+        if self.found.direction == Direction::Undo {
             let len = self.stream_len;
-            let cut = self.storage.cut_stream(len);
-            cut.and_then(|()| self.storage.sync(ChangeFile::Stream)).map_err(failed(len))?;
+            let cut = storage.cut_stream(len);
+            cut.and_then(|()| storage.sync(ChangeFile::Stream)).map_err(failed(len))?;
         }
         Ok(())
     }
-}
-
-fn broken() -> StreamError {
-    unfinished("its sidecar is whole but makes no sense")
-}
-
-fn unfinished(what: &'static str) -> StreamError {
-    StreamError::UnfinishedChange { what, source: None }
-}
-
-fn read_sidecar(
-    storage: &dyn ChangeStorage,
-    buffer: &mut [u8],
-    offset: u64,
-) -> Result<(), StreamError> {
-    read_exact(storage, ChangeFile::Sidecar, buffer, offset).map_err(StreamError::Sidecar)
-}
-
-fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-    let mut out = [0; N];
-    out.copy_from_slice(&bytes[at..at + N]);
-    out
 }

@@ -14,7 +14,7 @@ use sv2_headers::{
 
 use sv2_stream::{open_metadata, seal_metadata};
 
-use crate::change::sidecar::{Direction, Plan};
+use crate::change::record::{Direction, Plan};
 use crate::change::storage::FileStorage;
 use crate::change::{ChangeOptions, ChangeStorage, replay, stream_source};
 use crate::header::{KeyedHeader, room_of, signed_in};
@@ -22,11 +22,6 @@ use crate::io::PositionedInput;
 use crate::key::KeyRing;
 use crate::tail::SealedStream;
 use crate::{KeySource, StreamError};
-
-/// Bytes of a header, and of a trailer, that no rewrite of the header changes: up to the revision
-/// and up to the sealed revision.
-const HEADER_KEPT_LEN: u64 = 88;
-const TRAILER_KEPT_LEN: u64 = 72;
 
 /// What a header holds that a rewrite may change.
 #[non_exhaustive]
@@ -96,8 +91,9 @@ pub struct RewrapReport {
 /// is not slotted, and for a change that leaves no slot; `HeaderFull` where the sections do not fit
 /// into the header (F-1108); `Malformed` and `Limit` for slots that break a rule of F-316 to
 /// F-321.
-/// `Busy`, `UnfinishedChange`, `Sidecar`, `Read`, `Write`; after the last three a sidecar may lie
-/// beside the stream, by which the next change or [`recover`](crate::recover) finishes this one.
+/// Those of [`recover`](crate::recover), and `UnfinishedChange`; after it, `ChangeRecord`, `Read`
+/// and `Write` a change record may lie beside the stream, by which the next change or `recover`
+/// finishes this one.
 pub fn rewrap<E: From<StreamError>>(
     path: &Path,
     keys: &KeySource<'_>,
@@ -118,9 +114,9 @@ pub fn rewrap_on<E: From<StreamError>>(
     options: &ChangeOptions,
 ) -> Result<RewrapReport, E> {
     let begun = Instant::now();
-    replay::recover(storage)?;
-    let source = stream_source(storage)?;
     let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
+    options.recover(storage, &mut ring)?;
+    let source = stream_source(storage)?;
     let stream = SealedStream::open(&source, &mut ring)?;
     options.for_reading().check_fingerprint(stream.fingerprint())?;
     let old = &stream.keyed;
@@ -192,7 +188,7 @@ fn resealed(stream: &SealedStream, revision: u64) -> [u8; TRAILER_LEN] {
     bytes
 }
 
-/// Writes the sidecar and does what it says.
+/// Writes the change record and does what it says; a header that is damaged is mended by it.
 fn write(
     storage: &dyn ChangeStorage,
     source: &PositionedInput<'_>,
@@ -201,23 +197,16 @@ fn write(
     trailer: &[u8; TRAILER_LEN],
 ) -> Result<(), StreamError> {
     let trailer_offset = source.len() - TRAILER_LEN as u64;
-    let copy_offset = stream.layout.tail_offset(stream.trailer.plaintext_len);
-    // The header that was opened is one of the two; the other may be damaged and is mended now.
-    let front = source.read_vec(0, header.len() as u64)?;
-    let opened_at = if front == stream.keyed.bytes { 0 } else { copy_offset };
-    let mut plan = Plan::new(Direction::Redo, source.len());
-    plan.witness(opened_at, HEADER_KEPT_LEN);
-    plan.witness(trailer_offset, TRAILER_KEPT_LEN);
+    let mut plan = Plan::new(Direction::Redo, stream);
     // F-1107: in this order.
-    plan.write(copy_offset, header);
+    plan.write(stream.layout.tail_offset(stream.trailer.plaintext_len), header);
     plan.write(0, header);
     plan.write(trailer_offset, trailer);
     plan.store(storage)?;
-    replay::recover(storage).map_err(|error| StreamError::UnfinishedChange {
+    replay::settle_own(storage, &stream.keyed).map_err(|error| StreamError::UnfinishedChange {
         what: "the next change finishes it",
-        source: Some(Box::new(error)),
-    })?;
-    Ok(())
+        source: Box::new(error),
+    })
 }
 
 fn slots_of(sections: &[Section]) -> Vec<Section> {

@@ -7,13 +7,15 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rustix::io::Errno;
+
 use crate::io::open_regular;
 use crate::{FileFault, StreamError};
 
 /// Bits of a mode by which group and others write.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// What the name of a sidecar ends with; the rest is the name of the stream (appendix A.2).
+/// What the name of a change record ends with; the rest is the name of the stream (appendix A.2).
 const SUFFIX: &str = ".sv2-change";
 
 /// One of the two files of a change.
@@ -21,16 +23,16 @@ const SUFFIX: &str = ".sv2-change";
 pub enum ChangeFile {
     /// The stream that is changed.
     Stream,
-    /// The sidecar beside it.
-    Sidecar,
+    /// The change record beside it.
+    Record,
 }
 
-/// Where a stream and its sidecar are stored.
+/// Where a stream and its change record are stored.
 ///
 /// Files need none of this: the functions that take a path bring their own.
 /// Another storage must have these properties, on which the safety of a change rests: after
 /// `sync` everything that was written to that file is on stable storage, after `sync_folder` so
-/// is the presence or absence of the sidecar, and nobody else changes either file meanwhile.
+/// is the presence or absence of the change record, and nobody else changes either file meanwhile.
 pub trait ChangeStorage: Send + Sync {
     /// Bytes of a file; `None` where it does not exist.
     ///
@@ -62,50 +64,65 @@ pub trait ChangeStorage: Send + Sync {
     /// Whatever the storage says.
     fn sync(&self, file: ChangeFile) -> io::Result<()>;
 
-    /// Makes an empty sidecar where there is none.
+    /// Makes an empty change record where there is none.
     ///
     /// # Errors
     /// `AlreadyExists` where there is one, and whatever else the storage says.
-    fn create_sidecar(&self) -> io::Result<()>;
+    fn create_record(&self) -> io::Result<()>;
 
-    /// Removes the sidecar.
+    /// Removes the change record.
     ///
     /// # Errors
     /// Whatever the storage says.
-    fn remove_sidecar(&self) -> io::Result<()>;
+    fn remove_record(&self) -> io::Result<()>;
 
-    /// Brings the presence or absence of the sidecar to stable storage.
+    /// Brings the presence or absence of the change record to stable storage.
     ///
     /// # Errors
     /// Whatever the storage says.
     fn sync_folder(&self) -> io::Result<()>;
 }
 
-/// A stream in a regular file, locked for one change, and its sidecar in the same folder.
+/// Whether locks are not to be had on a file system, rather than this one lock (F-1209).
+pub(crate) fn has_no_locks(error: &io::Error) -> bool {
+    let none = [Errno::NOSYS, Errno::NOLCK, Errno::OPNOTSUPP, Errno::INVAL];
+    error.raw_os_error().is_some_and(|number| none.iter().any(|no| no.raw_os_error() == number))
+}
+
+/// A stream in a regular file, locked for one change, and its change record in the same folder.
 pub(super) struct FileStorage {
     stream: File,
-    sidecar_path: PathBuf,
-    sidecar: Mutex<Option<File>>,
+    record_path: PathBuf,
+    record: Mutex<Option<File>>,
 }
 
 impl FileStorage {
     /// Opens a stream for a change and locks it (F-1209).
     pub(super) fn open(path: &Path) -> Result<Self, StreamError> {
         let failed = |source| StreamError::Read { offset: 0, source };
-        let sidecar_path = sidecar_path(path).map_err(failed)?;
+        let record_path = record_path(path).map_err(failed)?;
         let stream = File::options().read(true).write(true).open(path).map_err(failed)?;
         if !stream.metadata().map_err(failed)?.is_file() {
             return Err(StreamError::Usage("only a stream in a file can be changed in place"));
         }
         stream.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => StreamError::Busy,
+            TryLockError::Error(source) if has_no_locks(&source) => StreamError::NoLocks(source),
             TryLockError::Error(source) => failed(source),
         })?;
-        Ok(Self { stream, sidecar_path, sidecar: Mutex::new(None) })
+        Ok(Self { stream, record_path, record: Mutex::new(None) })
     }
 
-    fn sidecar(&self) -> MutexGuard<'_, Option<File>> {
-        self.sidecar.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Opens a stream for a look at it and its record: nothing is locked, and no write succeeds.
+    pub(super) fn look(path: &Path) -> Result<Self, StreamError> {
+        let failed = |source| StreamError::Read { offset: 0, source };
+        let record_path = record_path(path).map_err(failed)?;
+        let stream = File::open(path).map_err(failed)?;
+        Ok(Self { stream, record_path, record: Mutex::new(None) })
+    }
+
+    fn record(&self) -> MutexGuard<'_, Option<File>> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `call` on one of the files.
@@ -116,36 +133,36 @@ impl FileStorage {
     ) -> io::Result<T> {
         match file {
             ChangeFile::Stream => call(&self.stream),
-            ChangeFile::Sidecar => {
-                let mut sidecar = self.sidecar();
-                match &mut *sidecar {
+            ChangeFile::Record => {
+                let mut record = self.record();
+                match &mut *record {
                     Some(file) => call(file),
-                    none => call(none.insert(self.open_sidecar()?)),
+                    none => call(none.insert(self.open_record()?)),
                 }
             }
         }
     }
 
-    /// Opens a sidecar that an earlier change left, and that nobody can have written who may not
+    /// Opens a change record that an earlier change left, and that nobody can have written who may not
     /// write to the stream (F-1213).
-    fn open_sidecar(&self) -> io::Result<File> {
+    fn open_record(&self) -> io::Result<File> {
         let refused = |fault: FileFault| io::Error::new(io::ErrorKind::PermissionDenied, fault);
         // What an earlier change left is read and never written.
-        let found = open_regular(&self.sidecar_path, OpenOptions::new().read(true), |found| {
+        let found = open_regular(&self.record_path, OpenOptions::new().read(true), |found| {
             if found.is_symlink() {
                 return Err(refused(FileFault::Link));
             }
             if found.is_file() { Ok(()) } else { Err(refused(FileFault::Special)) }
         })?;
-        let (sidecar, stream) = (found.metadata()?, self.stream.metadata()?);
+        let (record, stream) = (found.metadata()?, self.stream.metadata()?);
         let user = rustix::process::geteuid().as_raw();
         // Root could write to any stream.
         let owners = [user, stream.uid(), 0];
-        let fault = if !owners.contains(&sidecar.uid()) {
+        let fault = if !owners.contains(&record.uid()) {
             FileFault::Owner
-        } else if sidecar.mode() & !stream.mode() & OTHERS_WRITE != 0 {
+        } else if record.mode() & !stream.mode() & OTHERS_WRITE != 0 {
             FileFault::Writable
-        } else if sidecar.nlink() != 1 {
+        } else if record.nlink() != 1 {
             FileFault::Names
         } else {
             return Ok(found);
@@ -179,20 +196,20 @@ impl ChangeStorage for FileStorage {
         self.with(file, File::sync_all)
     }
 
-    fn create_sidecar(&self) -> io::Result<()> {
+    fn create_record(&self) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(0o600);
-        *self.sidecar() = Some(options.open(&self.sidecar_path)?);
+        *self.record() = Some(options.open(&self.record_path)?);
         Ok(())
     }
 
-    fn remove_sidecar(&self) -> io::Result<()> {
-        *self.sidecar() = None;
-        std::fs::remove_file(&self.sidecar_path)
+    fn remove_record(&self) -> io::Result<()> {
+        *self.record() = None;
+        std::fs::remove_file(&self.record_path)
     }
 
     fn sync_folder(&self) -> io::Result<()> {
-        let folder = self.sidecar_path.parent().unwrap_or(Path::new("/"));
+        let folder = self.record_path.parent().unwrap_or(Path::new("/"));
         match File::open(folder)?.sync_all() {
             // Some file systems have nothing to sync of a folder.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
@@ -201,8 +218,8 @@ impl ChangeStorage for FileStorage {
     }
 }
 
-/// The sidecar's name: that of the stream, symbolic links followed, and a suffix.
-pub(super) fn sidecar_path(stream: &Path) -> io::Result<PathBuf> {
+/// The change record's name: that of the stream, symbolic links followed, and a suffix.
+pub(super) fn record_path(stream: &Path) -> io::Result<PathBuf> {
     let stream = stream.canonicalize()?;
     let mut name = OsString::from(stream.file_name().unwrap_or_default());
     name.push(SUFFIX);

@@ -40,7 +40,7 @@ fn an_appended_stream_is_the_stream_of_both_plaintexts_in_the_next_generation() 
                 assert_eq!(report.fingerprint, summary.fingerprint);
                 assert_eq!((report.bytes_in, report.generation), (added_len as u64, 1));
                 assert_eq!(report.segments, summary.segments);
-                assert_eq!(disk.found().sidecar, None);
+                assert_eq!(disk.found().record, None);
 
                 let kept = HEADER_LEN + old_len / S * segment_wire(digest);
                 assert_eq!(new[..kept], old[..kept], "full segments stay");
@@ -119,7 +119,7 @@ fn many_appends_follow_one_another_in_a_file() {
     assert_eq!(plaintext, wanted);
     let (again, summary) = judge(&std::fs::read(&path).expect("a file")).expect("a sound stream");
     assert_eq!((again, summary.generation), (wanted, 6));
-    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "no sidecar");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "no record");
 }
 
 // F-1109
@@ -219,7 +219,7 @@ fn a_pinned_fingerprint_keeps_other_streams_from_being_changed() {
 
 // F-1101
 #[test]
-fn the_sidecar_holds_a_segment_and_the_tail_at_most_however_much_is_appended() {
+fn the_change_record_holds_a_segment_and_the_tail_at_most_however_much_is_appended() {
     let old = stream(3 * S + 1, DigestAlg::None);
     for added_len in [1, 60 * S] {
         let disk = Disk::new(&old);
@@ -228,12 +228,11 @@ fn the_sidecar_holds_a_segment_and_the_tail_at_most_however_much_is_appended() {
             .log()
             .iter()
             .map(|operation| match operation {
-                Operation::Write(ChangeFile::Sidecar, _, bytes) => bytes.len(),
+                Operation::Write(ChangeFile::Record, _, bytes) => bytes.len(),
                 _ => 0,
             })
             .sum();
         let overwritten = old.len() - HEADER_LEN - 3 * segment_wire(DigestAlg::None);
-        let witnesses = HEADER_LEN + 64;
-        assert_eq!(written, 32 + 3 * 24 + witnesses + overwritten + 32);
+        assert_eq!(written, 152 + HEADER_LEN + 24 + overwritten + 64);
     }
 }

@@ -33,7 +33,7 @@ pub(crate) enum Stop {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Found {
     pub(crate) stream: Vec<u8>,
-    pub(crate) sidecar: Option<Vec<u8>>,
+    pub(crate) record: Option<Vec<u8>>,
 }
 
 pub(crate) struct Disk {
@@ -51,7 +51,7 @@ struct State {
 impl Disk {
     /// A disk with a stream that is on stable storage.
     pub(crate) fn new(stream: &[u8]) -> Self {
-        Self::holding(Found { stream: stream.to_vec(), sidecar: None })
+        Self::holding(Found { stream: stream.to_vec(), record: None })
     }
 
     pub(crate) fn holding(found: Found) -> Self {
@@ -120,17 +120,17 @@ fn apply(found: &mut Found, operation: &Operation) -> io::Result<()> {
         Operation::Write(ChangeFile::Stream, offset, bytes) => {
             write(&mut found.stream, *offset, bytes);
         }
-        Operation::Write(ChangeFile::Sidecar, offset, bytes) => match &mut found.sidecar {
-            Some(sidecar) => write(sidecar, *offset, bytes),
+        Operation::Write(ChangeFile::Record, offset, bytes) => match &mut found.record {
+            Some(record) => write(record, *offset, bytes),
             None => return Err(io::ErrorKind::NotFound.into()),
         },
         Operation::Cut(len) => found.stream.resize(*len as usize, 0),
-        Operation::Create if found.sidecar.is_some() => {
+        Operation::Create if found.record.is_some() => {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        Operation::Create => found.sidecar = Some(Vec::new()),
+        Operation::Create => found.record = Some(Vec::new()),
         Operation::Remove => {
-            found.sidecar.take().ok_or(io::ErrorKind::NotFound)?;
+            found.record.take().ok_or(io::ErrorKind::NotFound)?;
         }
         Operation::Sync(_) | Operation::SyncFolder => {}
     }
@@ -154,7 +154,7 @@ impl ChangeStorage for Disk {
         }
         Ok(match file {
             ChangeFile::Stream => Some(state.now.stream.len() as u64),
-            ChangeFile::Sidecar => state.now.sidecar.as_ref().map(|bytes| bytes.len() as u64),
+            ChangeFile::Record => state.now.record.as_ref().map(|bytes| bytes.len() as u64),
         })
     }
 
@@ -165,7 +165,7 @@ impl ChangeStorage for Disk {
         }
         let bytes = match file {
             ChangeFile::Stream => Some(&state.now.stream),
-            ChangeFile::Sidecar => state.now.sidecar.as_ref(),
+            ChangeFile::Record => state.now.record.as_ref(),
         };
         sv2_core::ReadAt::read_at(bytes.ok_or(io::ErrorKind::NotFound)?, buffer, offset)
     }
@@ -182,11 +182,11 @@ impl ChangeStorage for Disk {
         self.perform(Operation::Sync(file))
     }
 
-    fn create_sidecar(&self) -> io::Result<()> {
+    fn create_record(&self) -> io::Result<()> {
         self.perform(Operation::Create)
     }
 
-    fn remove_sidecar(&self) -> io::Result<()> {
+    fn remove_record(&self) -> io::Result<()> {
         self.perform(Operation::Remove)
     }
 

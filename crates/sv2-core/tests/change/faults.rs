@@ -4,13 +4,12 @@
 use std::io::{self, Read};
 
 use sv2_core::{
-    Cancellation, ChangeFile, DigestAlg, InputSource, KeySource, RunOptions, StreamError,
-    append_on, recover_on,
+    Cancellation, ChangeFile, DigestAlg, InputSource, KeySource, RunOptions, StreamError, append_on,
 };
 
 use crate::crash::recovered;
 use crate::disk::{Disk, Operation, Stop};
-use crate::support::{SEGMENT, addition, append_to, inline, judge, key, readdress, stream};
+use crate::support::{SEGMENT, addition, append_to, inline, judge, key, readdress, settle, stream};
 
 // F-1102
 #[test]
@@ -30,12 +29,12 @@ fn an_append_with_one_failed_operation_is_taken_back() {
         );
         match error {
             StreamError::Write { .. } => assert!(of_stream, "{at}"),
-            StreamError::Sidecar(_) => assert!(!of_stream, "{at}"),
+            StreamError::ChangeRecord(_) => assert!(!of_stream, "{at}"),
             other => panic!("{at}: {other}"),
         }
         if Some(at) < removal {
             assert_eq!(disk.stream(), old, "{at}: the old stream");
-            assert_eq!(disk.found().sidecar, None, "{at}");
+            assert_eq!(disk.found().record, None, "{at}");
         } else {
             recovered(&disk.found()).expect("a sealed state");
         }
@@ -55,10 +54,10 @@ fn a_rewrite_with_one_failed_operation_is_finished_later() {
         let error = readdress(&disk, &[1, 2]).expect_err("a rewrite with a failed operation");
         let (_, _, revision, _) = recovered(&disk.found()).expect("a sealed state");
         if Some(at) <= stored {
-            assert!(matches!(error, StreamError::Sidecar(_)), "{at}: {error}");
+            assert!(matches!(error, StreamError::ChangeRecord(_)), "{at}: {error}");
             assert_eq!(disk.stream(), old, "{at}: the old stream");
         } else {
-            let kind = matches!(error, StreamError::UnfinishedChange { source: Some(_), .. });
+            let kind = matches!(error, StreamError::UnfinishedChange { .. });
             assert!(kind, "{at}: {error}");
             assert_eq!(revision, 1, "{at}");
         }
@@ -91,7 +90,7 @@ fn an_input_that_fails_leaves_the_old_stream() {
         let Err(StreamError::Read { offset, .. }) = error else { panic!("{error:?}") };
         assert_eq!(offset, good as u64);
         assert_eq!(disk.stream(), old, "{good}");
-        assert_eq!(disk.found().sidecar, None, "{good}");
+        assert_eq!(disk.found().record, None, "{good}");
     }
 }
 
@@ -121,7 +120,7 @@ fn an_input_of_another_length_than_it_said_leaves_the_old_stream() {
         let input = InputSource::ReadAt(Box::new(lying));
         let error = append_on(&disk, input, &KeySource::Key(&key), &inline());
         assert!(matches!(error, Err(StreamError::InputChanged { .. })), "{said}, {real}");
-        assert_eq!((disk.stream(), disk.found().sidecar), (old.clone(), None), "{said}, {real}");
+        assert_eq!((disk.stream(), disk.found().record), (old.clone(), None), "{said}, {real}");
     }
 }
 
@@ -143,7 +142,7 @@ fn an_append_that_is_cancelled_leaves_the_old_stream() {
     let error = append_on(&disk, input, &KeySource::Key(&key), &options).expect_err("cancelled");
     assert!(matches!(error, StreamError::Cancelled { .. }), "{error}");
     assert!(disk.log().len() > 8, "something had been written");
-    assert_eq!((disk.stream(), disk.found().sidecar), (old, None));
+    assert_eq!((disk.stream(), disk.found().record), (old, None));
 }
 
 // F-1102
@@ -162,8 +161,8 @@ fn an_observer_that_panics_leaves_what_the_next_change_takes_back() {
         append_on(&disk, input, &KeySource::Key(&key), &options)
     });
     std::panic::catch_unwind(call).expect_err("the observer's panic");
-    assert!(disk.found().sidecar.is_some());
-    recover_on(&disk).expect("a recovery");
-    assert_eq!((disk.stream(), disk.found().sidecar), (old.clone(), None));
+    assert!(disk.found().record.is_some());
+    settle(&disk).expect("a recovery");
+    assert_eq!((disk.stream(), disk.found().record), (old.clone(), None));
     judge(&old).expect("a sound stream");
 }

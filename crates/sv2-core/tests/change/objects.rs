@@ -31,7 +31,7 @@ impl ChangeStorage for Objects {
     fn write_all_at(&self, file: ChangeFile, bytes: &[u8], offset: u64) -> io::Result<()> {
         match file {
             ChangeFile::Stream => refused(),
-            ChangeFile::Sidecar => self.0.write_all_at(file, bytes, offset),
+            ChangeFile::Record => self.0.write_all_at(file, bytes, offset),
         }
     }
 
@@ -43,12 +43,12 @@ impl ChangeStorage for Objects {
         self.0.sync(file)
     }
 
-    fn create_sidecar(&self) -> io::Result<()> {
-        self.0.create_sidecar()
+    fn create_record(&self) -> io::Result<()> {
+        self.0.create_record()
     }
 
-    fn remove_sidecar(&self) -> io::Result<()> {
-        self.0.remove_sidecar()
+    fn remove_record(&self) -> io::Result<()> {
+        self.0.remove_record()
     }
 
     fn sync_folder(&self) -> io::Result<()> {

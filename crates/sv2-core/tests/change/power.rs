@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use sv2_core::{ChangeFile, DigestAlg, recover_on};
+use sv2_core::{ChangeFile, DigestAlg};
 use sv2_testkit::paint::paint;
 
 use crate::crash::{APPENDS, Change, recovered};
 use crate::disk::{Disk, Found, Operation, Stop, write};
-use crate::support::{SEGMENT, addition, append_to, readdress, stream};
+use crate::support::{SEGMENT, addition, append_to, readdress, settle, stream};
 
 /// What becomes of a write that was not synced.
 #[derive(Clone, Copy, Debug)]
@@ -37,9 +37,9 @@ fn is_durable(log: &[Operation], at: usize) -> bool {
         Operation::Sync(_) | Operation::SyncFolder => return true,
     };
     let later = &log[at + 1..];
-    // A sidecar that was removed and made again is another file.
+    // A change record that was removed and made again is another file.
     let same_file = match &log[at] {
-        Operation::Write(ChangeFile::Sidecar, ..) => {
+        Operation::Write(ChangeFile::Record, ..) => {
             let next = later.iter().position(|operation| *operation == Operation::Create);
             &later[..next.unwrap_or(later.len())]
         }
@@ -69,12 +69,12 @@ fn remains(base: &Found, log: &[Operation]) -> HashSet<Found> {
     remains
 }
 
-/// The disk after each operation met its fate. A sidecar's bytes and its name are apart: bytes
+/// The disk after each operation met its fate. A change record's bytes and its name are apart: bytes
 /// may be there without the name, and the name without the bytes.
 fn replay(base: &Found, log: &[Operation], fate: impl Fn(usize) -> Fate) -> Found {
     let mut stream = base.stream.clone();
-    let mut files = vec![base.sidecar.clone().unwrap_or_default()];
-    let mut named = base.sidecar.as_ref().map(|_| 0);
+    let mut files = vec![base.record.clone().unwrap_or_default()];
+    let mut named = base.record.as_ref().map(|_| 0);
     for (at, operation) in log.iter().enumerate() {
         let fate = fate(at);
         let done = matches!(fate, Fate::Whole);
@@ -89,7 +89,7 @@ fn replay(base: &Found, log: &[Operation], fate: impl Fn(usize) -> Fate) -> Foun
                 };
                 let target = match file {
                     ChangeFile::Stream => &mut stream,
-                    ChangeFile::Sidecar => files.last_mut().expect("there is a first"),
+                    ChangeFile::Record => files.last_mut().expect("there is a first"),
                 };
                 write(target, offset + from as u64, &bytes[from..to]);
             }
@@ -104,7 +104,7 @@ fn replay(base: &Found, log: &[Operation], fate: impl Fn(usize) -> Fate) -> Foun
             _ => {}
         }
     }
-    Found { stream, sidecar: named.map(|number| files[number].clone()) }
+    Found { stream, record: named.map(|number| files[number].clone()) }
 }
 
 /// What may be left when the power fails before any operation of `change`, or after the last.
@@ -120,7 +120,7 @@ fn power_losses(old: &Found, change: &Change<'_>) -> Vec<Found> {
 fn an_append_whose_power_fails_leaves_the_old_or_the_new_stream() {
     let mut cases = 0;
     for (old_len, added_len) in APPENDS {
-        let old = Found { stream: stream(old_len, DigestAlg::None), sidecar: None };
+        let old = Found { stream: stream(old_len, DigestAlg::None), record: None };
         let added = addition(added_len);
         let new_plaintext = [paint(old_len), added.clone()].concat();
         let change = |disk: &Disk| append_to(disk, &added).map(|_| ());
@@ -143,7 +143,7 @@ fn an_append_whose_power_fails_leaves_the_old_or_the_new_stream() {
 // F-1101, F-1102, F-1107
 #[test]
 fn a_rewrite_whose_power_fails_leaves_the_old_or_the_new_header() {
-    let old = Found { stream: stream(SEGMENT + 5, DigestAlg::None), sidecar: None };
+    let old = Found { stream: stream(SEGMENT + 5, DigestAlg::None), record: None };
     let change = |disk: &Disk| readdress(disk, &[1, 2]).map(|_| ());
     let mut revisions = BTreeSet::new();
     for found in power_losses(&old, &change) {
@@ -157,7 +157,7 @@ fn a_rewrite_whose_power_fails_leaves_the_old_or_the_new_header() {
 // F-1101, F-1102
 #[test]
 fn a_recovery_whose_power_fails_is_done_by_the_next_one() {
-    let old = Found { stream: stream(SEGMENT + 100, DigestAlg::None), sidecar: None };
+    let old = Found { stream: stream(SEGMENT + 100, DigestAlg::None), record: None };
     let append = |disk: &Disk| append_to(disk, b"more").map(|_| ());
     let rewrite = |disk: &Disk| readdress(disk, &[1, 2]).map(|_| ());
     let changes: [&Change<'_>; 2] = [&append, &rewrite];
@@ -171,7 +171,7 @@ fn a_recovery_whose_power_fails_is_done_by_the_next_one() {
             // The process was killed and the machine went on: what it had not synced is seen by
             // the recovery, but is as open as before when the power fails then.
             let (killed, recovery) = (disk.log(), Disk::holding(disk.found()));
-            recover_on(&recovery).expect("a recovery");
+            settle(&recovery).expect("a recovery");
             let log = [killed.clone(), recovery.log()].concat();
             for end in killed.len()..=log.len() {
                 for found in remains(&old, &log[..end]) {
@@ -188,7 +188,7 @@ fn a_recovery_whose_power_fails_is_done_by_the_next_one() {
 // F-1102, F-1207
 #[test]
 fn a_change_after_a_killed_one_whose_power_fails_leaves_a_sealed_stream() {
-    let old = Found { stream: stream(SEGMENT + 100, DigestAlg::None), sidecar: None };
+    let old = Found { stream: stream(SEGMENT + 100, DigestAlg::None), record: None };
     let append = |disk: &Disk| append_to(disk, b"more").map(|_| ());
     let rewrite = |disk: &Disk| readdress(disk, &[1, 2]).map(|_| ());
     let changes: [&Change<'_>; 2] = [&append, &rewrite];
@@ -219,11 +219,11 @@ fn a_change_after_a_killed_one_whose_power_fails_leaves_a_sealed_stream() {
 // F-1101
 #[test]
 fn without_the_syncs_before_the_first_change_a_power_loss_destroys_the_stream() {
-    let old = Found { stream: stream(SEGMENT + 100, DigestAlg::None), sidecar: None };
+    let old = Found { stream: stream(SEGMENT + 100, DigestAlg::None), record: None };
     let added = addition(SEGMENT);
     let whole = Disk::holding(old.clone());
     append_to(&whole, &added).expect("an append");
-    for omitted in [Operation::Sync(ChangeFile::Sidecar), Operation::SyncFolder] {
+    for omitted in [Operation::Sync(ChangeFile::Record), Operation::SyncFolder] {
         let mut log = whole.log();
         let first = log.iter().position(|operation| *operation == omitted).expect("one sync");
         log.remove(first);
@@ -249,7 +249,7 @@ fn the_tail_is_written_after_the_segments_are_on_stable_storage() {
 
 // F-1101
 #[test]
-fn nothing_is_written_to_the_stream_before_the_sidecar_is_on_stable_storage() {
+fn nothing_is_written_to_the_stream_before_the_change_record_is_on_stable_storage() {
     let old = stream(SEGMENT + 100, DigestAlg::None);
     let (appended, readdressed) = (Disk::new(&old), Disk::new(&old));
     append_to(&appended, &addition(SEGMENT)).expect("an append");
@@ -262,7 +262,7 @@ fn nothing_is_written_to_the_stream_before_the_sidecar_is_on_stable_storage() {
         let first = log.iter().position(is_stream).expect("a change");
         let last = log.iter().rposition(is_stream).expect("a change");
         let prepared = &log[..first];
-        assert!(prepared.ends_with(&[Operation::Sync(ChangeFile::Sidecar), Operation::SyncFolder]));
+        assert!(prepared.ends_with(&[Operation::Sync(ChangeFile::Record), Operation::SyncFolder]));
         let ended = [Operation::Sync(ChangeFile::Stream), Operation::Remove, Operation::SyncFolder];
         assert_eq!(log[last + 1..], ended);
     }

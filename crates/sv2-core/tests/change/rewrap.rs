@@ -53,7 +53,7 @@ fn a_rewrite_changes_header_copy_and_trailer_alone() {
             let (index, trailer) = (tail + HEADER_LEN, new.len() - 128);
             assert_eq!(new[index..trailer + 72], old[index..trailer + 72], "index, content");
             assert_eq!(new[..HEADER_LEN], new[tail..index], "the copy is the front");
-            assert_eq!(disk.found().sidecar, None);
+            assert_eq!(disk.found().record, None);
         }
     }
 }
@@ -248,7 +248,7 @@ fn a_damaged_front_header_or_copy_is_mended() {
         readdress(&disk, &[1, 2]).expect("the other header is usable");
         let (plaintext, _) = judge(&disk.stream()).expect("a sound stream");
         assert_eq!(plaintext, paint(SEGMENT + 1));
-        assert_eq!(disk.found(), Found { stream: disk.stream(), sidecar: None });
+        assert_eq!(disk.found(), Found { stream: disk.stream(), record: None });
     }
 }
 
@@ -266,5 +266,5 @@ fn a_stream_in_a_file_is_rewritten_in_place() {
     assert_eq!(report.expect("a rewrite").slots, 2);
     let new = std::fs::read(&path).expect("a file");
     assert!(opens(&new, 7));
-    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "no sidecar");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "no record");
 }

@@ -2,8 +2,9 @@
 
 use sv2_core::{
     ChangeOptions, DigestAlg, Driver, EncryptOptions, Geometry, HeaderChange, HeaderContent,
-    InputSource, KeySource, MetadataChange, OutputSink, RewrapReport, RunOptions, Section,
-    StreamError, StreamKey, StreamReport, append_on, encrypt_stream_v2, rewrap_on,
+    InputSource, KeySource, MetadataChange, OutputSink, Recovery, RewrapReport, RunOptions,
+    Section, StreamError, StreamKey, StreamReport, append_on, encrypt_stream_v2, recover_on,
+    rewrap_on,
 };
 use sv2_testkit::paint::paint;
 use sv2_testkit::reference::{Limits, Summary, decrypt_pipe, decrypt_seekable, scrub};
@@ -88,6 +89,12 @@ pub(crate) fn inline() -> ChangeOptions {
 pub(crate) fn append_to(disk: &Disk, plaintext: &[u8]) -> Result<StreamReport, StreamError> {
     let key = key();
     append_on(disk, InputSource::Memory(plaintext), &KeySource::Key(&key), &inline())
+}
+
+/// Settles what a change left on a disk.
+pub(crate) fn settle(disk: &Disk) -> Result<Recovery, StreamError> {
+    let key = key();
+    recover_on(disk, &KeySource::Key(&key), &inline())
 }
 
 /// Gives a stream these recipients and keeps its metadata.

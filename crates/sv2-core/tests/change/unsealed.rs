@@ -19,7 +19,14 @@ const CALLS: [Call; 12] = [
     ("append", |path| appended(path, b"more"), true),
     ("append of nothing", |path| appended(path, b""), true),
     ("rewrap", rewrapped, true),
-    ("recover", |path| recover(path).map(|_| ()), false),
+    (
+        "recover",
+        |path| {
+            let (key, options) = (key(), ChangeOptions::standard());
+            recover(path, &KeySource::Key(&key), &options).map(|_| ())
+        },
+        false,
+    ),
     ("decrypt", |path| decrypted(path, Tail::Required), true),
     ("decrypt without an end", |path| decrypted(path, Tail::MayBeMissing), false),
     (
@@ -111,7 +118,7 @@ fn whatever_is_done_to_an_unsealed_stream_leaves_it_unsealed_and_as_it_is() {
                 assert_eq!(fs::read(&path).expect("a file"), unsealed, "{what}");
                 assert!(!holds_a_sealed_stream(folder.path()), "{what}");
                 let beside = path.with_extension("sv2.sv2-change");
-                assert!(!beside.exists(), "{what} leaves no sidecar");
+                assert!(!beside.exists(), "{what} leaves no record");
                 if what == "decrypt without an end" {
                     let plaintext = fs::read(path.with_extension("out")).expect("a file");
                     let kept = if len < segments_end { 2 } else { 3 };

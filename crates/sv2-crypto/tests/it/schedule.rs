@@ -43,6 +43,7 @@ fn keys_are_those_of_the_worked_example() {
         (keys.header_key(), "K_header"),
         (keys.seal_key(), "K_seal"),
         (keys.journal_key(), "K_journal"),
+        (keys.change_key(), "K_change"),
     ] {
         assert_eq!(key.sign(&[b"m"])[..], hmac_sha256(&example(name), b"m"), "{name}");
     }
@@ -55,7 +56,7 @@ fn the_schedule_is_the_one_of_section_4() {
     assert_eq!(root, example("root"));
     let info = [label("root"), example("core"), example("SHA-256(context)")].concat();
     assert_eq!(expand(&example("stream_key"), &info, 64), root);
-    for name in ["header", "seal", "journal", "segments"] {
+    for name in ["header", "seal", "journal", "change", "segments"] {
         let key = expand(&example("prk"), &label(name), 32);
         assert_eq!(key, example(&format!("K_{name}")), "{name}");
     }

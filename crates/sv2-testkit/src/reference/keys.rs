@@ -17,6 +17,8 @@ pub struct Keys {
     pub k_seal: [u8; 32],
     /// Key of the resume journal.
     pub k_journal: [u8; 32],
+    /// Key of the record of a change in place.
+    pub k_change: [u8; 32],
     /// What segment keys are derived from.
     pub k_segments: [u8; 32],
 }
@@ -34,6 +36,7 @@ impl Keys {
             k_header: hkdf_expand(&prk, &label("header")),
             k_seal: hkdf_expand(&prk, &label("seal")),
             k_journal: hkdf_expand(&prk, &label("journal")),
+            k_change: hkdf_expand(&prk, &label("change")),
             k_segments: hkdf_expand(&prk, &label("segments")),
         }
     }

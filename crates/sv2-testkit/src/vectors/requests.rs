@@ -315,6 +315,7 @@ pub(super) fn trace(case: &StreamCase, origin: &Origin) -> Map<String, Value> {
         "K_header": hex(&keys.k_header),
         "K_seal": hex(&keys.k_seal),
         "K_journal": hex(&keys.k_journal),
+        "K_change": hex(&keys.k_change),
         "K_segments": hex(&keys.k_segments),
         "header_mac": hex(&header[mac_at..mac_at + 32]),
         "header_crc": hex(&header[mac_at + 32..]),

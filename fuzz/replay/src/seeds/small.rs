@@ -1,4 +1,4 @@
-//! Seeds that are no part of a stream: scripts, metadata, age files, sidecars.
+//! Seeds that are no part of a stream: scripts, metadata, age files, change records.
 
 use super::{AGE_HEADER, Seed};
 use sv2_testkit::paint;
@@ -13,7 +13,7 @@ pub(super) fn seeds() -> Vec<Seed> {
     }
     seeds.extend(metadata());
     seeds.extend(age_files());
-    seeds.extend(sidecars());
+    seeds.extend(change_records());
     seeds
 }
 
@@ -86,14 +86,14 @@ fn age_files() -> Vec<Seed> {
     ]
 }
 
-/// Sidecars for the 300 painted bytes of the target.
-fn sidecars() -> Vec<Seed> {
+/// Change records for the 300 painted bytes of the target.
+fn change_records() -> Vec<Seed> {
     let records = [(1, 100, 80), (2, 0, 20), (2, 290, 10)];
-    let redo = sidecar(1, 300, &records);
-    let undo = sidecar(2, 300, &records);
-    let shorter = sidecar(2, 250, &records[..2]);
+    let redo = change_record(1, 300, &records);
+    let undo = change_record(2, 300, &records);
+    let shorter = change_record(2, 250, &records[..2]);
     let foreign = {
-        let mut bytes = sidecar(1, 300, &[(1, 100, 80)]);
+        let mut bytes = change_record(1, 300, &[(1, 100, 80)]);
         bytes[32 + 16] ^= 1;
         bytes
     };
@@ -101,7 +101,7 @@ fn sidecars() -> Vec<Seed> {
     let clash = [(1, 100, 80), (2, 128, 20), (2, 290, 10)];
     let many = [(1, 100, 80); 17];
     let seed = |name, selector: u8, bytes: &[u8]| {
-        seed("sidecar_replay", name, [&[selector], bytes].concat())
+        seed("change_replay", name, [&[selector], bytes].concat())
     };
     vec![
         seed("good-redo", 0, &redo),
@@ -109,25 +109,29 @@ fn sidecars() -> Vec<Seed> {
         seed("good-undo", 0, &undo),
         seed("good-undo-cut-off", 2 << 2, &undo),
         seed("good-undo-shorter", 3, &shorter),
-        seed("good-nothing", 0, &sidecar(1, 300, &records[..1])),
-        seed("good-witnesses", 3, &sidecar(1, 300, &many[..16])),
-        seed("good-overwritten", 0x17, &sidecar(1, 300, &[records[0], (2, 0, 20), (2, 10, 20)])),
-        seed("bad-no-witness", 0, &sidecar(1, 300, &records[1..])),
-        seed("bad-short-witness", 0, &sidecar(1, 300, &[(1, 100, 79)])),
-        seed("bad-witnesses", 3, &sidecar(1, 300, &many)),
-        seed("bad-write-changes-witness", 0x17, &sidecar(1, 300, &clash)),
-        seed("bad-undo-changes-witness", 0x17, &sidecar(2, 290, &clash[..2])),
-        seed("bad-witness-after-write", 0, &sidecar(1, 300, &[records[1], records[0]])),
+        seed("good-nothing", 0, &change_record(1, 300, &records[..1])),
+        seed("good-witnesses", 3, &change_record(1, 300, &many[..16])),
+        seed(
+            "good-overwritten",
+            0x17,
+            &change_record(1, 300, &[records[0], (2, 0, 20), (2, 10, 20)]),
+        ),
+        seed("bad-no-witness", 0, &change_record(1, 300, &records[1..])),
+        seed("bad-short-witness", 0, &change_record(1, 300, &[(1, 100, 79)])),
+        seed("bad-witnesses", 3, &change_record(1, 300, &many)),
+        seed("bad-write-changes-witness", 0x17, &change_record(1, 300, &clash)),
+        seed("bad-undo-changes-witness", 0x17, &change_record(2, 290, &clash[..2])),
+        seed("bad-witness-after-write", 0, &change_record(1, 300, &[records[1], records[0]])),
         seed("bad-witness", 3, &foreign),
-        seed("bad-outside", 0, &sidecar(1, 299, &records)),
+        seed("bad-outside", 0, &change_record(1, 299, &records)),
         seed("bad-cut", 0, &redo[..redo.len() - 1]),
         seed("bad-hash", 0, &[&redo[..redo.len() - 1], &[0]].concat()),
     ]
 }
 
-/// A sidecar whose records (purpose, offset, length) hold what the stream holds there, and
+/// A change record whose records (purpose, offset, length) hold what the stream holds there, and
 /// something else where they are to be written.
-fn sidecar(direction: u8, len: u64, records: &[(u8, u64, usize)]) -> Vec<u8> {
+fn change_record(direction: u8, len: u64, records: &[(u8, u64, usize)]) -> Vec<u8> {
     let mut bytes = b"SV2CHNG\n\0\x01\0".to_vec();
     bytes.extend([direction, 0, 0, 0, 0]);
     bytes.extend(len.to_be_bytes());

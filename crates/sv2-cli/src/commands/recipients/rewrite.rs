@@ -4,13 +4,13 @@ use std::cell::RefCell;
 
 use serde_json::json;
 use sv2_core::{
-    HeaderChange, HeaderContent, MetadataChange, Recovery, RewrapReport, Section, StreamError,
+    ChangeOptions, HeaderChange, HeaderContent, MetadataChange, RewrapReport, Section, StreamError,
     rewrap,
 };
 use sv2_keys::{KeysError, SlotMixing, check_writer_rules};
 
 use super::{AddArgs, RemoveArgs, labels};
-use crate::change::{Target, told};
+use crate::change::{Settled, Target};
 use crate::console::Console;
 use crate::ends::Channel;
 use crate::failure::Failure;
@@ -18,7 +18,7 @@ use crate::invocation;
 use crate::keys::{OpenKey, is_passphrase_slot, ssh_fingerprint};
 use crate::names::printable;
 use crate::report::hex;
-use crate::running::{OpeningArgs, watch_signals};
+use crate::running::watch_signals;
 use crate::size::counted;
 
 /// What stops a rewrite: the stream, or what was asked of it.
@@ -41,7 +41,7 @@ pub(super) fn add(args: &AddArgs, console: &Console) -> Result<(), Failure> {
     }
     let mut named_new = args.new.named(console)?;
     let target = Target::open(&args.stream)?;
-    let recovery = target.recover(console)?;
+    let (options, settled) = target.options(&args.opening, console);
     let key = args.identities.open_key()?;
     let change = |content: HeaderContent<'_>, _: Option<&Section>| {
         let is_replaced = |slot: &Section| args.replace_passphrase && is_passphrase_slot(slot);
@@ -80,15 +80,15 @@ pub(super) fn add(args: &AddArgs, console: &Console) -> Result<(), Failure> {
         })?;
         changed(content, slots, &named)
     };
-    let done = run(&target, &key, &args.opening, change)?;
-    report("recipients add", &target, &done, recovery, console)
+    let done = run(&target, &key, &options, change)?;
+    report("recipients add", &target, &done, &settled, console)
 }
 
 /// Runs `sv2 recipients rm`.
 pub(super) fn remove(args: &RemoveArgs, console: &Console) -> Result<(), Failure> {
     watch_signals()?;
     let target = Target::open(&args.stream)?;
-    let recovery = target.recover(console)?;
+    let (options, settled) = target.options(&args.opening, console);
     let key = args.identities.open_key()?;
     let refused = |what: String| Failure::usage(format!("{}: {what}", target.name));
     let list = || {
@@ -142,8 +142,8 @@ pub(super) fn remove(args: &RemoveArgs, console: &Console) -> Result<(), Failure
         }
         changed(content, slots, &named)
     };
-    let done = run(&target, &key, &args.opening, change)?;
-    report("recipients rm", &target, &done, recovery, console)?;
+    let done = run(&target, &key, &options, change)?;
+    report("recipients rm", &target, &done, &settled, console)?;
     if !console.json {
         for told in same {
             console.note(&format!("{}: {told}", target.name));
@@ -185,15 +185,14 @@ fn same_person(
 fn run(
     target: &Target,
     key: &OpenKey,
-    opening: &OpeningArgs,
+    options: &ChangeOptions,
     change: impl FnOnce(HeaderContent<'_>, Option<&Section>) -> Result<HeaderChange, Failure>,
 ) -> Result<RewrapReport, Failure> {
-    let options = Target::options(opening);
     let done = key.with_slot(|key, opened: &RefCell<Option<Section>>| {
         let change = |content: HeaderContent<'_>| {
             change(content, opened.borrow().as_ref()).map_err(Stopped::Told)
         };
-        rewrap(&target.path, key, change, &options)
+        rewrap(&target.path, key, change, options)
     });
     done.map_err(|stopped| match stopped {
         Stopped::Told(failure) => failure,
@@ -243,7 +242,7 @@ fn report(
     command: &str,
     target: &Target,
     done: &RewrapReport,
-    recovery: Recovery,
+    settled: &Settled,
     console: &Console,
 ) -> Result<(), Failure> {
     if console.json {
@@ -257,7 +256,7 @@ fn report(
             "fingerprint": hex(&done.fingerprint),
             "header_bytes_used": done.used,
             "header_bytes": done.available,
-            "recovery": told(recovery),
+            "recovery": settled.told(),
             "seconds": done.wall.as_secs_f64(),
         });
         return console.report(&report, Channel::Stdout);

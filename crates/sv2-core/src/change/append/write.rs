@@ -1,4 +1,4 @@
-//! Sealing and writing the segments and the tail of an append, once its sidecar is stored.
+//! Sealing and writing the segments and the tail of an append, once its change record is stored.
 
 use sv2_framing::{SegmentIndex, SegmentLayout};
 use sv2_headers::IndexEntry;

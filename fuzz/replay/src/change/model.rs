@@ -1,4 +1,4 @@
-//! What a sidecar means, read from front to back out of memory (appendix A.2, F-1206, F-1207,
+//! What a change record means, read from front to back out of memory (appendix A.2, F-1206, F-1207,
 //! F-1210, F-1212).
 
 use sv2_testkit::reference::primitives::{crc_holds, sha256};
@@ -14,9 +14,9 @@ pub(super) enum Expected {
     TakenBack(Vec<u8>),
 }
 
-/// Judges a sidecar beside bytes that are no sealed stream, which no damaged sidecar is dropped by.
-pub(super) fn expected(stream: &[u8], sidecar: &[u8]) -> Expected {
-    let Some((body, hash)) = sidecar.split_last_chunk::<32>() else { return Expected::Refused };
+/// Judges a change record beside bytes that are no sealed stream, which no damaged change record is dropped by.
+pub(super) fn expected(stream: &[u8], record: &[u8]) -> Expected {
+    let Some((body, hash)) = record.split_last_chunk::<32>() else { return Expected::Refused };
     if body.len() < 32 || sha256(body) != *hash {
         return Expected::Refused;
     }
@@ -28,7 +28,7 @@ pub(super) fn expected(stream: &[u8], sidecar: &[u8]) -> Expected {
     }
 }
 
-/// The stream after the replay of a sidecar whose hash was right.
+/// The stream after the replay of a change record whose hash was right.
 fn replayed(stream: &[u8], body: &[u8]) -> Option<Vec<u8>> {
     let (head, mut rest) = body.split_at(32);
     if head[..11] != *b"SV2CHNG\n\0\x01\0" || head[12..16] != [0; 4] {

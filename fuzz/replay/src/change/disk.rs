@@ -1,4 +1,4 @@
-//! A stream and a sidecar in memory, which stop to work where they are told to.
+//! A stream and a change record in memory, which stop to work where they are told to.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,15 +11,15 @@ pub(super) struct Disk {
 
 struct State {
     stream: Vec<u8>,
-    sidecar: Option<Vec<u8>>,
+    record: Option<Vec<u8>>,
     /// Changes that are still carried out; `None` for all.
     left: Option<usize>,
 }
 
 impl Disk {
-    pub(super) fn new(stream: &[u8], sidecar: &[u8]) -> Self {
-        let (stream, sidecar) = (stream.to_vec(), Some(sidecar.to_vec()));
-        Self { state: Mutex::new(State { stream, sidecar, left: None }) }
+    pub(super) fn new(stream: &[u8], record: &[u8]) -> Self {
+        let (stream, record) = (stream.to_vec(), Some(record.to_vec()));
+        Self { state: Mutex::new(State { stream, record, left: None }) }
     }
 
     /// The same disk, on which so many changes are carried out and none after them.
@@ -28,10 +28,10 @@ impl Disk {
         self
     }
 
-    /// The stream, and the sidecar if it is still there.
+    /// The stream, and the change record if it is still there.
     pub(super) fn contents(&self) -> (Vec<u8>, Option<Vec<u8>>) {
         let state = self.state();
-        (state.stream.clone(), state.sidecar.clone())
+        (state.stream.clone(), state.record.clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -55,7 +55,7 @@ impl ChangeStorage for Disk {
         let state = self.state();
         Ok(match file {
             ChangeFile::Stream => Some(state.stream.len() as u64),
-            ChangeFile::Sidecar => state.sidecar.as_ref().map(|bytes| bytes.len() as u64),
+            ChangeFile::Record => state.record.as_ref().map(|bytes| bytes.len() as u64),
         })
     }
 
@@ -63,7 +63,7 @@ impl ChangeStorage for Disk {
         let state = self.state();
         let bytes = match file {
             ChangeFile::Stream => &state.stream[..],
-            ChangeFile::Sidecar => state.sidecar.as_deref().unwrap_or_default(),
+            ChangeFile::Record => state.record.as_deref().unwrap_or_default(),
         };
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         let found = bytes.get(start..).unwrap_or_default();
@@ -74,7 +74,7 @@ impl ChangeStorage for Disk {
 
     fn write_all_at(&self, file: ChangeFile, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut state = self.changing()?;
-        assert_eq!(file, ChangeFile::Stream, "a replay writes no sidecar");
+        assert_eq!(file, ChangeFile::Stream, "a replay writes no record");
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         let place = state.stream.get_mut(start..).and_then(|rest| rest.get_mut(..bytes.len()));
         place.expect("a replay writes within the stream").copy_from_slice(bytes);
@@ -92,12 +92,12 @@ impl ChangeStorage for Disk {
         self.changing().map(|_| ())
     }
 
-    fn create_sidecar(&self) -> io::Result<()> {
+    fn create_record(&self) -> io::Result<()> {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    fn remove_sidecar(&self) -> io::Result<()> {
-        self.changing()?.sidecar = None;
+    fn remove_record(&self) -> io::Result<()> {
+        self.changing()?.record = None;
         Ok(())
     }
 

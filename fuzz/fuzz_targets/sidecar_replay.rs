@@ -1,7 +1,0 @@
-//! A hostile sidecar beside a stream.
-
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    sv2_fuzz_bodies::sidecar_replay(data);
-});
