@@ -3,6 +3,7 @@
 //! `cargo run -p sv2-fuzz-bodies --example seeds` writes them to `fuzz/corpus`.
 //! A seed whose name begins with `good` is accepted by its target, one with `bad` is refused.
 
+mod change;
 mod small;
 
 use crate::{KEY, segment};
@@ -46,6 +47,7 @@ pub fn seeds() -> Vec<Seed> {
     }
     seeds.extend(header_seeds());
     seeds.extend(small::seeds());
+    seeds.extend(change::seeds());
     seeds
 }
 

@@ -90,10 +90,10 @@ fn slot_corpus_has_its_verdicts() {
     replay("slot_decode", 6);
 }
 
-/// F-1206, F-1207, F-1210, F-1212.
+/// F-1206, F-1207, F-1210, F-1212, F-1214, F-1215.
 #[test]
 fn change_corpus_has_its_verdicts() {
-    replay("change_replay", 20);
+    replay("change_replay", 25);
 }
 
 #[test]

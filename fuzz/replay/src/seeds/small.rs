@@ -1,9 +1,6 @@
-//! Seeds that are no part of a stream: scripts, metadata, age files, change records.
+//! Seeds that are no part of a stream: scripts, metadata, age files.
 
 use super::{AGE_HEADER, Seed};
-use sv2_testkit::paint;
-use sv2_testkit::reference::forge::refresh_crc;
-use sv2_testkit::reference::primitives::sha256;
 
 /// All of them.
 pub(super) fn seeds() -> Vec<Seed> {
@@ -13,7 +10,6 @@ pub(super) fn seeds() -> Vec<Seed> {
     }
     seeds.extend(metadata());
     seeds.extend(age_files());
-    seeds.extend(change_records());
     seeds
 }
 
@@ -84,72 +80,4 @@ fn age_files() -> Vec<Seed> {
         seed("bad-no-stanza", good("")),
         seed("bad-cut", cut),
     ]
-}
-
-/// Change records for the 300 painted bytes of the target.
-fn change_records() -> Vec<Seed> {
-    let records = [(1, 100, 80), (2, 0, 20), (2, 290, 10)];
-    let redo = change_record(1, 300, &records);
-    let undo = change_record(2, 300, &records);
-    let shorter = change_record(2, 250, &records[..2]);
-    let foreign = {
-        let mut bytes = change_record(1, 300, &[(1, 100, 80)]);
-        bytes[32 + 16] ^= 1;
-        bytes
-    };
-    // A cut before the second write is one in the middle of its replay.
-    let clash = [(1, 100, 80), (2, 128, 20), (2, 290, 10)];
-    let many = [(1, 100, 80); 17];
-    let seed = |name, selector: u8, bytes: &[u8]| {
-        seed("change_replay", name, [&[selector], bytes].concat())
-    };
-    vec![
-        seed("good-redo", 0, &redo),
-        seed("good-redo-cut-off", 3 << 2, &redo),
-        seed("good-undo", 0, &undo),
-        seed("good-undo-cut-off", 2 << 2, &undo),
-        seed("good-undo-shorter", 3, &shorter),
-        seed("good-nothing", 0, &change_record(1, 300, &records[..1])),
-        seed("good-witnesses", 3, &change_record(1, 300, &many[..16])),
-        seed(
-            "good-overwritten",
-            0x17,
-            &change_record(1, 300, &[records[0], (2, 0, 20), (2, 10, 20)]),
-        ),
-        seed("bad-no-witness", 0, &change_record(1, 300, &records[1..])),
-        seed("bad-short-witness", 0, &change_record(1, 300, &[(1, 100, 79)])),
-        seed("bad-witnesses", 3, &change_record(1, 300, &many)),
-        seed("bad-write-changes-witness", 0x17, &change_record(1, 300, &clash)),
-        seed("bad-undo-changes-witness", 0x17, &change_record(2, 290, &clash[..2])),
-        seed("bad-witness-after-write", 0, &change_record(1, 300, &[records[1], records[0]])),
-        seed("bad-witness", 3, &foreign),
-        seed("bad-outside", 0, &change_record(1, 299, &records)),
-        seed("bad-cut", 0, &redo[..redo.len() - 1]),
-        seed("bad-hash", 0, &[&redo[..redo.len() - 1], &[0]].concat()),
-    ]
-}
-
-/// A change record whose records (purpose, offset, length) hold what the stream holds there, and
-/// something else where they are to be written.
-fn change_record(direction: u8, len: u64, records: &[(u8, u64, usize)]) -> Vec<u8> {
-    let mut bytes = b"SV2CHNG\n\0\x01\0".to_vec();
-    bytes.extend([direction, 0, 0, 0, 0]);
-    bytes.extend(len.to_be_bytes());
-    bytes.extend((records.len() as u64).to_be_bytes());
-    for &(purpose, offset, len) in records {
-        let mut content = paint::painted_range(offset, len);
-        if purpose == 2 {
-            content.iter_mut().for_each(|byte| *byte ^= 0xFF);
-        }
-        let mut record = offset.to_be_bytes().to_vec();
-        record.extend((len as u32).to_be_bytes());
-        record.extend([0, 0, 0, purpose]);
-        record.extend(content);
-        record.extend([0; 8]);
-        refresh_crc(&mut record);
-        bytes.extend(record);
-    }
-    let hash = sha256(&bytes);
-    bytes.extend(hash);
-    bytes
 }
