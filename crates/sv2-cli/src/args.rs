@@ -16,6 +16,7 @@ use crate::exit::{Exit, TABLE};
 use crate::failure::Failure;
 use crate::invocation;
 use crate::names::{printable, shown};
+use crate::other_tools;
 
 const ABOUT: &str =
     "Encrypt files and pipes on all cores, seekably and with every byte authenticated";
@@ -108,9 +109,10 @@ pub(crate) fn parse(console: &Console) -> Result<Cli, ExitCode> {
                 Exit::Usage.into()
             }
             _ => {
-                let words = std::env::args_os().skip(1);
-                let command = command_named(words.filter_map(|word| word.into_string().ok()));
-                console.fail(&mistake(&error, &command))
+                let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+                let texts = words.iter().filter_map(|word| word.to_str().map(str::to_owned));
+                let command = command_named(texts);
+                console.fail(&mistake(&error, &command, &words))
             }
         }
     })
@@ -134,7 +136,7 @@ fn both(word: &OsStr) -> Failure {
 
 /// What the parser says in several lines about the words of `command`, as one, and what it takes
 /// the words for as the hint.
-fn mistake(error: &clap::Error, command: &str) -> Failure {
+fn mistake(error: &clap::Error, command: &str, words: &[OsString]) -> Failure {
     let told = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(printable(text)),
         Some(ContextValue::Strings(texts)) => texts.first().map(|text| printable(text)),
@@ -158,9 +160,14 @@ fn mistake(error: &clap::Error, command: &str) -> Failure {
     ]
     .into_iter()
     .find_map(|(kind, what)| Some((told(kind).filter(|word| is_harmless(word))?, what)));
-    let hint = match similar {
-        Some((word, what)) => format!("a similar {what} is '{word}'; {see}"),
-        None => see,
+    let option = told(ContextKind::InvalidArg).and_then(|word| other_tools::option(&word));
+    let is_unknown =
+        matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand);
+    let hint = match (other_tools::meant(words).filter(|_| is_unknown), option, similar) {
+        (Some(meant), _, _) => meant,
+        (None, Some(ours), _) => ours.to_owned(),
+        (None, None, Some((word, what))) => format!("a similar {what} is '{word}'; {see}"),
+        (None, None, None) => see,
     };
     Failure::usage(sentence).hint(hint)
 }
@@ -226,7 +233,7 @@ mod tests {
         let told = |words: &[&str]| {
             let error = grammar().try_get_matches_from(words).unwrap_err();
             let command = command_named(words[1..].iter().map(|&word| word.to_owned()));
-            let failure = mistake(&error, &command);
+            let failure = mistake(&error, &command, &[]);
             format!("{}\n{}", failure.sentence, failure.hint.unwrap())
         };
         assert_eq!(told(&["sv2", "frob"]), "there is no command 'frob'\nsee 'sv2 --help'");

@@ -15,6 +15,7 @@ mod keys;
 mod looked;
 mod man;
 mod names;
+mod other_tools;
 mod passphrase;
 mod progress;
 mod report;

@@ -123,3 +123,37 @@ fn colour_is_used_when_asked_for_alone() {
         assert_eq!(ended.stderr.contains('\x1b'), coloured, "{when}");
     }
 }
+
+/// What other tools taught the fingers leads on, and nothing that deletes is suggested.
+#[test]
+fn words_of_other_tools_lead_to_the_right_command() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a b", b"plaintext");
+    sandbox.write("a.sv2", b"stream");
+    for (typed, hint) in [
+        (&["-d", "a.sv2"][..], "did you mean: sv2 decrypt a.sv2"),
+        (&["-e", "a b"], "did you mean: sv2 encrypt 'a b'"),
+        (&["a b"], "did you mean: sv2 encrypt 'a b'"),
+        (&["a.sv2"], "did you mean: sv2 decrypt a.sv2"),
+        (&["info", "a.sv2"], "did you mean: sv2 inspect a.sv2"),
+        (&["test", "a.sv2"], "did you mean: sv2 verify a.sv2"),
+        (&["check", "a.sv2"], "did you mean: sv2 verify a.sv2"),
+        (&["salvage", "a.sv2"], "did you mean: sv2 decrypt --salvage a.sv2"),
+        (&["-r", "age1xyz", "a b"], "did you mean: sv2 encrypt -r age1xyz 'a b'"),
+        (&["version"], "did you mean: sv2 --version"),
+        (&["encrypt", "--armor", "a b"], "base64"),
+        (&["encrypt", "-j", "4", "a b"], "-T N"),
+        (&["encrypt", "-k", "a b"], "the source is kept unless --rm is given"),
+        (&["encrypt", "--rmm", "a b"], "see 'sv2 encrypt --help'"),
+        (&["encrypt", "--ar", "a b"], "see 'sv2 encrypt --help'"),
+        (&["frob", "x"], "see 'sv2 --help'"),
+        (&["ee", "x"], "see 'sv2 --help'"),
+    ] {
+        let ended = sandbox.bad(typed, 2, &[hint]);
+        let told = ended.stderr.lines().nth(1).unwrap();
+        assert!(!told.contains("similar command is 'e'"), "{told}");
+        let is_deletion = told.contains("similar option is '--rm'");
+        assert!(!is_deletion && !told.contains("to pass '"), "{told}");
+    }
+    assert_eq!(sandbox.names(), ["a b", "a.sv2"]);
+}
