@@ -245,7 +245,7 @@ mod tests {
         );
         let nested = told(&["sv2", "recipients", "add", "-r", "x"]);
         assert!(nested.ends_with("<STREAM>\nsee 'sv2 recipients add --help'"), "{nested}");
-        let control = told(&["sv2", "encrypt", "a", "\x1b[2J\nsv2: done"]);
+        let control = told(&["sv2", "encrypt", "--frame-size", "\x1b[2J\nsv2: done"]);
         assert!(!control.contains('\x1b') && control.lines().count() == 2, "{control}");
     }
 }

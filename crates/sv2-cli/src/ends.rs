@@ -92,6 +92,26 @@ impl OutputArgs {
         self.rm
     }
 
+    /// What -o names.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.target.output.as_deref()
+    }
+
+    /// As [`OutputArgs::place`], where one of several results has a name of its own.
+    pub(crate) fn place_at(
+        &self,
+        input: &Input,
+        own: Option<&Path>,
+        direction: Direction,
+    ) -> Result<Output, Failure> {
+        let Some(own) = own else { return self.place(input, direction) };
+        let mut output = self.target.named(&[&input.metadata], own.to_owned(), "-o")?;
+        if self.rm {
+            output.doomed = Some(doomed(input, &output)?);
+        }
+        Ok(output)
+    }
+
     /// Decides where the result of `input` goes, and refuses what must not be written to.
     pub(crate) fn place(&self, input: &Input, direction: Direction) -> Result<Output, Failure> {
         let mut output = match (&self.target.output, &input.path) {
@@ -299,7 +319,7 @@ fn beside(input: &Input, path: &Path, direction: Direction) -> Result<PathBuf, F
 }
 
 /// The name of a stream from that of its plaintext, or the other way round.
-fn derived(input: &Path, direction: Direction) -> Result<PathBuf, Failure> {
+pub(crate) fn derived(input: &Path, direction: Direction) -> Result<PathBuf, Failure> {
     let name = input.as_os_str();
     match direction {
         Direction::Encrypt => {

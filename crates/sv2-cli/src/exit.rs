@@ -79,6 +79,16 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// The worse of two results.
+pub(crate) fn worse(one: Option<Exit>, other: Option<Exit>) -> Option<Exit> {
+    let rank = |exit: Option<Exit>| {
+        const ORDER: [Exit; 6] =
+            [Exit::Usage, Exit::Io, Exit::NoKey, Exit::NotAStream, Exit::Damaged, Exit::Untrusted];
+        exit.map_or(0, |exit| 1 + ORDER.iter().position(|&known| known == exit).unwrap_or(0))
+    };
+    if rank(other) > rank(one) { other } else { one }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,5 +111,21 @@ mod tests {
             assert!(TABLE.iter().any(|row| row.0 == code), "{code} is not documented");
         }
         assert!(TABLE.iter().any(|row| row.0 == Exit::BrokenPipe.code()));
+    }
+
+    #[test]
+    fn the_worst_result_decides() {
+        let (sound, damaged, forged) = (None, Some(Exit::Damaged), Some(Exit::Untrusted));
+        for (one, other, result) in [
+            (sound, sound, sound),
+            (sound, Some(Exit::Usage), Some(Exit::Usage)),
+            (damaged, sound, damaged),
+            (forged, damaged, forged),
+            (damaged, forged, forged),
+            (Some(Exit::Io), damaged, damaged),
+            (Some(Exit::NotAStream), Some(Exit::NoKey), Some(Exit::NotAStream)),
+        ] {
+            assert_eq!(worse(one, other), result, "{one:?} {other:?}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! It knows arguments, terminals and exit codes, and nothing of the format's bytes.
 
 mod args;
+mod batch;
 mod change;
 mod commands;
 mod console;
@@ -17,6 +18,7 @@ mod man;
 mod names;
 mod other_tools;
 mod passphrase;
+mod producer;
 mod progress;
 mod report;
 mod resume;

@@ -13,6 +13,8 @@ pub(crate) enum Name {
     Stdout,
     /// Bytes of the program's own.
     Memory,
+    /// What a program writes.
+    Program(String),
     File(PathBuf),
 }
 
@@ -47,6 +49,7 @@ impl fmt::Display for Name {
             Self::Stdin => f.write_str("standard input"),
             Self::Stdout => f.write_str("standard output"),
             Self::Memory => f.write_str("memory"),
+            Self::Program(program) => write!(f, "the output of '{program}'"),
             Self::File(path) => f.write_str(&shown(path)),
         }
     }

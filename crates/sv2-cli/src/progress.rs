@@ -57,6 +57,11 @@ impl Display {
         Self(shape.map(|shape| Arc::new(Mutex::new(State { begun: None, reached: 0, shape }))))
     }
 
+    /// Nothing, for work that goes on beside other work.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
     /// The observer to hand to the engine.
     pub(crate) fn observer(&self) -> Option<Observer> {
         let state = Arc::clone(self.0.as_ref()?);

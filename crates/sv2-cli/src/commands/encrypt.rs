@@ -2,18 +2,27 @@
 
 mod resume;
 
+use std::ffi::OsString;
+use std::io;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
-use sv2_core::{DigestAlg, EncryptOptions, StreamError, Suite, encrypt_stream_v2};
+use sv2_core::{
+    Cancellation, DigestAlg, EncryptOptions, InputSource, StreamError, Suite, Waiting,
+    encrypt_stream_v2,
+};
 
+use crate::batch::{self, Company, Item};
 use crate::console::Console;
 use crate::ends::{Direction, Input, OutputArgs};
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::invocation;
-use crate::keys::RecipientArgs;
+use crate::keys::{RecipientArgs, Who};
 use crate::names::{Name, Names, printable};
+use crate::producer::{Measured, Produced, Unfinished, unexpected};
 use crate::progress::Display;
 use crate::resume::note_unfinished;
 use crate::running::{RunArgs, watch_signals};
@@ -26,6 +35,8 @@ Examples:
   sv2 encrypt -r \"$(cat ~/.ssh/id_ed25519.pub)\" a.tar
   sv2 encrypt -p -o secret.sv2 notes.txt     under a passphrase
   pg_dump db | sv2 encrypt -o db.sql.sv2     from a pipe
+  sv2 encrypt -o db.sql.sv2 --exec -- pg_dump db    sealed only if pg_dump ends well
+  sv2 encrypt -- *.jpg                       each to a stream of its own
   sv2 encrypt --digest sha256 a.tar          with digests, so that a fingerprint binds the content
   sv2 encrypt --resume disk.img              again and again, until it is done
 
@@ -33,6 +44,18 @@ Passphrases:
   --passphrase-file and --passphrase-fd give the passphrase of the stream, as -p does, unless -i is
   given: then an identity that is locked takes it, and with -p the stream, if none did. One that
   nothing takes is refused.
+
+Producers:
+  A short pipe looks like a whole one: where a program that writes into it dies, the stream is sealed
+  over what it wrote. With --exec the program is run by sv2, without a shell and with nothing open
+  but standard input, output and error, and nothing is sealed unless it succeeds. With
+  --expect-length nothing is sealed unless the length is right. In a shell, 'set -o pipefail' tells
+  of the failure only afterwards.
+
+Several inputs:
+  Each goes to a stream of its own, beside it or in the folder that -o names. One that fails stops no
+  other; all failures are told and counted, and the worst decides the exit code, in the order 3, 5,
+  6, 4, 1, 2. Under a passphrase each stream has a salt of its own, and costs a second.
 
 Metadata:
   Nothing about the file is stored unless --name or --meta asks for it. What is stored is sealed:
@@ -51,10 +74,21 @@ Interruptions:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct EncryptArgs {
-    /// The file to encrypt; standard input where it is - or not given
-    input: Option<PathBuf>,
+    /// The files to encrypt, each to a stream of its own; standard input where none is given, or -
+    #[arg(value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// More files, or with --exec the command to run
+    #[arg(last = true, value_name = "WORD")]
+    words: Vec<OsString>,
     #[command(flatten)]
     output: OutputArgs,
+    /// Encrypt the output of the command behind --, run without a shell, and seal it only if the
+    /// command succeeds
+    #[arg(long, requires = "words", conflicts_with_all = ["inputs", "resume", "rm"])]
+    exec: bool,
+    /// Seal the stream only if the input has this many bytes
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    expect_length: Option<u64>,
     /// Leave what is done where the command is interrupted, and continue what is there
     #[arg(long)]
     resume: bool,
@@ -114,57 +148,157 @@ enum DigestName {
     Blake3,
 }
 
+/// Everything that the inputs of one command share.
+struct Job<'a> {
+    args: &'a EncryptArgs,
+    who: Who,
+    cancel: Cancellation,
+    console: &'a Console,
+}
+
 /// Runs `sv2 encrypt`.
 pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
-    let mut options = EncryptOptions::standard();
-    options.suite = match args.stream.suite {
-        SuiteName::Aes256Gcm => Suite::Aes256Gcm,
-        SuiteName::ChaCha20Poly1305 => Suite::ChaCha20Poly1305,
-    };
-    options.digest = match args.stream.digest {
-        DigestName::None => DigestAlg::None,
-        DigestName::Sha256 => DigestAlg::Sha256,
-        DigestName::Blake3 => DigestAlg::Blake3,
-    };
-    options.geometry = size::geometry(args.stream.frame_size, args.stream.segment_size)?;
-    options.context = args.stream.context.clone().into_bytes();
-
-    let input = Input::open(args.input.as_deref(), Direction::Encrypt)?;
-    let output = args.output.place(&input, Direction::Encrypt)?;
-    if input.is_stdin() && args.recipients.passphrases.reads_stdin() {
-        return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
+    // A mistake in these is told before a key is asked for.
+    args.stream.options()?;
+    let files = args.words.iter().filter(|_| !args.exec).map(PathBuf::from);
+    let inputs: Vec<PathBuf> = args.inputs.iter().cloned().chain(files).collect();
+    let items = batch::items(&inputs, &args.output, Direction::Encrypt)?;
+    if items.len() > 1 && (args.resume || args.expect_length.is_some() || args.stream.has_name()) {
+        return Err(Failure::usage(
+            "--resume, --expect-length and --name=NAME are for one input, and several are given",
+        ));
     }
-    options.header_len = args.stream.header_size;
+    // One that is not there is no reason to make an identity, nor to ask for a passphrase.
+    if let [Item { input: Some(input), .. }] = &items[..]
+        && input != "-"
+    {
+        let found = std::fs::metadata(input);
+        let found = found.map_err(|error| Failure::file("open", input, &error))?;
+        // A pipe must not be opened twice.
+        if found.is_file() || found.is_dir() {
+            Input::open(Some(input), Direction::Encrypt)?;
+        }
+    }
     let who = args.recipients.who(console)?;
-    if who.is_without_self() {
-        told_without_self(&output.name, args.output.removes_input(), console)?;
+    let job = Job { args, who, cancel, console };
+    if job.who.has_passphrase() && items.len() > COSTLY {
+        console.note(&format!(
+            "{} streams under a passphrase take a second each, to make and to open",
+            items.len()
+        ));
+        console.note_hint(
+            "make an identity that a passphrase locks, and encrypt to it: sv2 keygen | age -p > \
+             identity.age",
+        );
     }
-    options.metadata = args.stream.metadata(&input, &who.labels())?;
-    if args.resume {
-        return resume::run(args, (input, output), who, options, cancel, console);
-    }
-    note_unfinished(&output, console);
-    let new = who.new_key()?;
-    options.slots = new.slots;
+    batch::each(&items, console, |item, company| job.encrypt(item, company))
+}
 
-    let display = Display::new(console);
-    options.run = args.run.options(cancel, &display);
-    let (from, to, channel) = (input.name.clone(), output.name.clone(), output.free_channel());
-    let names = Names { input: &from, output: &to };
-    let (sink, aftermath) = output.into_sink();
-    let done = encrypt_stream_v2(input.into_source(), sink, &new.key, &options);
-    drop(display);
-    let done = done.map_err(|error| {
-        header_too_small(&error).unwrap_or_else(|| Failure::stream(&error, names))
-    })?;
-    aftermath.settle(|text| console.note(text))?;
-    if console.json {
-        console.report(&report::to_json("encrypt", &from, &to, &done), channel)?;
-    } else if console.verbose {
-        console.note(&report::to_text(&from, &to, &done));
+/// As many streams under one passphrase are a matter of seconds.
+const COSTLY: usize = 10;
+
+impl Job<'_> {
+    /// Encrypts one input.
+    fn encrypt(&self, item: &Item, company: Company) -> Result<(), Failure> {
+        let Self { args, console, .. } = self;
+        let (input, produced) = if args.exec {
+            let produced = Produced::start(&args.words)?;
+            let pipe = produced.pipe();
+            let pipe = pipe.map_err(|error| Failure::file("read", "-".as_ref(), &error))?;
+            (Input::of_program(produced.name(), pipe)?, Some(produced))
+        } else {
+            (Input::open(item.input.as_deref(), Direction::Encrypt)?, None)
+        };
+        let output = args.output.place_at(&input, item.output.as_deref(), Direction::Encrypt)?;
+        if input.is_stdin() && !args.exec && args.recipients.passphrases.reads_stdin() {
+            return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
+        }
+        if self.who.is_without_self() {
+            told_without_self(&output.name, args.output.removes_input(), console)?;
+        }
+        let mut options = args.stream.options()?;
+        options.metadata = args.stream.metadata(&input, &self.who.labels())?;
+        if args.resume {
+            let ends = (input, output);
+            return resume::run(args, ends, &self.who, options, self.cancel.clone(), console);
+        }
+        note_unfinished(&output, console);
+        let new = self.who.new_key()?;
+        options.slots = new.slots;
+
+        let display = match company {
+            Company::SideBySide => Display::none(),
+            _ => Display::new(console),
+        };
+        options.run = args.run.options(self.cancel.clone(), &display);
+        if company == Company::SideBySide {
+            options.run.threads = Some(NonZeroUsize::MIN);
+        }
+        let (from, to, channel) = (input.name.clone(), output.name.clone(), output.free_channel());
+        let is_stdin = input.is_stdin() && !args.exec;
+        let names = Names { input: &from, output: &to };
+        let source = self.source(input, produced)?;
+        let (sink, aftermath) = output.into_sink();
+        let done = encrypt_stream_v2(source, sink, &new.key, &options);
+        drop(display);
+        let done = done.map_err(|error| told(&error, names))?;
+        aftermath.settle(|text| console.note(text))?;
+        if is_stdin && done.plaintext_len == 0 {
+            console.note("standard input was empty, so the stream holds nothing");
+            console.note_hint(
+                "to seal only what a program wrote to its end: sv2 encrypt -o OUT --exec -- \
+                 PROGRAM ARGUMENT...",
+            );
+        }
+        if console.json {
+            console.report(&report::to_json("encrypt", &from, &to, &done), channel)?;
+        } else if console.verbose {
+            console.note(&report::to_text(&from, &to, &done));
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// What is read: the input itself, or by way of who knows when it is whole.
+    fn source(
+        &self,
+        input: Input,
+        produced: Option<Produced>,
+    ) -> Result<InputSource<'static>, Failure> {
+        let (name, file) = (input.name.clone(), input.metadata().clone());
+        let Some(expected) = self.args.expect_length else {
+            return Ok(match produced {
+                Some(produced) => InputSource::Reader(Box::new(produced)),
+                None => input.into_source(),
+            });
+        };
+        if let Some(produced) = produced {
+            return Ok(InputSource::Reader(Box::new(Measured::new(produced, expected))));
+        }
+        if input.is_named_file() {
+            // A change while it is read is an error of its own.
+            if file.len() != expected {
+                let error = io::Error::other(unexpected(expected, file.len()));
+                let failure = Unfinished::failure_of(&error);
+                return Err(failure.unwrap_or_else(|| Failure::told(Exit::Io)).about(name));
+            }
+            return Ok(input.into_source());
+        }
+        let file = Waiting(input.into_file());
+        Ok(InputSource::Reader(Box::new(Measured::new(file, expected))))
+    }
+}
+
+/// The failure of an encryption.
+fn told(error: &StreamError, names: Names<'_>) -> Failure {
+    let unfinished = match error {
+        StreamError::Read { source, .. } => Unfinished::failure_of(source),
+        _ => None,
+    };
+    unfinished
+        .map(|failure| failure.about(names.output))
+        .or_else(|| header_too_small(error))
+        .unwrap_or_else(|| Failure::stream(error, names))
 }
 
 /// Says of a stream that its maker cannot open it, and refuses to remove the source of one.
@@ -201,6 +335,29 @@ fn header_too_small(error: &StreamError) -> Option<Failure> {
 }
 
 impl StreamArgs {
+    /// What the stream is like, without slots and metadata.
+    fn options(&self) -> Result<EncryptOptions, Failure> {
+        let mut options = EncryptOptions::standard();
+        options.suite = match self.suite {
+            SuiteName::Aes256Gcm => Suite::Aes256Gcm,
+            SuiteName::ChaCha20Poly1305 => Suite::ChaCha20Poly1305,
+        };
+        options.digest = match self.digest {
+            DigestName::None => DigestAlg::None,
+            DigestName::Sha256 => DigestAlg::Sha256,
+            DigestName::Blake3 => DigestAlg::Blake3,
+        };
+        options.geometry = size::geometry(self.frame_size, self.segment_size)?;
+        options.context = self.context.clone().into_bytes();
+        options.header_len = self.header_size;
+        Ok(options)
+    }
+
+    /// Whether a name of one file is given.
+    fn has_name(&self) -> bool {
+        matches!(self.name, Some(Some(_)))
+    }
+
     /// The metadata object, where there is anything to store.
     fn metadata(&self, input: &Input, labels: &[String]) -> Result<Option<Vec<u8>>, Failure> {
         let mut object = Map::new();

@@ -16,7 +16,7 @@ use self::strip::{Mark, Strip};
 use crate::change::note_half_changed;
 use crate::console::{Console, print};
 use crate::ends::{Channel, Input, TargetArgs};
-use crate::exit::Exit;
+use crate::exit::{Exit, worse};
 use crate::failure::Failure;
 use crate::keys::IdentityArgs;
 use crate::names::{Name, Names, shell_word};
@@ -107,7 +107,7 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
                 Some(failure.exit)
             }
         };
-        worst = finding::worse(worst, exit);
+        worst = worse(worst, exit);
     }
     if let Some(output) = picture {
         let mut picture = output.into_writer()?;

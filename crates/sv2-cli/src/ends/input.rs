@@ -68,6 +68,13 @@ impl Input {
         Ok(Self { name, path: path.map(Path::to_owned), file, metadata })
     }
 
+    /// An input that is a pipe from a program.
+    pub(crate) fn of_program(name: Name, file: File) -> Result<Self, Failure> {
+        let metadata = file.metadata();
+        let metadata = metadata.map_err(|error| Failure::file("read", "-".as_ref(), &error))?;
+        Ok(Self { name, path: None, file, metadata })
+    }
+
     /// As [`Input::open`], of a stream that is read at any offset, by `command`: a pipe is refused
     /// and not waited for.
     pub(crate) fn open_file(path: Option<&Path>, command: &str) -> Result<Self, Failure> {
@@ -127,6 +134,11 @@ impl Input {
         let file = self.file.try_clone();
         let path = self.path.as_deref().unwrap_or("-".as_ref());
         Ok(InputSource::File(file.map_err(|error| Failure::file("read", path, &error))?))
+    }
+
+    /// The open file, to be read by somebody else.
+    pub(crate) fn into_file(self) -> File {
+        self.file
     }
 
     /// The open file itself, so that the drivers see what it is.

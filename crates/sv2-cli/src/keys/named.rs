@@ -2,7 +2,7 @@
 //! header has slots for.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sv2_core::{Section, StreamKey};
 use sv2_keys::{
@@ -25,6 +25,8 @@ pub(crate) struct Named {
     entries: Vec<Entry>,
     pub(super) questions: Arc<Questions>,
     pub(super) is_without_self: bool,
+    /// The passphrase of new streams, once it was asked for.
+    passphrase: Mutex<Option<Passphrase>>,
 }
 
 /// One who shall open a stream.
@@ -129,7 +131,8 @@ impl Named {
         if each.len() > MAX_SLOTS {
             return Err(too_many(each.len()));
         }
-        Ok(Self { entries: each, questions, is_without_self: false })
+        let passphrase = Mutex::new(None);
+        Ok(Self { entries: each, questions, is_without_self: false, passphrase })
     }
 
     pub(super) fn with_stranger(mut self, is_without_self: bool) -> Self {
@@ -173,10 +176,19 @@ impl Named {
 
     /// Seals a key to everyone.
     pub(super) fn slots(&self, key: &StreamKey) -> Result<Vec<Section>, Failure> {
-        let question = "Passphrase for the new stream: ";
-        let slots = self.seal(key, || self.questions.new_passphrase(question))?;
+        let slots = self.seal(key, || self.new_passphrase())?;
         check_writer_rules(&slots, SlotMixing::Refuse)?;
         Ok(slots)
+    }
+
+    /// Asks once, however many streams there are; each of them draws a salt of its own.
+    fn new_passphrase(&self) -> Result<Passphrase, Failure> {
+        let mut known = self.passphrase.lock().unwrap_or_else(PoisonError::into_inner);
+        let passphrase = match known.take() {
+            Some(passphrase) => passphrase,
+            None => self.questions.new_passphrase("Passphrase for the new stream: ")?,
+        };
+        Ok(known.insert(passphrase).duplicate())
     }
 
     pub(super) fn seal(

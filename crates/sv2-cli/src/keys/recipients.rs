@@ -122,9 +122,9 @@ pub(crate) struct NewKey {
 }
 
 /// The key of an unfinished stream, and who shall open the finished one.
-pub(crate) struct ContinuedKey {
+pub(crate) struct ContinuedKey<'a> {
     pub(crate) key: OpenKey,
-    named: Option<Named>,
+    named: Option<&'a Named>,
 }
 
 impl RecipientArgs {
@@ -144,9 +144,12 @@ impl RecipientArgs {
 
     /// What opens a stream that was begun by the same arguments, and finishes it for everyone
     /// named.
-    pub(crate) fn continued_key(&self, who: Who) -> Result<ContinuedKey, Failure> {
+    pub(crate) fn continued_key<'a>(&self, who: &'a Who) -> Result<ContinuedKey<'a>, Failure> {
         let named = match who {
-            Who::Raw(key) => return Ok(ContinuedKey { key: OpenKey::Raw(key), named: None }),
+            Who::Raw(_) => {
+                let key = OpenKey::Raw(who.new_key()?.key);
+                return Ok(ContinuedKey { key, named: None });
+            }
             Who::Named(named) => named,
         };
         named.questions.keep_answer();
@@ -252,6 +255,11 @@ impl Who {
         matches!(self, Self::Named(named) if named.is_without_self)
     }
 
+    /// Whether each new stream costs a derivation from a passphrase.
+    pub(crate) fn has_passphrase(&self) -> bool {
+        matches!(self, Self::Named(named) if named.has_passphrase())
+    }
+
     /// The labels of the slots; none where there is nothing to say.
     pub(crate) fn labels(&self) -> Vec<String> {
         match self {
@@ -261,9 +269,12 @@ impl Who {
     }
 
     /// Draws a key for the new stream and seals it to everyone named, or takes the raw key.
-    pub(crate) fn new_key(self) -> Result<NewKey, Failure> {
+    pub(crate) fn new_key(&self) -> Result<NewKey, Failure> {
         match self {
-            Self::Raw(key) => Ok(NewKey { key, slots: Vec::new() }),
+            Self::Raw(key) => {
+                let key = StreamKey::from_slice(key.expose()).ok_or_else(no_randomness)?;
+                Ok(NewKey { key, slots: Vec::new() })
+            }
             Self::Named(named) => {
                 let key = StreamKey::generate().map_err(|_| no_randomness())?;
                 let slots = named.slots(&key)?;
@@ -273,10 +284,10 @@ impl Who {
     }
 }
 
-impl ContinuedKey {
+impl ContinuedKey<'_> {
     /// The slots that a finished stream gets; none where it was begun under a raw key.
     pub(crate) fn slots(&self, key: &StreamKey) -> Result<Vec<Section>, Failure> {
-        self.named.as_ref().map_or_else(|| Ok(Vec::new()), |named| named.slots(key))
+        self.named.map_or_else(|| Ok(Vec::new()), |named| named.slots(key))
     }
 }
 

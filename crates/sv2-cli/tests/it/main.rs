@@ -19,6 +19,7 @@ mod sandbox;
 #[cfg(target_os = "linux")]
 mod secrecy;
 mod secrets;
+mod several;
 mod terminal;
 mod texts;
 mod verifying;

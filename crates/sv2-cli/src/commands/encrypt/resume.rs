@@ -30,7 +30,7 @@ impl From<StreamError> for Stop {
 pub(super) fn run(
     args: &EncryptArgs,
     (input, output): (Input, Output),
-    who: Who,
+    who: &Who,
     mut options: EncryptOptions,
     cancel: Cancellation,
     console: &Console,

@@ -1,0 +1,173 @@
+//! Several inputs of one command: each has its own output, one that fails stops no other, and all
+//! failures are told and counted.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use crate::console::Console;
+use crate::ends::{Direction, OutputArgs, derived};
+use crate::exit::{Exit, worse};
+use crate::failure::Failure;
+use crate::names::shown;
+use crate::size::counted;
+use crate::terminal::was_interrupted;
+
+/// Inputs up to this length are handled side by side, and longer ones by all threads together.
+const SMALL: u64 = 4 << 20;
+
+/// An input and where its result goes.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    /// None is standard input.
+    pub(crate) input: Option<PathBuf>,
+    /// None follows from the input and the arguments.
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// How an item is handled among others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// It is the only one.
+    Alone,
+    /// It has all threads, and others come before and after it.
+    InTurn,
+    /// It has one thread, beside others.
+    SideBySide,
+}
+
+/// The inputs of a command, and where each of several goes.
+pub(crate) fn items(
+    inputs: &[PathBuf],
+    output: &OutputArgs,
+    direction: Direction,
+) -> Result<Vec<Item>, Failure> {
+    if inputs.len() <= 1 {
+        return Ok(vec![Item { input: inputs.first().cloned(), output: None }]);
+    }
+    if inputs.iter().any(|input| input == Path::new("-")) {
+        return Err(Failure::usage("standard input cannot be one of several inputs")
+            .hint("give it a command of its own"));
+    }
+    let folder = output.path();
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let sentence = match folder == Path::new("-") {
+            true => "several results cannot share standard output".to_owned(),
+            false => format!("'{}' is not a folder", shown(folder)),
+        };
+        return Err(Failure::usage(sentence)
+            .hint("of several inputs name a folder with -o, or leave it out"));
+    }
+    let mut taken = BTreeSet::new();
+    inputs
+        .iter()
+        .map(|input| {
+            let output = match folder {
+                None => None,
+                Some(folder) => {
+                    let name = input.file_name().unwrap_or(input.as_os_str());
+                    let output = folder.join(derived(Path::new(name), direction)?);
+                    if !taken.insert(output.clone()) {
+                        return Err(Failure::usage(format!(
+                            "two of the inputs would go to '{}'",
+                            shown(&output)
+                        ))
+                        .hint("give them commands of their own"));
+                    }
+                    Some(output)
+                }
+            };
+            Ok(Item { input: Some(input.clone()), output })
+        })
+        .collect()
+}
+
+/// Handles every item; the worst result decides how the command ends.
+pub(crate) fn each(
+    items: &[Item],
+    console: &Console,
+    act: impl Fn(&Item, Company) -> Result<(), Failure> + Sync,
+) -> Result<(), Failure> {
+    if let [item] = items {
+        return act(item, Company::Alone);
+    }
+    let is_small = |item: &&Item| {
+        let path = item.input.as_deref();
+        path.and_then(|path| path.metadata().ok()).is_some_and(|file| file.len() <= SMALL)
+    };
+    let (small, large): (Vec<&Item>, Vec<&Item>) = items.iter().partition(is_small);
+    let tally = Mutex::new(Tally::default());
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(item) = small.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let result = act(item, Company::SideBySide);
+            if !tally_of(&tally).take(result, console) {
+                return;
+            }
+        }
+    };
+    let helpers = thread::available_parallelism().map_or(1, usize::from).min(small.len());
+    thread::scope(|scope| {
+        for _ in 1..helpers {
+            // Whatever cannot be started is done by the others.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    for item in large {
+        if tally_of(&tally).is_over() {
+            break;
+        }
+        let result = act(item, Company::InTurn);
+        tally_of(&tally).take(result, console);
+    }
+    tally.into_inner().unwrap_or_else(PoisonError::into_inner).ended(items.len())
+}
+
+/// What came of the items so far.
+#[derive(Default)]
+struct Tally {
+    failed: usize,
+    worst: Option<Exit>,
+    /// What ends the command before its last item.
+    end: Option<Failure>,
+}
+
+fn tally_of(tally: &Mutex<Tally>) -> std::sync::MutexGuard<'_, Tally> {
+    tally.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Tally {
+    fn is_over(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Takes a result, and says whether to go on.
+    fn take(&mut self, result: Result<(), Failure>, console: &Console) -> bool {
+        match result {
+            Err(failure) if failure.exit == Exit::Interrupted || was_interrupted() => {
+                self.end.get_or_insert(failure);
+            }
+            Err(failure) => {
+                console.fail(&failure);
+                self.failed += 1;
+                self.worst = worse(self.worst, Some(failure.exit));
+            }
+            Ok(()) => {}
+        }
+        !self.is_over()
+    }
+
+    fn ended(self, count: usize) -> Result<(), Failure> {
+        match (self.end, self.worst) {
+            (Some(end), _) => Err(end),
+            (None, None) => Ok(()),
+            (None, Some(worst)) => {
+                let files = counted(count as u64, "input", "inputs");
+                Err(Failure::new(worst, format!("{} of {files} failed", self.failed)))
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Several inputs of one command, and inputs of which it is known when they are whole.
+
+use std::fs;
+
+use crate::sandbox::{Ended, Sandbox, painted};
+
+/// A sandbox with a raw key and a few files, one of them longer than what is done side by side.
+fn with_files() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.raw_key();
+    for (name, len) in [("a", 9), ("b", 0), ("c", 5000), ("large", (4 << 20) + 7)] {
+        sandbox.write(name, &painted(len));
+    }
+    sandbox
+}
+
+#[test]
+fn every_input_goes_to_a_stream_of_its_own() {
+    let sandbox = with_files();
+    sandbox.good(&["encrypt", "-K", "key", "a", "b", "c", "large"]);
+    for name in ["a", "b", "c", "large"] {
+        let stream = format!("{name}.sv2");
+        let read = sandbox.good(&["decrypt", "-K", "key", &stream, "-o", "-"]);
+        assert_eq!(read.stdout, sandbox.read(name), "{name}");
+    }
+    // Into a folder, and behind the two dashes that patterns of a shell want.
+    fs::create_dir(sandbox.path("out")).unwrap();
+    sandbox.good(&["encrypt", "-K", "key", "-o", "out", "--", "a", "c"]);
+    assert_eq!(fs::read_dir(sandbox.path("out")).unwrap().count(), 2);
+    for (arguments, word) in [
+        (&["a", "b", "-o", "c"][..], "'c' is not a folder"),
+        (&["a", "b", "-o", "-"], "cannot share standard output"),
+        (&["a", "-"], "standard input cannot be one of several"),
+        (&["a", "out/../a", "-o", "out"], "two of the inputs would go to 'out/a.sv2'"),
+        (&["a", "b", "--resume"], "are for one input"),
+    ] {
+        sandbox.bad(&[&["encrypt", "-K", "key"], arguments].concat(), 2, &[word]);
+    }
+}
+
+#[test]
+fn one_that_fails_stops_no_other_and_all_are_counted() {
+    let sandbox = with_files();
+    sandbox.write("b.sv2", b"in the way");
+    let ended = sandbox.run(&["encrypt", "-K", "key", "a", "b", "missing", "c", "--rm"]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    for word in ["'b.sv2' already exists", "cannot open 'missing'", "sv2: 2 of 4 inputs failed"] {
+        assert!(ended.stderr.contains(word), "{word}: {}", ended.stderr);
+    }
+    assert_eq!(sandbox.names(), ["a.sv2", "b", "b.sv2", "c.sv2", "key", "large"]);
+}
+
+/// Under one passphrase, which is read once, every stream has a salt of its own.
+#[test]
+fn streams_under_one_passphrase_share_no_salt() {
+    let sandbox = with_files();
+    sandbox.write("word", b"correct horse\n");
+    sandbox.good(&["encrypt", "a", "c", "--passphrase-file", "word"]);
+    let salt = |name: &str| {
+        let stream = sandbox.read(name);
+        let text = String::from_utf8_lossy(&stream).into_owned();
+        let start = text.find("-> scrypt ").unwrap();
+        text[start..].split_whitespace().nth(2).unwrap().to_owned()
+    };
+    assert_ne!(salt("a.sv2"), salt("c.sv2"));
+    for name in ["a", "c"] {
+        let decrypt = ["decrypt", "--passphrase-file", "word", "-o", "-"];
+        let stream = format!("{name}.sv2");
+        let read = sandbox.good(&[&decrypt[..], &[stream.as_str()]].concat());
+        assert_eq!(read.stdout, sandbox.read(name));
+    }
+}
+
+/// What failed in the middle looks whole to a pipe, and not to who started it.
+#[test]
+fn the_output_of_a_program_is_sealed_only_if_it_ends_well() {
+    let sandbox = with_files();
+    let exec = ["encrypt", "-K", "key", "-o", "out.sv2", "--exec", "--"];
+    sandbox.good(&[&exec[..], &["cat", "a", "c"]].concat());
+    let read = sandbox.good(&["decrypt", "-K", "key", "out.sv2", "-o", "-"]);
+    assert_eq!(read.stdout, [sandbox.read("a"), sandbox.read("c")].concat());
+    fs::remove_file(sandbox.path("out.sv2")).unwrap();
+    let before = sandbox.names();
+    for (command, words) in [
+        (&["sh", "-c", "cat c; exit 3"][..], &["'sh' failed with exit status: 3", "not"][..]),
+        (&["sh", "-c", "cat large; kill -9 $$"], &["'sh' failed with signal: 9"]),
+        (&["cat", "missing"], &["'cat' failed with exit status: 1", "nothing was sealed"]),
+        (&["no-such-program"], &["cannot run 'no-such-program'"]),
+    ] {
+        let ended = sandbox.run(&[&exec[..], command].concat());
+        assert_eq!(ended.code, 1, "{}", ended.stderr);
+        for word in words {
+            assert!(ended.stderr.contains(word), "{word}: {}", ended.stderr);
+        }
+        assert_eq!(sandbox.names(), before, "{command:?}");
+    }
+    sandbox.bad(&["encrypt", "-K", "key", "-o", "x", "--exec"], 2, &["WORD"]);
+    sandbox.bad(&["encrypt", "-K", "key", "a", "--exec", "--", "cat"], 2, &["cannot be used"]);
+}
+
+/// The words are no line of a shell, and what the program inherits are the standard streams.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_gets_its_words_and_the_standard_streams_alone() {
+    let sandbox = with_files();
+    let script = "exec 7<key 9<a; exec \"$0\" encrypt -K key -o out.sv2 --exec -- \
+                  sh -c 'echo \"$1\"; ls /proc/self/fd' sh '$(touch planted)'";
+    let mut shell = sandbox.command("sh");
+    let ended = Ended::of(shell.args(["-c", script, env!("CARGO_BIN_EXE_sv2")]).output().unwrap());
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let read = sandbox.good(&["decrypt", "-K", "key", "out.sv2", "-o", "-"]);
+    // The last one is the folder that is being listed.
+    assert_eq!(read.text(), "$(touch planted)\n0\n1\n2\n3\n");
+    assert!(!sandbox.path("planted").exists());
+}
+
+#[test]
+fn an_input_of_another_length_than_was_expected_is_not_sealed() {
+    let sandbox = with_files();
+    let encrypt = ["encrypt", "-K", "key", "-o", "out.sv2", "--expect-length"];
+    for (expected, len) in [("5000", 4999), ("4999", 5000), ("0", 1), ("1", 0)] {
+        let words = ["nothing was sealed", "--expect-length"];
+        sandbox.fed(&[&encrypt[..], &[expected]].concat(), &painted(len)).expect_failure(1, &words);
+        sandbox.write("in", &painted(len));
+        sandbox.bad(&[&encrypt[..], &[expected, "in"]].concat(), 1, &words);
+        let exec = [&encrypt[..], &[expected, "--exec", "--", "cat", "in"]].concat();
+        sandbox.bad(&exec, 1, &words);
+        assert!(!sandbox.path("out.sv2").exists(), "{expected}");
+    }
+    assert_eq!(sandbox.fed(&[&encrypt[..], &["5000"]].concat(), &painted(5000)).code, 0);
+    sandbox.good(&[&encrypt[..], &["5000", "-f", "c"]].concat());
+}
+
+#[test]
+fn an_empty_standard_input_is_told() {
+    let sandbox = with_files();
+    let ended = sandbox.fed(&["encrypt", "-K", "key", "-o", "out.sv2"], b"");
+    assert_eq!(ended.code, 0);
+    assert!(ended.stderr.contains("standard input was empty"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--exec"), "{}", ended.stderr);
+    assert_eq!(sandbox.good(&["encrypt", "-K", "key", "b", "-f", "-o", "x"]).stderr, "");
+}
