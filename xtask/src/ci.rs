@@ -2,7 +2,7 @@
 
 use crate::report::{Failure, Outcome};
 use crate::{
-    clippy, deny, doc, fmt, fuzz, layers, nostd, package, python, spec, test, tidy, torture,
+    clippy, deny, doc, fmt, fuzz, layers, msrv, nostd, package, python, spec, test, tidy, torture,
     vectors,
 };
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     ("test", test::check),
     ("python", python::check),
     ("torture", torture::check),
+    ("msrv", msrv::check),
     ("nostd", nostd::check),
     ("doctest", test::check_doctests),
     ("benches", test::check_benches),

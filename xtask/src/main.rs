@@ -18,6 +18,7 @@ mod fmt;
 mod fuzz;
 mod layers;
 mod model;
+mod msrv;
 mod nostd;
 mod package;
 mod python;
@@ -65,6 +66,9 @@ const COMMANDS: &[Command] = &[
     command("clippy", "lints, warnings denied", |args| none(args, clippy::check)),
     command("test", "all tests, fuzz corpora included [ARGS of nextest]", test::run),
     command("model", "the pipeline's interleavings, explored [--times N]", model::run),
+    command("msrv", "the oldest compiler that is promised, where it is installed", |args| {
+        none(args, msrv::check)
+    }),
     command("nostd", "the layers without IO, without the standard library", |args| {
         none(args, nostd::check)
     }),
