@@ -14,7 +14,7 @@ use clap::Args;
 use sv2_core::{KeySource, Section, StreamKey};
 use sv2_keys::{
     NoPrompt, PassphraseSource, READER_MAX_LOG_N, SlotContent, SlotOpener, StanzaKind,
-    describe_slots, read_identity_file, read_key_file,
+    describe_slots,
 };
 
 pub(crate) use self::named::ssh_fingerprint;
@@ -23,6 +23,7 @@ pub(crate) use self::own::own_path;
 pub(crate) use self::recipients::{NewRecipientArgs, RecipientArgs, Who};
 use crate::failure::Failure;
 use crate::key_command;
+use crate::key_files;
 use crate::passphrase::{PassphraseArgs, Questions};
 
 /// Names the command that prints the raw key where no key option is given.
@@ -92,8 +93,14 @@ impl IdentityArgs {
     /// What was named; with nothing named the user's own identities, and a question for the
     /// passphrase where the stream has one.
     pub(crate) fn open_key(&self) -> Result<OpenKey, Failure> {
+        let questions = self.passphrases.questions()?;
+        self.open_key_asking(questions)
+    }
+
+    /// As [`IdentityArgs::open_key`], of a caller who reads the passphrase himself.
+    pub(crate) fn open_key_asking(&self, questions: Arc<Questions>) -> Result<OpenKey, Failure> {
         if let Some(path) = &self.key_file {
-            return Ok(OpenKey::Raw(read_key_file(path)?));
+            return Ok(OpenKey::Raw(key_files::raw_key(path)?));
         }
         if let Some(line) = &self.key_command {
             return Ok(OpenKey::Raw(key_command::key(line, "--key-command")?));
@@ -103,12 +110,11 @@ impl IdentityArgs {
         }
         let mut identities = Vec::new();
         for path in &self.identities {
-            identities.extend(read_identity_file(path)?);
+            identities.extend(key_files::identities(path)?);
         }
         for line in &self.identity_commands {
             identities.extend(key_command::identities(line, "--identity-command")?);
         }
-        let questions: Arc<Questions> = self.passphrases.questions()?;
         if self.is_empty() {
             identities = existing_identities()?;
         }

@@ -12,6 +12,7 @@ mod exit;
 mod failure;
 mod invocation;
 mod key_command;
+mod key_files;
 mod keys;
 mod looked;
 mod man;
@@ -42,7 +43,12 @@ fn main() -> ExitCode {
         Err(ended) => return ended,
     };
     let console = console.with(&cli.console);
-    match commands::run(cli.command, &console, args::grammar) {
+    let ended = commands::run(cli.command, &console, args::grammar);
+    for (what, way_out) in key_files::warnings() {
+        console.note(&what);
+        console.note_hint(&way_out);
+    }
+    match ended {
         Ok(()) => match signals::came_late() {
             None => ExitCode::SUCCESS,
             Some(failure) => console.fail(&failure),

@@ -5,18 +5,16 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::Args;
 use sv2_core::{Waiting, open_descriptor};
-use sv2_keys::{
-    Passphrase, PassphraseError, PassphrasePurpose, Prompt, read_passphrase, read_passphrase_file,
-};
+use sv2_keys::{Passphrase, PassphraseError, PassphrasePurpose, Prompt, read_passphrase};
 
 use crate::failure::Failure;
-use crate::key_command;
 use crate::names::{printable, shown};
 use crate::terminal::{answer, ask, show};
+use crate::{key_command, key_files};
 
 /// Names the command that prints the passphrase where one is needed and none is given.
 const COMMAND_VARIABLE: &str = "SV2_PASSPHRASE_COMMAND";
@@ -49,14 +47,14 @@ pub(crate) struct NewPassphraseArgs {
     new_passphrase_fd: Option<u32>,
 }
 
-/// Who answers questions: a passphrase that was given, and else the terminal.
+/// Who answers questions: a passphrase that was given, for whatever asks and as often as it does, and
+/// else the terminal, once for each thing that is locked.
 pub(crate) struct Questions {
-    /// Taken by whoever asks first.
-    given: Mutex<Option<Passphrase>>,
-    was_given: bool,
-    /// The passphrase that a stream was asked for, where it is needed again.
-    answered: Mutex<Option<Passphrase>>,
-    is_needed_again: AtomicBool,
+    given: Option<Passphrase>,
+    /// Whether anything asked for what was given.
+    was_used: AtomicBool,
+    /// What was typed or printed, and for which file; the stream has none.
+    answers: Mutex<Vec<(Option<PathBuf>, Passphrase)>>,
 }
 
 impl PassphraseArgs {
@@ -70,6 +68,14 @@ impl PassphraseArgs {
     /// Whether the passphrase and the data would both be read from standard input.
     pub(crate) fn reads_stdin(&self) -> bool {
         self.passphrase_fd == Some(0)
+    }
+
+    /// Refuses to read the passphrase where the input is read.
+    pub(crate) fn refuse_stdin(&self) -> Result<(), Failure> {
+        if self.reads_stdin() {
+            return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
+        }
+        Ok(())
     }
 
     /// Reads the passphrase where a place was named.
@@ -118,7 +124,7 @@ impl Questions {
     fn given_by(file: Option<&Path>, fd: Option<u32>) -> Result<Arc<Self>, Failure> {
         let given = match (file, fd) {
             (Some(path), _) => {
-                let read = read_passphrase_file(path);
+                let read = key_files::passphrase(path);
                 Some(read.map_err(|error| named(&format!("'{}'", shown(path)), &error))?)
             }
             (None, Some(fd)) => {
@@ -140,30 +146,16 @@ impl Questions {
     }
 
     fn answering(given: Option<Passphrase>) -> Arc<Self> {
-        Arc::new(Self {
-            was_given: given.is_some(),
-            given: Mutex::new(given),
-            answered: Mutex::new(None),
-            is_needed_again: AtomicBool::new(false),
-        })
+        Arc::new(Self { given, was_used: AtomicBool::new(false), answers: Mutex::default() })
     }
 
-    /// Keeps the answer that opens an unfinished stream, to finish it under the same passphrase.
-    pub(crate) fn keep_answer(&self) {
-        self.is_needed_again.store(true, Ordering::Release);
-    }
-
-    /// A passphrase to seal under: what opened the unfinished stream, what was given, or what is
+    /// A passphrase to seal under: what was given, what opened the unfinished stream, or what is
     /// asked for, twice.
     pub(crate) fn new_passphrase(&self, question: &str) -> Result<Passphrase, Failure> {
-        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(passphrase) = answered {
-            return Ok(passphrase);
-        }
-        let made = if self.was_given {
-            self.take().ok_or_else(|| {
-                Failure::usage("the passphrase that was given was used for an identity file")
-            })?
+        let made = if let Some(given) = self.given() {
+            given
+        } else if let Some(answer) = self.answer(None) {
+            return Ok(answer);
         } else if let Some(printed) = printed_for_environment() {
             printed?
         } else {
@@ -173,50 +165,60 @@ impl Questions {
         Ok(made)
     }
 
-    /// Remembers an answer that is needed again.
-    fn kept(&self, answer: Passphrase) -> Passphrase {
-        if self.is_needed_again.load(Ordering::Acquire) {
-            let copy = answer.duplicate();
-            *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(copy);
-        }
-        answer
-    }
-
     /// Whether a passphrase was given and nobody has asked for it.
     pub(crate) fn is_unused(&self) -> bool {
-        self.given.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.given.is_some() && !self.was_used.load(Ordering::Acquire)
     }
 
-    fn take(&self) -> Option<Passphrase> {
-        self.given.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Asks again from now on: what was answered does not open the next thing.
+    pub(crate) fn forget(&self) {
+        self.answers().clear();
+    }
+
+    /// The passphrase that was given.
+    fn given(&self) -> Option<Passphrase> {
+        let given = self.given.as_ref()?;
+        self.was_used.store(true, Ordering::Release);
+        Some(given.duplicate())
+    }
+
+    /// What was answered before for a file, or for the stream.
+    fn answer(&self, file: Option<&Path>) -> Option<Passphrase> {
+        let answers = self.answers();
+        let known = answers.iter().find(|(known, _)| known.as_deref() == file);
+        known.map(|(_, answer)| answer.duplicate())
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Vec<(Option<PathBuf>, Passphrase)>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Prompt for Questions {
     fn passphrase(&self, purpose: PassphrasePurpose<'_>) -> Option<Passphrase> {
-        let is_for_stream = matches!(purpose, PassphrasePurpose::Stream);
-        if self.was_given && !matches!(purpose, PassphrasePurpose::Plugin(_)) {
-            let given = self.take()?;
-            return Some(if is_for_stream { self.kept(given) } else { given });
-        }
-        if !matches!(purpose, PassphrasePurpose::Plugin(_))
-            && let Some(printed) = printed_for_environment()
-        {
-            let printed = printed.map_err(|failure| self.message(&failure.sentence)).ok()?;
-            return Some(if is_for_stream { self.kept(printed) } else { printed });
-        }
-        let question = match purpose {
+        let (file, question) = match purpose {
             PassphrasePurpose::IdentityFile(path) => {
-                format!("Passphrase of the identity file '{}': ", shown(path))
+                (Some(path), format!("Passphrase of the identity file '{}': ", shown(path)))
             }
             PassphrasePurpose::SshKey(path) => {
-                format!("Passphrase of the SSH key '{}': ", shown(path))
+                (Some(path), format!("Passphrase of the SSH key '{}': ", shown(path)))
             }
-            PassphrasePurpose::Plugin(text) => format!("{}: ", printable(text)),
-            _ => "Passphrase: ".to_owned(),
+            PassphrasePurpose::Plugin(text) => {
+                // Whatever it wants is another secret each time.
+                let question = format!("{}: ", printable(text));
+                return Passphrase::from_line(ask(&question).ok()?.as_bytes()).ok();
+            }
+            _ => (None, "Passphrase: ".to_owned()),
         };
-        let answer = Passphrase::from_line(ask(&question).ok()?.as_bytes()).ok()?;
-        Some(if is_for_stream { self.kept(answer) } else { answer })
+        if let Some(known) = self.given().or_else(|| self.answer(file)) {
+            return Some(known);
+        }
+        let answer = match printed_for_environment() {
+            Some(printed) => printed.map_err(|failure| self.message(&failure.sentence)).ok()?,
+            None => Passphrase::from_line(ask(&question).ok()?.as_bytes()).ok()?,
+        };
+        self.answers().push((file.map(Path::to_owned), answer.duplicate()));
+        Some(answer)
     }
 
     fn message(&self, text: &str) {

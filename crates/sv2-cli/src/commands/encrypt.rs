@@ -42,8 +42,8 @@ Examples:
 
 Passphrases:
   --passphrase-file and --passphrase-fd give the passphrase of the stream, as -p does, unless -i is
-  given: then an identity that is locked takes it, and with -p the stream, if none did. One that
-  nothing takes is refused.
+  given: then it is that of the identities that are locked, and with -p that of the stream as well.
+  A passphrase that nothing uses is an error.
 
 Producers:
   A short pipe looks like a whole one: where a program that writes into it dies, the stream is sealed

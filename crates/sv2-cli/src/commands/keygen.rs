@@ -6,14 +6,13 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 use sv2_core::StreamKey;
-use sv2_keys::{
-    Prompt, generate_identity, read_identity_file, write_identity_file, write_key_file,
-};
+use sv2_keys::{Prompt, generate_identity, write_identity_file, write_key_file};
 use zeroize::Zeroizing;
 
 use crate::console::{Console, print};
 use crate::ends::{Channel, require_stdout};
 use crate::failure::Failure;
+use crate::key_files;
 use crate::keys::{no_randomness, own_path};
 use crate::names::for_machines;
 use crate::passphrase::Questions;
@@ -102,7 +101,7 @@ fn show(file: Option<&Path>, console: &Console) -> Result<(), Failure> {
     };
     let prompt: Arc<dyn Prompt> = Questions::terminal();
     let mut recipients = Vec::new();
-    for identity in read_identity_file(&path)? {
+    for identity in key_files::identities(&path)? {
         recipients.extend(identity.recipients(&prompt)?.iter().map(ToString::to_string));
     }
     if console.json {

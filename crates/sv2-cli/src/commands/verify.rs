@@ -18,7 +18,7 @@ use crate::console::{Console, print};
 use crate::ends::{Channel, Input, TargetArgs};
 use crate::exit::{Exit, worse};
 use crate::failure::Failure;
-use crate::keys::IdentityArgs;
+use crate::keys::{IdentityArgs, OpenKey};
 use crate::names::{Name, Names, shell_word};
 use crate::progress::Display;
 use crate::running::{OpeningArgs, RunArgs, watch_signals};
@@ -86,10 +86,20 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
     let stdin = [PathBuf::from("-")];
     let inputs = if args.inputs.is_empty() { &stdin[..] } else { &args.inputs };
 
+    if args.inputs.iter().any(|path| path == Path::new("-")) || args.inputs.is_empty() {
+        args.identities.passphrases.refuse_stdin()?;
+    }
+    // One key for all streams: what gives it may be a pipe, or somebody who types it.
+    let questions = args.identities.passphrases.questions()?;
+    let key = match args.is_keyed() {
+        true => Some(args.identities.open_key_asking(questions.clone())?),
+        false => None,
+    };
+
     let mut worst = None;
     let mut rows = Vec::new();
     for path in inputs {
-        let exit = match args.check(path, &cancel, console) {
+        let exit = match args.check(path, key.as_ref(), &cancel, console) {
             Ok((name, map)) => {
                 let exit = exit_of(&map);
                 rows.push(args.report(&name, &map, exit, console)?);
@@ -100,6 +110,10 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
             Err(failure) if was_interrupted() => return Err(failure),
             Err(failure) => {
                 console.fail(&failure);
+                if failure.exit == Exit::NoKey {
+                    // The next stream may have another passphrase.
+                    questions.forget();
+                }
                 // What the key cannot be tried on is checked as far as it can be without.
                 if let Some((name, map)) = args.scrub_instead(path, &failure, &cancel, console) {
                     rows.push(args.report(&name, &map, Some(failure.exit), console)?);
@@ -131,24 +145,22 @@ impl VerifyArgs {
     fn check(
         &self,
         path: &Path,
+        key: Option<&OpenKey>,
         cancel: &Cancellation,
         console: &Console,
     ) -> Result<(Name, DamageMap), Failure> {
         let input = Input::open_file(Some(path), "verify")?;
-        if input.is_stdin() && self.identities.passphrases.reads_stdin() {
-            return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
-        }
         let name = input.name.clone();
         let source = input.into_source();
         let display = Display::new(console);
         let run = self.run.options(cancel.clone(), &display);
-        let checked = if !self.is_keyed() {
-            scrub(source, &run)
-        } else {
-            let mut options = self.opening.options();
-            options.run = run;
-            // A passphrase that is given serves once, so each stream reads it anew.
-            self.identities.open_key()?.with(|key| verify(source, key, &options))
+        let checked = match key {
+            None => scrub(source, &run),
+            Some(key) => {
+                let mut options = self.opening.options();
+                options.run = run;
+                key.with(|key| verify(source, key, &options))
+            }
         };
         drop(display);
         let map = checked.map_err(|error| {

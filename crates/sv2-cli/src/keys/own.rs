@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sv2_keys::{
     Identity, KeyFileError, NoPrompt, Prompt, Recipient, default_identity_path,
-    load_or_create_identity, read_identity_file,
+    load_or_create_identity,
 };
 
 use crate::console::Console;
@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, chain};
 use crate::invocation;
 use crate::key_command;
+use crate::key_files;
 use crate::looked;
 use crate::names::shown;
 use crate::terminal;
@@ -71,7 +72,7 @@ pub(super) fn existing_identities() -> Result<Vec<Identity>, Failure> {
             return Ok(Vec::new());
         }
     };
-    read_identity_file(&path).or_else(|error| {
+    key_files::identities(&path).or_else(|error| {
         looked::in_vain(match is_absent(&path) {
             true => format!("there is no default identity at '{}'", shown(&path)),
             false => format!("the default identity does not serve: {}", chain(&error)),
@@ -99,7 +100,7 @@ pub(crate) fn own_path() -> Result<PathBuf, Failure> {
 fn named_by_environment() -> Option<Result<Vec<Identity>, Failure>> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(path) = variable(IDENTITY_VARIABLE) {
-        return Some(read_identity_file(path.as_ref()).map_err(Failure::from));
+        return Some(key_files::identities(path.as_ref()).map_err(Failure::from));
     }
     let line = variable(COMMAND_VARIABLE)?;
     Some(key_command::identities(&line, COMMAND_VARIABLE))

@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use sv2_core::{Section, StreamKey};
-use sv2_keys::{
-    PassphraseSource, Prompt, READER_MAX_LOG_N, SlotOpener, read_identity_file, read_key_file,
-};
+use sv2_keys::{PassphraseSource, Prompt, READER_MAX_LOG_N, SlotOpener};
 
 use super::named::{Entry, Named};
 use super::order::{Order, Place};
@@ -18,6 +16,7 @@ use super::{KEY_COMMAND_VARIABLE, OpenKey, key_command_of_environment, no_random
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::key_command;
+use crate::key_files;
 use crate::passphrase::{NewPassphraseArgs, PassphraseArgs, Questions};
 
 /// Who can open a new stream, as arguments.
@@ -131,7 +130,7 @@ impl RecipientArgs {
     /// Reads who was named, which may ask for the passphrase of an identity file.
     pub(crate) fn who(&self, console: &Console) -> Result<Who, Failure> {
         if let Some(path) = &self.key_file {
-            return Ok(Who::Raw(read_key_file(path)?));
+            return Ok(Who::Raw(key_files::raw_key(path)?));
         }
         if let Some(line) = &self.key_command {
             return Ok(Who::Raw(key_command::key(line, "--key-command")?));
@@ -152,10 +151,9 @@ impl RecipientArgs {
             }
             Who::Named(named) => named,
         };
-        named.questions.keep_answer();
         let mut identities = Vec::new();
         for path in &self.identities {
-            identities.extend(read_identity_file(path)?);
+            identities.extend(key_files::identities(path)?);
         }
         for line in &self.identity_commands {
             identities.extend(key_command::identities(line, "--identity-command")?);
@@ -214,7 +212,7 @@ impl RecipientArgs {
                 Place::RecipientsFile => Entry::add_file(&mut entries, files.next())?,
                 Place::Identity => {
                     if let Some(path) = identities.next() {
-                        Entry::add_own(&mut entries, &read_identity_file(path)?, &prompt)?;
+                        Entry::add_own(&mut entries, &key_files::identities(path)?, &prompt)?;
                     }
                 }
                 Place::IdentityCommand => {

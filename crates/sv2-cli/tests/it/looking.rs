@@ -113,7 +113,7 @@ fn inspect_tells_damage_and_a_missing_end() {
 }
 
 /// CRC-64/NVME bit by bit (F-102).
-fn crc64(bytes: &[u8]) -> u64 {
+pub(crate) fn crc64(bytes: &[u8]) -> u64 {
     !bytes.iter().fold(u64::MAX, |crc, &byte| {
         (0..8).fold(crc ^ u64::from(byte), |crc, _| {
             crc >> 1 ^ if crc & 1 == 1 { 0x9A6C_9329_AC4B_C9B5 } else { 0 }

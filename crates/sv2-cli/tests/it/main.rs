@@ -18,6 +18,7 @@ mod salvaging;
 mod sandbox;
 #[cfg(target_os = "linux")]
 mod secrecy;
+#[cfg(target_os = "linux")]
 mod secrets;
 mod several;
 mod terminal;

@@ -33,6 +33,9 @@ impl Sandbox {
 
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
         fs::write(self.path(name), bytes).unwrap();
+        // Files of secrets are among them, and one that others can read is told of.
+        let own = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(self.path(name), own).unwrap();
     }
 
     pub(crate) fn read(&self, name: &str) -> Vec<u8> {

@@ -4,12 +4,12 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::geteuid;
 
-use crate::sandbox::{Ended, Sandbox, painted};
+use crate::sandbox::{Ended, Sandbox, mode, painted};
 
 const SMALL: [&str; 4] = ["--frame-size", "256", "--segment-size", "1K"];
 
@@ -20,6 +20,12 @@ pub(crate) fn unprivileged(sandbox: &Sandbox, arguments: &[&str]) -> Option<Comm
         return Some(sandbox.sv2(arguments));
     }
     fs::set_permissions(sandbox.path("."), Permissions::from_mode(0o755)).unwrap();
+    for name in sandbox.names().iter().filter(|name| sandbox.path(name).is_file()) {
+        // What only its owner can read is somebody else's then.
+        if mode(&sandbox.path(name)) == 0o600 {
+            chown(sandbox.path(name), Some(65_534), Some(65_534)).unwrap();
+        }
+    }
     let as_nobody = |arguments: &[&str]| {
         let mut command = sandbox.command("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
@@ -36,7 +42,7 @@ pub(crate) fn unprivileged(sandbox: &Sandbox, arguments: &[&str]) -> Option<Comm
 
 /// Says that a test shows nothing on this machine.
 #[expect(clippy::print_stdout, reason = "a test that shows nothing says so")]
-fn skipped(why: &str) {
+pub(crate) fn skipped(why: &str) {
     println!("SKIPPED: {why}");
 }
 
