@@ -10,13 +10,13 @@ use sv2_segment_worker::{DecryptSegmentWorker, SegmentCryptoContext};
 use sv2_stream::Depth;
 
 use crate::header::KeyedHeader;
-use crate::io::{Input, Output, PositionedOutput, Secrecy, SequentialOutput};
+use crate::io::Input;
 use crate::key::KeyRing;
-use crate::report::StageTimes;
 use crate::tail::SealedStream;
+use crate::watch::Watch;
 use crate::{
-    DecryptOptions, Driver, ErrorKind, InputSource, KeySource, OutputSink, RandomSource,
-    StreamError, StreamKey, StreamReport, Tail, fastest_backend,
+    DecryptOptions, ErrorKind, InputSource, KeySource, OutputSink, RandomSource, StreamError,
+    StreamKey, StreamReport, Tail, fastest_backend,
 };
 
 pub(crate) use pipe::{Next, Opened, PipeSource, read_header};
@@ -34,8 +34,8 @@ pub(crate) use pipe::{Next, Opened, PipeSource, read_header};
 /// unspecified part of the stream.
 ///
 /// # Panics
-/// A panic of an observer, a reader or a writer goes on on this thread once all threads of the
-/// call have ended.
+/// A panic in an observer, reader or writer is resumed on this thread after all threads of the
+/// call have been joined.
 pub fn decrypt_stream_v2(
     input: InputSource<'_>,
     output: OutputSink<'_>,
@@ -58,23 +58,15 @@ pub fn decrypt_stream_with(
     let begun = Instant::now();
     output.clear();
     let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
-    let done = match input.open()? {
+    let report = match input.open()? {
         Input::Positioned(source) => {
             let sealed = SealedStream::open_to(Depth::PageTable, &source, &mut ring)
                 .and_then(|stream| stream.read_index(&source).map(|index| (stream, index)));
             match sealed {
                 Ok((stream, index)) => {
-                    let job = DecryptJob::new(&stream.keyed, options)?;
+                    let job = DecryptJob::new(&stream.keyed, options);
                     options.check_fingerprint(stream.fingerprint())?;
-                    let opened = output.open(Secrecy::Plaintext)?;
-                    let positional =
-                        job.wants_positional(source.len()).then_some(stream.trailer.plaintext_len);
-                    job.to_output(opened, positional, |job, output| match output {
-                        Target::Positioned(output) => {
-                            job.positional(&source, &stream, &index, output)
-                        }
-                        Target::Sequential(output) => job.ordered(&source, &stream, &index, output),
-                    })?
+                    job.watch.ended(job.sealed(&source, &stream, &index, output))?
                 }
                 // Whoever takes a stream without its tail reads it from the front.
                 Err(error) if options.accepts_unsealed(&error) => {
@@ -86,7 +78,7 @@ pub fn decrypt_stream_with(
         }
         Input::Sequential(input) => pipe::decrypt(input, output, &mut ring, options)?,
     };
-    Ok(done.report(begun))
+    Ok(report.since(begun))
 }
 
 impl DecryptOptions {
@@ -119,90 +111,20 @@ impl DecryptOptions {
 pub(crate) struct DecryptJob {
     worker: DecryptSegmentWorker,
     pub(crate) layout: StreamLayout,
+    pub(crate) watch: Watch,
     options: DecryptOptions,
 }
 
-/// Where the plaintext goes, as a driver sees it.
-enum Target<'t, 'w> {
-    Positioned(PositionedOutput<'t>),
-    Sequential(&'t mut SequentialOutput<'w>),
-}
-
-/// Makes an empty vector `len` zero bytes long; what it has room for is used again, since new
-/// memory has to be found page by page.
-fn zeroed(bytes: &mut Vec<u8>, len: u64) -> Result<(), StreamError> {
-    let max = usize::MAX as u64;
-    let fits = usize::try_from(len);
-    let len = fits.map_err(|_| StreamError::Limit { what: "plaintext length", value: len, max })?;
-    if bytes.capacity() < len {
-        *bytes = vec![0; len];
-    } else {
-        bytes.resize(len, 0);
-    }
-    Ok(())
-}
-
 impl DecryptJob {
-    pub(crate) fn new(keyed: &KeyedHeader, options: &DecryptOptions) -> Result<Self, StreamError> {
+    pub(crate) fn new(keyed: &KeyedHeader, options: &DecryptOptions) -> Self {
         let backend = options.run.backend.unwrap_or_else(|| fastest_backend(keyed.header.suite));
         let key = keyed.segments_key();
         let context = SegmentCryptoContext::new(&keyed.header, key, backend, RandomSource::System);
-        Ok(Self {
+        Self {
             worker: DecryptSegmentWorker::new(context),
             layout: keyed.layout(),
+            watch: Watch::new(&options.run),
             options: options.clone(),
-        })
-    }
-
-    /// Whether the positional driver is the one for a source of this length.
-    fn wants_positional(&self, stream_len: u64) -> bool {
-        match self.options.run.driver {
-            Some(driver) => driver == Driver::Positional,
-            None => stream_len > self.layout.full_segment_len(),
-        }
-    }
-
-    /// Runs a driver on an output, and finishes the output when it succeeded.
-    ///
-    /// `positional` is the sealed length of a plaintext that is to be written at offsets where the
-    /// output can.
-    fn to_output(
-        &self,
-        output: Output<'_>,
-        positional: Option<u64>,
-        drive: impl FnOnce(&Self, Target<'_, '_>) -> Result<Done, StreamError>,
-    ) -> Result<Done, StreamError> {
-        match output {
-            Output::Sequential(mut output) => {
-                let done = drive(self, Target::Sequential(&mut output))?;
-                output.flush()?;
-                Ok(done)
-            }
-            Output::File { file, base, end, positional: any_order } => {
-                let done = if positional.is_some() && any_order {
-                    drive(self, Target::Positioned(PositionedOutput::File { file: &file, base }))?
-                } else {
-                    let mut output = SequentialOutput::new(Box::new(&file));
-                    drive(self, Target::Sequential(&mut output))?
-                };
-                end.finish(file, base + done.plaintext_len, &self.options.run.cancel)?;
-                Ok(done)
-            }
-            Output::Memory(bytes) => {
-                // A call that fails leaves the caller's vector empty.
-                let mut plaintext = std::mem::take(bytes);
-                let done = if let Some(len) = positional {
-                    zeroed(&mut plaintext, len)?;
-                    let part_len = self.layout.geometry.segment_size() as usize;
-                    let output = PositionedOutput::memory(&mut plaintext, part_len);
-                    drive(self, Target::Positioned(output))?
-                } else {
-                    let mut output = SequentialOutput::new(Box::new(&mut plaintext));
-                    drive(self, Target::Sequential(&mut output))?
-                };
-                *bytes = plaintext;
-                Ok(done)
-            }
         }
     }
 
@@ -216,45 +138,5 @@ impl DecryptJob {
 
     fn backend(&self) -> sv2_crypto::Backend {
         self.worker.context().backend()
-    }
-}
-
-/// What a driver did.
-pub(crate) struct Done {
-    stream_len: u64,
-    plaintext_len: u64,
-    segments: u64,
-    frames: u64,
-    stages: StageTimes,
-    threads: usize,
-    driver: Driver,
-    backend: sv2_crypto::Backend,
-    revision: u64,
-    /// Fingerprint and generation, where the stream is sealed.
-    seal: Option<([u8; 32], u64)>,
-    /// What ended the reading, where it is not.
-    unsealed_end: Option<ErrorKind>,
-}
-
-impl Done {
-    pub(crate) fn report(self, begun: Instant) -> StreamReport {
-        StreamReport {
-            bytes_in: self.stream_len,
-            bytes_out: self.plaintext_len,
-            plaintext_len: self.plaintext_len,
-            segments: self.segments,
-            frames: self.frames,
-            kept_segments: 0,
-            wall: begun.elapsed(),
-            stages: self.stages,
-            threads: self.threads,
-            driver: self.driver,
-            backend: self.backend,
-            sealed: self.seal.is_some(),
-            unsealed_end: self.unsealed_end,
-            fingerprint: self.seal.map(|(fingerprint, _)| fingerprint),
-            revision: self.revision,
-            generation: self.seal.map_or(0, |(_, generation)| generation),
-        }
     }
 }

@@ -282,6 +282,27 @@ impl StreamError {
     }
 }
 
+/// The kind is that of a failed read or write, `UnexpectedEof` for a stream whose end is missing,
+/// and `InvalidData` for one that is not what a writer wrote; the error itself is inside.
+impl From<StreamError> for io::Error {
+    fn from(error: StreamError) -> Self {
+        let kind = match (&error, error.kind()) {
+            // Whoever loops over `Read` or `Write` would try this one again for ever.
+            (StreamError::Read { source, .. } | StreamError::Write { source, .. }, _)
+                if source.kind() != io::ErrorKind::Interrupted =>
+            {
+                source.kind()
+            }
+            (_, ErrorKind::Unsealed) => io::ErrorKind::UnexpectedEof,
+            (_, ErrorKind::NotAStream | ErrorKind::Malformed) => io::ErrorKind::InvalidData,
+            (_, ErrorKind::Unauthentic | ErrorKind::Damaged) => io::ErrorKind::InvalidData,
+            (_, ErrorKind::Usage) => io::ErrorKind::InvalidInput,
+            _ => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
+    }
+}
+
 impl From<FormatError> for StreamError {
     fn from(error: FormatError) -> Self {
         match error {

@@ -1,9 +1,11 @@
 //! Inputs and outputs: what a caller hands in, and what the drivers need of it.
 
 mod descriptor;
+mod fill;
 mod input;
 mod output;
 mod place;
+mod places;
 mod positioned;
 mod read_at;
 mod unfinished;
@@ -12,6 +14,7 @@ mod waiting;
 mod writer;
 
 pub use descriptor::{descriptor_number, open_descriptor};
+pub(crate) use fill::Target;
 pub use input::InputSource;
 pub(crate) use input::{Input, SequentialInput};
 pub use output::{Existing, OutputSink};
@@ -20,7 +23,9 @@ pub(crate) use output::{
 };
 pub(crate) use place::open_regular;
 pub use place::{HeldOutput, OutputFault, OutputPlace};
-pub(crate) use positioned::{PositionedInput, PositionedOutput};
+pub use places::WriteAt;
+pub(crate) use places::{Cut, PositionedOutput};
+pub(crate) use positioned::PositionedInput;
 pub use read_at::{ReadAt, ReadPart};
 pub use unfinished::remove_unfinished_outputs;
 pub(crate) use unfinished::{Temporary, rename_to};

@@ -10,6 +10,7 @@
 mod change;
 mod damage;
 mod decrypt;
+mod drive;
 mod encrypt;
 mod error;
 mod extents;
@@ -19,14 +20,17 @@ mod io;
 mod key;
 mod metadata;
 mod options;
+mod pool;
 mod ranges;
 mod reader;
 mod report;
 mod resume;
 mod salvage;
 mod scrub;
+mod seal;
 mod survey;
 mod tail;
+mod watch;
 mod writer;
 
 /// The format, as `docs/format.md` of the project: what numbers such as F-707 refer to.
@@ -47,13 +51,14 @@ pub use error::{ErrorKind, StreamError, Unit};
 pub use inspect::{Inspection, inspect, object_checksum};
 pub use io::{
     Existing, HeldOutput, InputSource, OutputFault, OutputPlace, OutputSink, OutputWriter, ReadAt,
-    ReadPart, Waiting, descriptor_number, open_descriptor, remove_unfinished_outputs,
+    ReadPart, Waiting, WriteAt, descriptor_number, open_descriptor, remove_unfinished_outputs,
 };
 pub use key::{KeySource, SlotError, SlotKeys};
 pub use metadata::{OpenedHeader, open_header, read_metadata};
 pub use options::{
     DecryptOptions, Driver, EncryptOptions, Observer, Progress, RunOptions, Tail, fastest_backend,
 };
+pub use pool::Pool;
 pub use ranges::{ReaderOptions, StreamCursor, StreamReader};
 pub use reader::DecryptReader;
 pub use report::{StageTimes, StreamReport};

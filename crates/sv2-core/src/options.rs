@@ -3,10 +3,13 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::thread::ThreadId;
 
 use sv2_crypto::{Backend, RandomSource};
 use sv2_headers::{DigestAlg, Geometry, MAX_SEGMENT_SIZE, Section, Suite};
 use sv2_pipeline::Cancellation;
+
+use crate::{ErrorKind, Pool, StageTimes};
 
 /// How a stream is moved; the bytes are the same with each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,9 +44,19 @@ pub struct Progress {
     pub done: u64,
     /// Bytes of plaintext in all, where that is known.
     pub total: Option<u64>,
+    /// The segment that was finished just now; `None` where a failed call says what it did, and
+    /// where segments are looked at in groups.
+    pub segment: Option<u64>,
+    /// Where the time of that segment went; of a failed call, that of all its segments.
+    pub stages: StageTimes,
+    /// The thread that sealed or opened the segment.
+    pub thread: ThreadId,
+    /// Why the call failed. This is then its last word: `done` and `stages` say what it did.
+    pub failed: Option<ErrorKind>,
 }
 
-/// Is told of progress, after each segment and on any thread.
+/// Is told of progress, after each segment and on any thread. Segments may be reported out of
+/// order, and from several threads at the same time; `done` never shrinks on one thread.
 pub type Observer = Arc<dyn Fn(Progress) + Send + Sync>;
 
 /// Threads, backend and observation; none of them changes a byte of the result.
@@ -60,6 +73,8 @@ pub struct RunOptions {
     pub cancel: Cancellation,
     /// Is told of progress.
     pub observer: Option<Observer>,
+    /// Bounds threads and memory of all calls that share it; `None` bounds each call alone.
+    pub pool: Option<Pool>,
 }
 
 impl RunOptions {
@@ -72,6 +87,7 @@ impl RunOptions {
             driver: None,
             cancel: Cancellation::new(),
             observer: None,
+            pool: None,
         }
     }
 
@@ -83,7 +99,8 @@ impl RunOptions {
 
     pub(crate) fn observe(&self, done: u64, total: Option<u64>) {
         if let Some(observer) = &self.observer {
-            observer(Progress { done, total });
+            let (stages, thread) = (StageTimes::default(), std::thread::current().id());
+            observer(Progress { done, total, segment: None, stages, thread, failed: None });
         }
     }
 }

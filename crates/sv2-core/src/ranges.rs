@@ -113,7 +113,7 @@ impl<'a> StreamReader<'a> {
         let stream = SealedStream::open_to(Depth::PageTable, &source, &mut ring)?;
         let stream = stream.into_opened();
         options.check_fingerprint(stream.fingerprint())?;
-        let job = DecryptJob::new(&stream.keyed, options)?;
+        let job = DecryptJob::new(&stream.keyed, options);
         let (policy, read_ahead) = match source {
             PositionedInput::Custom { .. } => (FetchPolicy::standard(), 16 << 20),
             _ => (FetchPolicy::standard().max_len(LOCAL_LEN), LOCAL_LEN / 2),

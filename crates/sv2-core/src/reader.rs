@@ -43,7 +43,7 @@ impl<'a> DecryptReader<'a> {
         let mut input = SequentialInput::new(Box::new(reader));
         let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
         let keyed = read_header(&mut input, &mut ring)?;
-        let job = DecryptJob::new(&keyed, options)?;
+        let job = DecryptJob::new(&keyed, options);
         let source = PipeSource::new(input, &job);
         let index = PipeIndex::new(keyed.header.digest);
         let state = State::Reading { source, index, segment: None, taken: 0 };

@@ -1,10 +1,9 @@
 //! What a call did.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sv2_crypto::Backend;
-use sv2_pipeline::RunStats;
+use sv2_headers::{StreamHeader, Trailer};
 
 use crate::{Driver, ErrorKind};
 
@@ -22,54 +21,19 @@ pub struct StageTimes {
     pub waiting: Duration,
 }
 
-impl StageTimes {
-    /// The stages of a driver whose source reads, whose work seals or opens, whose sink writes.
-    pub(crate) fn of(stats: &RunStats) -> Self {
-        Self {
-            read: stats.source_time,
-            cipher: stats.work_time,
-            write: stats.sink_time,
-            waiting: stats.waiting_time,
-        }
-    }
+/// How the segments of a call were moved.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    pub(crate) stages: StageTimes,
+    pub(crate) threads: usize,
+    pub(crate) driver: Driver,
 }
 
-/// Stage times that several workers add to.
-#[derive(Debug, Default)]
-pub(crate) struct StageClock {
-    read: AtomicU64,
-    cipher: AtomicU64,
-    write: AtomicU64,
-}
-
-impl StageClock {
-    pub(crate) fn read(&self, time: Duration) {
-        add(&self.read, time);
+impl Effort {
+    /// That of a call that moved nothing, or moves segments as its caller hands them in.
+    pub(crate) fn inline(stages: StageTimes) -> Self {
+        Self { stages, threads: 1, driver: Driver::Inline }
     }
-
-    pub(crate) fn cipher(&self, time: Duration) {
-        add(&self.cipher, time);
-    }
-
-    pub(crate) fn write(&self, time: Duration) {
-        add(&self.write, time);
-    }
-
-    /// The times, with the waiting that the pipeline saw.
-    pub(crate) fn times(&self, stats: &RunStats) -> StageTimes {
-        let load = |nanos: &AtomicU64| Duration::from_nanos(nanos.load(Ordering::Relaxed));
-        StageTimes {
-            read: load(&self.read),
-            cipher: load(&self.cipher),
-            write: load(&self.write),
-            waiting: stats.waiting_time,
-        }
-    }
-}
-
-fn add(total: &AtomicU64, time: Duration) {
-    // 2^64 nanoseconds are 584 years.
-    total.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
 }
 
 /// What a call did, and how.
@@ -110,4 +74,65 @@ pub struct StreamReport {
     pub revision: u64,
     /// The stream's generation; 0 where it is not sealed.
     pub generation: u64,
+}
+
+impl StreamReport {
+    /// The report on a sealed stream, of which nothing was read or written yet.
+    pub(crate) fn sealed(
+        header: &StreamHeader,
+        trailer: &Trailer,
+        fingerprint: [u8; 32],
+        backend: Backend,
+        effort: Effort,
+    ) -> Self {
+        Self {
+            plaintext_len: trailer.plaintext_len,
+            segments: trailer.segments,
+            frames: trailer.plaintext_len.div_ceil(header.geometry.frame_size().into()),
+            sealed: true,
+            unsealed_end: None,
+            fingerprint: Some(fingerprint),
+            generation: trailer.generation,
+            ..Self::unsealed(header, ErrorKind::Unsealed, backend, effort)
+        }
+    }
+
+    /// The report on a stream that is not sealed, of which nothing was found yet.
+    pub(crate) fn unsealed(
+        header: &StreamHeader,
+        end: ErrorKind,
+        backend: Backend,
+        effort: Effort,
+    ) -> Self {
+        Self {
+            bytes_in: 0,
+            bytes_out: 0,
+            plaintext_len: 0,
+            segments: 0,
+            frames: 0,
+            kept_segments: 0,
+            wall: Duration::ZERO,
+            stages: effort.stages,
+            threads: effort.threads,
+            driver: effort.driver,
+            backend,
+            sealed: false,
+            unsealed_end: Some(end),
+            fingerprint: None,
+            revision: header.revision,
+            generation: 0,
+        }
+    }
+
+    /// The same, of a call that began then and ends now.
+    pub(crate) fn since(self, begun: Instant) -> Self {
+        Self { wall: begun.elapsed(), ..self }
+    }
+}
+
+/// What a callback gave, and how long it took.
+pub(crate) fn timed<T>(callback: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = Instant::now();
+    let value = callback();
+    (value, begun.elapsed())
 }

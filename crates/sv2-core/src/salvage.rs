@@ -11,9 +11,9 @@ use sv2_headers::IndexEntry;
 use sv2_pipeline::{Fed, run_ordered};
 
 use crate::decrypt::DecryptJob;
-use crate::encrypt::pipeline_options;
+use crate::drive::pipeline_options;
 use crate::error::pipeline_error;
-use crate::io::{Input, Output, PositionedInput, Secrecy, SequentialOutput};
+use crate::io::{Input, PositionedInput, Secrecy, SequentialOutput, Target};
 use crate::key::KeyRing;
 use crate::salvage::map::Map;
 use crate::salvage::recover::Recovered;
@@ -87,7 +87,7 @@ pub fn salvage(
     };
     let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
     let mut map = locate::locate(&source, &mut ring, options)?;
-    let job = DecryptJob::new(&map.keyed, options)?;
+    let job = DecryptJob::new(&map.keyed, options);
     map.end_with_last_that(|map, segment| {
         if options.run.cancel.is_cancelled() {
             return Err(StreamError::Cancelled { segment: 0 });
@@ -95,30 +95,14 @@ pub fn salvage(
         Ok(recover::recover(&source, map, &job, segment, Vec::new())?.has_any())
     })?;
     let mut tally = Tally::default();
-    let bytes_out = match output.open(Secrecy::Plaintext)? {
-        Output::Sequential(mut output) => {
-            run(&source, &map, &job, options, gaps, &mut output, &mut tally)?;
-            output.flush()?;
-            output.offset()
+    let output = output.open(Secrecy::Plaintext)?;
+    let bytes_out = output.fill(None, &options.run.cancel, |target| match target {
+        Target::Sequential(output) => {
+            run(&source, &map, &job, options, gaps, output, &mut tally)?;
+            Ok((output.offset(), output.offset()))
         }
-        Output::File { file, base, end, .. } => {
-            let mut output = SequentialOutput::new(Box::new(&file));
-            run(&source, &map, &job, options, gaps, &mut output, &mut tally)?;
-            let written = output.offset();
-            drop(output);
-            end.finish(file, base + written, &options.run.cancel)?;
-            written
-        }
-        Output::Memory(bytes) => {
-            let mut plaintext = Vec::new();
-            let mut output = SequentialOutput::new(Box::new(&mut plaintext));
-            run(&source, &map, &job, options, gaps, &mut output, &mut tally)?;
-            let written = output.offset();
-            drop(output);
-            *bytes = plaintext;
-            written
-        }
-    };
+        Target::Positioned(_) => Err(StreamError::Defect { segment: 0 }),
+    })?;
     Ok(SalvageReport {
         sealed: map.sealed,
         plaintext_len: map.plaintext_len,

@@ -16,7 +16,7 @@ use sv2_pipeline::{Fed, run_inline, run_ordered};
 
 use crate::damage::{Damage, DamageMap, Tally};
 use crate::decrypt::DecryptJob;
-use crate::encrypt::pipeline_options;
+use crate::drive::pipeline_options;
 use crate::error::pipeline_error;
 use crate::extents::Holes;
 use crate::inspect::look;
@@ -90,7 +90,7 @@ pub fn verify(
     let sealed = SealedStream::open(&source, &mut ring)?;
     let index = sealed.read_index(&source)?;
     options.check_fingerprint(sealed.fingerprint())?;
-    let job = DecryptJob::new(&sealed.keyed, options)?;
+    let job = DecryptJob::new(&sealed.keyed, options);
     let segments = SegmentScrub::of_sealed(&source, &sealed, Opener { job: &job });
     let mut check = Check { source: &source, tally: Tally::default(), each: &mut |_| {} };
     let metadata = open_metadata(&sealed.keyed).map(drop);

@@ -68,6 +68,36 @@ impl StreamSealer {
         self.keyed.layout()
     }
 
+    /// The header with its keys.
+    #[must_use]
+    pub fn keyed(&self) -> &KeyedHeader {
+        &self.keyed
+    }
+
+    /// Who seals the segments.
+    #[must_use]
+    pub fn worker(&self) -> &EncryptSegmentWorker {
+        &self.worker
+    }
+
+    /// Seals the plaintext that lies in the slots of `wire`, which has exactly the length of the
+    /// segment: as [`StreamSealer::seal`] without a copy.
+    ///
+    /// # Errors
+    /// As [`StreamSealer::seal`]; `wire` is then unspecified and must not be released.
+    pub fn seal_in_place(
+        &self,
+        segment: u64,
+        plaintext_len: u32,
+        wire: &mut [u8],
+    ) -> Result<Receipt, FormatError> {
+        let entry = self
+            .worker
+            .encrypt_in_place(SegmentIndex(segment), plaintext_len, wire)
+            .map_err(|error| FormatError::from_segment(&error, &self.layout()))?;
+        Ok(Receipt { segment, plaintext_len, entry })
+    }
+
     /// Seals the plaintext of one segment, from any thread and in any order: `1..=S` bytes, and
     /// fewer than `S` only in the last segment of the stream.
     ///
@@ -75,7 +105,6 @@ impl StreamSealer {
     /// `Misuse` for a plaintext that no segment has, `Malformed` for a number that no stream has;
     /// `Crypto`.
     pub fn seal(&self, segment: u64, plaintext: &[u8]) -> Result<(Vec<u8>, Receipt), FormatError> {
-        let number = SegmentIndex(segment);
         let layout = self.worker.context().layout(plaintext.len() as u64);
         let layout = layout.ok_or(FormatError::Misuse("no segment has so many bytes"))?;
         let mut wire = vec![0; layout.wire_len()];
@@ -85,12 +114,8 @@ impl StreamSealer {
             wire[slot].copy_from_slice(part);
             rest = more;
         }
-        let plaintext_len = layout.plaintext_len();
-        let entry = self
-            .worker
-            .encrypt_in_place(number, plaintext_len, &mut wire)
-            .map_err(|error| FormatError::from_segment(&error, &self.layout()))?;
-        Ok((wire, Receipt { segment, plaintext_len, entry }))
+        let receipt = self.seal_in_place(segment, layout.plaintext_len(), &mut wire)?;
+        Ok((wire, receipt))
     }
 
     /// The tail of the stream whose segments have these receipts, which may come in any order.

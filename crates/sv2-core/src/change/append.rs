@@ -2,28 +2,26 @@
 //!
 //! Full segments stay where they are, byte for byte; a short last one is opened and written anew
 //! under a fresh salt.
-//! What is overwritten is a segment and the tail at most, and the change record holds just that, so an
-//! append that is cut off is taken back, however much it had written.
-
-mod write;
+//! What is overwritten is a segment and the tail at most, and the change record holds just that, so
+//! an append that is cut off is taken back, however much it had written.
 
 use std::path::Path;
 use std::time::Instant;
 
-use sv2_framing::{SegmentIndex, SegmentLayout, StreamLayout};
-use sv2_headers::Trailer;
-use sv2_segment_worker::{EncryptSegmentWorker, SegmentCryptoContext};
+use sv2_framing::SegmentIndex;
 
-use crate::change::append::write::Filled;
 use crate::change::record::{Direction, Plan};
 use crate::change::storage::FileStorage;
-use crate::change::{ChangeOptions, ChangeStorage, replay, stream_source};
+use crate::change::{ChangeFile, ChangeOptions, ChangeStorage, replay, stream_source};
 use crate::decrypt::DecryptJob;
-use crate::io::{Input, PositionedInput, SequentialInput};
+use crate::drive::{self, Drive, Ends};
+use crate::header::KeyedHeader;
+use crate::io::{Input, PositionedInput};
 use crate::key::KeyRing;
-use crate::report::{StageClock, StageTimes};
-use crate::tail::{Index, SealedStream};
-use crate::{Driver, InputSource, KeySource, StreamError, StreamReport, fastest_backend};
+use crate::report::Effort;
+use crate::seal::{Feed, Front, SealJob};
+use crate::tail::{Index, IndexBuilder, SealedStream};
+use crate::{InputSource, KeySource, StageTimes, StreamError, StreamReport, Unit};
 
 /// Appends `input` to the plaintext of the sealed stream at `path`.
 ///
@@ -45,8 +43,8 @@ use crate::{Driver, InputSource, KeySource, StreamError, StreamReport, fastest_b
 /// and after `ChangeRecord` it may be in its new one.
 ///
 /// # Panics
-/// A panic of an observer or of a reader goes on on this thread once all threads of the call have
-/// ended; the next change takes back what was written.
+/// A panic in an observer or a reader is resumed on this thread after all threads of the call have
+/// been joined; the next change takes back what was written.
 pub fn append(
     path: &Path,
     input: InputSource<'_>,
@@ -73,125 +71,84 @@ pub fn append_on(
     let stream = SealedStream::open(&source, &mut ring)?;
     options.for_reading().check_fingerprint(stream.fingerprint())?;
     let index = stream.read_index(&source)?;
-    let job = AppendJob::begin(storage, &source, &stream, &index, options)?;
-    let done = job.run(input.open()?)?;
-    Ok(StreamReport {
-        bytes_in: done.plaintext_len - stream.trailer.plaintext_len,
-        bytes_out: done.bytes_out,
-        plaintext_len: done.plaintext_len,
-        segments: done.trailer.segments,
-        frames: done.plaintext_len.div_ceil(job.layout.geometry.frame_size().into()),
-        kept_segments: 0,
-        wall: begun.elapsed(),
-        stages: done.stages,
-        threads: done.threads,
-        driver: done.driver,
-        backend: job.worker.context().backend(),
-        sealed: true,
-        unsealed_end: None,
-        fingerprint: Some(stream.keyed.fingerprint(&done.trailer)),
-        revision: stream.keyed.header.revision,
-        generation: done.trailer.generation,
-    })
+    // The keys once more: those of the stream judge the change record, these seal.
+    let keyed = KeyedHeader::open(stream.keyed.bytes.clone(), &mut ring, Unit::Header, 0)?;
+    let (job, kept) = AppendJob::begin(storage, &source, (&stream, keyed), &index, options)?;
+    let report = job.sealing.watch.ended(job.run(kept, input.open()?))?;
+    Ok(report.since(begun))
 }
 
 /// What is known before the input is read.
 struct AppendJob<'a> {
     storage: &'a dyn ChangeStorage,
+    sealing: SealJob,
+    /// The stream as it was.
     stream: &'a SealedStream,
-    index: &'a Index,
-    options: &'a ChangeOptions,
-    worker: EncryptSegmentWorker,
-    layout: StreamLayout,
-    /// Full segments, which stay.
-    kept: u64,
     /// Plaintext of the short last segment.
     rest: Vec<u8>,
     stream_len: u64,
-    generation: u64,
-}
-
-/// What was done.
-struct Done {
-    plaintext_len: u64,
-    bytes_out: u64,
-    trailer: Trailer,
-    stages: StageTimes,
-    threads: usize,
-    driver: Driver,
 }
 
 impl<'a> AppendJob<'a> {
+    /// Opens what is written anew, and gives the index of what stays besides.
     fn begin(
         storage: &'a dyn ChangeStorage,
         source: &PositionedInput<'_>,
-        stream: &'a SealedStream,
-        index: &'a Index,
-        options: &'a ChangeOptions,
-    ) -> Result<Self, StreamError> {
-        let header = &stream.keyed.header;
-        let backend = options.run.backend.unwrap_or_else(|| fastest_backend(header.suite));
-        let key = stream.keyed.segments_key();
-        let context = SegmentCryptoContext::new(header, key, backend, options.random.clone());
-        let generation = stream.trailer.generation.checked_add(1).ok_or(StreamError::Limit {
+        (stream, keyed): (&'a SealedStream, KeyedHeader),
+        index: &Index,
+        options: &ChangeOptions,
+    ) -> Result<(Self, IndexBuilder), StreamError> {
+        let old = &stream.trailer;
+        let generation = old.generation.checked_add(1).ok_or(StreamError::Limit {
             what: "generation",
             value: u64::MAX,
             max: u64::MAX - 1,
         })?;
-        let kept = stream.trailer.plaintext_len / stream.layout.geometry.segment_size();
-        let rest = if kept < stream.trailer.segments {
-            let job = DecryptJob::new(&stream.keyed, &options.for_reading())?;
-            let (mut wire, clock) = (Vec::new(), StageClock::default());
-            let layout = job.open_segment(source, stream, index, kept, &mut wire, &clock)?;
+        // The sealed entries of the segments that stay (F-1109).
+        let full = stream.layout.full_segment().plaintext_len();
+        let kept_segments = old.plaintext_len / u64::from(full);
+        let mut kept = IndexBuilder::new(old.digest);
+        for segment in 0..kept_segments {
+            let entry = index.entry(segment).ok_or(StreamError::Defect { segment })?;
+            kept.push(&entry, full);
+        }
+        let rest = if kept_segments < old.segments {
+            let job = DecryptJob::new(&stream.keyed, &options.for_reading());
+            let mut wire = Vec::new();
+            let (layout, _) = job.open_segment(source, stream, index, kept_segments, &mut wire)?;
             layout.plaintext_slots().flat_map(|slot| &wire[slot]).copied().collect()
         } else {
             Vec::new()
         };
-        Ok(Self {
-            storage,
-            stream,
-            index,
-            options,
-            worker: EncryptSegmentWorker::new(context),
-            layout: stream.layout,
-            kept,
-            rest,
-            stream_len: source.len(),
-            generation,
-        })
+        let sealing = SealJob::under(keyed, &options.random, &options.run, generation);
+        Ok((Self { storage, sealing, stream, rest, stream_len: source.len() }, kept))
     }
 
-    fn run(&self, input: Input<'_>) -> Result<Done, StreamError> {
-        let total = match &input {
-            Input::Positioned(input) => Some(input.len()),
-            Input::Sequential(_) => None,
-        };
-        self.check_len(self.stream.trailer.plaintext_len.saturating_add(total.unwrap_or(0)))?;
-        let mut input = input.into_sequential();
+    fn run(&self, kept: IndexBuilder, input: Input<'_>) -> Result<StreamReport, StreamError> {
+        let layout = self.sealing.layout();
+        let watch = &self.sealing.watch;
+        let total = input.len();
+        self.sealing
+            .check_len(self.stream.trailer.plaintext_len.saturating_add(total.unwrap_or(0)))?;
+        watch.expect(total);
 
-        // The first segment is filled before anything is changed. An input of known length gets a
-        // buffer of its size, and one byte more to notice that it grew.
-        let full = SegmentLayout::full(self.layout.geometry, self.layout.digest);
-        let segment_size = self.layout.geometry.segment_size();
-        let wanted = total.map(|total| (self.rest.len() as u64).saturating_add(total));
-        let room = wanted.map_or(segment_size, |len| segment_size.min(len.saturating_add(1)));
-        let room = self.worker.context().layout(room).unwrap_or(full);
-        let mut wire = vec![0; room.wire_len()];
-        let plaintext_len = self.fill_first(&mut input, &mut wire, room)?;
-        let small = u64::from(plaintext_len) < segment_size;
-        if small && total.is_some_and(|total| total != input.offset()) {
-            return Err(StreamError::InputChanged { offset: input.offset() });
-        }
-        if input.offset() == 0 {
+        // The first segment is filled before anything is changed.
+        let sealed_len = total.map(|total| total.saturating_add(self.rest.len() as u64));
+        let mut drive = Drive::begin(&watch.run, layout, sealed_len)?;
+        let front = Front::begin(&self.rest, input, &layout)?;
+        if front.offset() == 0 {
             return Ok(self.unchanged());
         }
+        let feed = Feed::Front(front);
+        let moves = drive.plan(Ends::Sequence, feed.segments(&layout));
 
+        let first = kept.plaintext_len() / layout.geometry.segment_size();
         let mut plan = Plan::new(Direction::Undo, self.stream);
-        plan.keep(self.layout.segment_offset(SegmentIndex(self.kept)), self.stream_len);
+        plan.keep(layout.segment_offset(SegmentIndex(first)), self.stream_len);
         plan.store(self.storage)?;
-        let done = self.write(input, total, Filled { wire, plaintext_len }, small);
-        let done =
-            done.map_err(|error| match replay::settle_own(self.storage, &self.stream.keyed) {
+        let report = self.write(moves, kept, feed);
+        let report =
+            report.map_err(|error| match replay::settle_own(self.storage, &self.stream.keyed) {
                 Ok(()) => error,
                 Err(_) => StreamError::UnfinishedChange {
                     what: "the next change takes it back",
@@ -199,51 +156,52 @@ impl<'a> AppendJob<'a> {
                 },
             })?;
         replay::remove(self.storage)?;
-        Ok(done)
+        Ok(report)
     }
 
     /// What is reported where the input is empty.
-    fn unchanged(&self) -> Done {
-        Done {
-            plaintext_len: self.stream.trailer.plaintext_len,
-            bytes_out: 0,
-            trailer: self.stream.trailer.clone(),
-            stages: StageTimes::default(),
-            threads: 1,
-            driver: Driver::Inline,
-        }
+    fn unchanged(&self) -> StreamReport {
+        self.sealing.report(&self.stream.trailer, Effort::inline(StageTimes::default()))
     }
 
-    /// Fills the slots of the first segment with the rest of the old last one and with input.
-    fn fill_first(
+    /// Writes segments and tail over the old tail, and brings them to stable storage.
+    fn write(
         &self,
-        input: &mut SequentialInput<'_>,
-        wire: &mut [u8],
-        layout: SegmentLayout,
-    ) -> Result<u32, StreamError> {
-        let mut rest = &self.rest[..];
-        let mut filled = 0;
-        for slot in layout.plaintext_slots() {
-            let slot = &mut wire[slot];
-            let (old, more) = rest.split_at(rest.len().min(slot.len()));
-            slot[..old.len()].copy_from_slice(old);
-            rest = more;
-            let wanted = slot.len() - old.len();
-            let read = input.read_up_to(&mut slot[old.len()..])?;
-            filled += (old.len() + read) as u32;
-            if read < wanted {
-                break;
-            }
-        }
-        Ok(filled)
+        moves: drive::Plan,
+        kept: IndexBuilder,
+        feed: Feed<'_>,
+    ) -> Result<StreamReport, StreamError> {
+        let first = kept.plaintext_len();
+        let mut bytes_out = 0;
+        let sink = |wire: &[u8], offset: u64| {
+            bytes_out += wire.len() as u64;
+            self.write_at(wire, offset)
+        };
+        let moved = self.sealing.front_to_back(moves, feed, kept, sink)?;
+        let offset = self.sealing.layout().tail_offset(moved.index.plaintext_len());
+        let report = self.sealing.finish(moved, |tail| {
+            // F-1006: data, then the tail.
+            self.sync(offset)?;
+            bytes_out += tail.len() as u64;
+            self.write_at(tail, offset)?;
+            self.sync(offset)
+        })?;
+        // What interrupts a producer may end its output as well: until it counts, it is taken back.
+        self.sealing
+            .watch
+            .check_cancelled(first / self.sealing.layout().geometry.segment_size())?;
+        let bytes_in = report.plaintext_len - self.stream.trailer.plaintext_len;
+        Ok(StreamReport { bytes_in, bytes_out, ..report })
     }
 
-    /// Refuses a plaintext that this geometry cannot hold (F-204).
-    fn check_len(&self, value: u64) -> Result<(), StreamError> {
-        let max = self.layout.geometry.max_plaintext_len();
-        if value > max {
-            return Err(StreamError::Limit { what: "plaintext length", value, max });
-        }
-        Ok(())
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), StreamError> {
+        self.storage
+            .write_all_at(ChangeFile::Stream, bytes, offset)
+            .map_err(|source| StreamError::Write { offset, source })
+    }
+
+    fn sync(&self, offset: u64) -> Result<(), StreamError> {
+        let synced = self.storage.sync(ChangeFile::Stream);
+        synced.map_err(|source| StreamError::Write { offset, source })
     }
 }

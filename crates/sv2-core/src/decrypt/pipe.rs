@@ -1,23 +1,26 @@
 //! Reading a stream once, from front to back, in constant memory (format.md section 8.3).
 
+use std::time::Duration;
+
 use sv2_framing::{
     FrameIndex, SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader, SegmentIndex, SegmentLayout,
-    footer_len,
+    StreamLayout, footer_len,
 };
 use sv2_headers::{HEADER_MAGIC, HEADER_PREFIX_LEN, MAX_SEGMENTS, TRAILER_LEN, Trailer};
 use sv2_pipeline::{Fed, run_inline, run_ordered};
 use sv2_segment_worker::{DecryptSegmentWorker, Explain, SegmentWorkerError};
 use sv2_stream::FormatError;
 
-use crate::decrypt::{DecryptJob, Done, Target};
-use crate::encrypt::pipeline_options;
+use crate::decrypt::DecryptJob;
+use crate::drive::{Drive, Ends, Plan};
 use crate::error::pipeline_error;
 use crate::header::{HeaderStart, KeyedHeader};
-use crate::io::{OutputSink, Secrecy, SequentialInput, SequentialOutput};
+use crate::io::{OutputSink, Secrecy, SequentialInput, SequentialOutput, Target};
 use crate::key::KeyRing;
-use crate::report::StageTimes;
+use crate::report::{Effort, timed};
 use crate::tail::{PipeIndex, judge_revision, judge_trailer};
-use crate::{DecryptOptions, Driver, StreamError, Unit};
+use crate::watch::Lap;
+use crate::{DecryptOptions, Driver, StreamError, StreamReport, Unit};
 
 /// The most that is allocated ahead of bytes that have arrived.
 const STEP: usize = 8 << 20;
@@ -28,16 +31,10 @@ pub(super) fn decrypt(
     output: OutputSink<'_>,
     ring: &mut KeyRing<'_>,
     options: &DecryptOptions,
-) -> Result<Done, StreamError> {
+) -> Result<StreamReport, StreamError> {
     let keyed = read_header(&mut input, ring)?;
-    let job = DecryptJob::new(&keyed, options)?;
-    let source = PipeSource::new(input, &job);
-    let output = output.open(Secrecy::Plaintext)?;
-    // A pipe has no offsets to compute: the driver is ordered or inline.
-    job.to_output(output, None, |job, target| match target {
-        Target::Sequential(output) => job.pipe(&keyed, source, output),
-        Target::Positioned(_) => Err(StreamError::Usage("a pipe has no positional driver")),
-    })
+    let job = DecryptJob::new(&keyed, options);
+    job.watch.ended(job.pipe(&keyed, input, output))
 }
 
 /// Reads and judges the front header (F-812 to F-814).
@@ -80,6 +77,13 @@ pub(crate) struct Opened {
     pub(crate) digest: [u8; 32],
 }
 
+impl Received {
+    /// Whether more segments may follow.
+    fn is_full(&self, layout: &StreamLayout) -> bool {
+        u64::from(self.header.plaintext_len) == layout.geometry.segment_size()
+    }
+}
+
 impl Opened {
     /// Copies plaintext from `offset` in the segment on, up to the end of its frame or of `out`,
     /// and returns the number of bytes.
@@ -106,7 +110,7 @@ pub(crate) enum Next {
 pub(crate) struct PipeSource<'a> {
     input: SequentialInput<'a>,
     worker: DecryptSegmentWorker,
-    layout: sv2_framing::StreamLayout,
+    layout: StreamLayout,
     next: u64,
     plaintext_len: u64,
     ended_short: bool,
@@ -270,83 +274,103 @@ impl DecryptJob {
     fn pipe(
         &self,
         keyed: &KeyedHeader,
-        mut source: PipeSource<'_>,
+        input: SequentialInput<'_>,
+        output: OutputSink<'_>,
+    ) -> Result<StreamReport, StreamError> {
+        let mut drive = Drive::begin(&self.options.run, self.layout, None)?;
+        let mut source = PipeSource::new(input, self);
+        let output = output.open(Secrecy::Plaintext)?;
+        // The first segment tells whether threads are worth starting.
+        let first = source.read(Vec::new());
+        let segments = match &first {
+            Ok(Next::Segment(received)) if received.is_full(&self.layout) => None,
+            _ => Some(1),
+        };
+        let plan = drive.plan(Ends::Sequence, segments);
+        output.fill(None, &self.options.run.cancel, |target| match target {
+            Target::Sequential(output) => {
+                let report = self.in_order(plan, keyed, (first, source), output)?;
+                let len = report.bytes_out;
+                Ok((report, len))
+            }
+            Target::Positioned(_) => Err(StreamError::Defect { segment: 0 }),
+        })
+    }
+
+    fn in_order(
+        &self,
+        plan: Plan,
+        keyed: &KeyedHeader,
+        (first, mut source): (Result<Next, StreamError>, PipeSource<'_>),
         output: &mut SequentialOutput<'_>,
-    ) -> Result<Done, StreamError> {
-        let run = &self.options.run;
+    ) -> Result<StreamReport, StreamError> {
         let mut index = PipeIndex::new(self.layout.digest);
         let (mut released, mut frames) = (0u64, 0u64);
         let mut at_tail = false;
-
-        // The first segment tells whether threads are worth starting.
-        let first = source.read(Vec::new());
-        let small = match &first {
-            Ok(Next::Segment(received)) => {
-                u64::from(received.header.plaintext_len) < self.layout.geometry.segment_size()
-            }
-            _ => true,
-        };
-        let mut ahead = Some(first);
+        let mut ahead = Some((first, Duration::ZERO));
         let feed = |_: u64, buffer: Vec<u8>| {
-            let next = match ahead.take() {
+            let (next, read) = match ahead.take() {
                 Some(first) => first,
-                None => source.read(buffer),
+                None => timed(|| source.read(buffer)),
             };
             Ok(match next? {
-                Next::Segment(received) => Fed::Job(received),
+                Next::Segment(received) => Fed::Job((received, read)),
                 Next::Tail(buffer) => {
                     at_tail = true;
                     Fed::End(buffer)
                 }
             })
         };
-        let work = |_: u64, received: Received| self.open(received);
-        let sink = |_: u64, opened: Opened| {
-            output.write_slots(&opened.wire, opened.layout)?;
+        let work = |segment: u64, (received, read): (Received, Duration)| {
+            let (opened, time) = timed(|| self.open(received));
+            Ok((opened?, Lap::new(segment).read(read).cipher(time)))
+        };
+        let sink = |_: u64, (opened, lap): (Opened, Lap)| {
+            let (written, time) = timed(|| output.write_slots(&opened.wire, opened.layout));
+            written?;
             index.push(&opened.header.salt, &opened.digest);
             released += u64::from(opened.layout.plaintext_len());
             frames += u64::from(opened.layout.frame_count());
-            run.observe(released, None);
+            self.watch.segment(opened.layout.plaintext_len().into(), lap.write(time));
             Ok(opened.wire)
         };
-        let (stats, driver) = if small || run.driver == Some(Driver::Inline) {
-            (run_inline(&run.cancel, Vec::new(), feed, work, sink), Driver::Inline)
-        } else {
-            let options = pipeline_options(run, &self.layout, None);
-            (run_ordered(options, &run.cancel, Vec::new, feed, work, sink), Driver::Ordered)
+        let cancel = &self.options.run.cancel;
+        let stats = match plan.driver {
+            Driver::Inline => run_inline(cancel, Vec::new(), feed, work, sink),
+            _ => run_ordered(plan.options, cancel, Vec::new, feed, work, sink),
         };
-        let threads = stats.as_ref().map_or(1, |stats| stats.threads);
-        let stages = stats.as_ref().map(StageTimes::of).unwrap_or_default();
+        let effort = match &stats {
+            Ok(stats) => self.watch.effort(stats, plan.driver),
+            Err(_) => Effort { driver: plan.driver, ..Effort::inline(self.watch.times()) },
+        };
         let segments = index.segments();
         let sealed = stats.map_err(pipeline_error).and_then(|_| {
             debug_assert!(at_tail, "the source ends at the tail alone");
             source.read_tail(keyed, index)
         });
-        let fingerprint = match &sealed {
-            Ok(sealed) => {
-                let fingerprint = keyed.fingerprint(&sealed.trailer);
+        match sealed {
+            Ok(Sealed { trailer, stream_len }) => {
+                let fingerprint = keyed.fingerprint(&trailer);
                 self.options.check_fingerprint(fingerprint)?;
-                Some((fingerprint, sealed.trailer.generation))
+                let (header, backend) = (&keyed.header, self.backend());
+                Ok(StreamReport {
+                    bytes_in: stream_len,
+                    bytes_out: released,
+                    ..StreamReport::sealed(header, &trailer, fingerprint, backend, effort)
+                })
             }
-            Err(_) => None,
-        };
-        let (stream_len, unsealed_end) = match sealed {
-            Ok(sealed) => (sealed.stream_len, None),
-            Err(error) if self.options.accepts_unsealed(&error) => (0, Some(error.kind())),
-            Err(error) => return Err(error),
-        };
-        Ok(Done {
-            stream_len,
-            plaintext_len: released,
-            segments,
-            frames,
-            stages,
-            threads,
-            driver,
-            backend: self.backend(),
-            revision: keyed.header.revision,
-            seal: fingerprint,
-            unsealed_end,
-        })
+            Err(error) if self.options.accepts_unsealed(&error) => {
+                let end = error.kind();
+                let report = StreamReport::unsealed(&keyed.header, end, self.backend(), effort);
+                Ok(StreamReport {
+                    bytes_out: released,
+                    plaintext_len: released,
+                    segments,
+                    frames,
+                    ..report
+                })
+            }
+            Err(error) => Err(error),
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! Reading a stream whose index is known: positional and ordered (format.md section 8.2).
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use sv2_framing::{SEGMENT_HEADER_LEN, SegmentIndex, SegmentLayout};
@@ -8,83 +7,95 @@ use sv2_pipeline::{Fed, run_inline, run_ordered, run_positional};
 use sv2_segment_worker::Explain;
 use sv2_stream::FormatError;
 
-use crate::decrypt::{DecryptJob, Done};
-use crate::encrypt::pipeline_options;
+use crate::decrypt::DecryptJob;
+use crate::drive::{Drive, Ends, Plan};
 use crate::error::pipeline_error;
-use crate::io::{PositionedInput, PositionedOutput, SequentialOutput};
-use crate::report::{StageClock, StageTimes};
+use crate::io::{
+    Cut, OutputSink, PositionedInput, PositionedOutput, Secrecy, SequentialOutput, Target,
+};
+use crate::report::Effort;
 use crate::tail::{Index, SealedStream, explain_frame};
-use crate::{Driver, StreamError};
+use crate::watch::Lap;
+use crate::{Driver, StreamError, StreamReport};
 
 impl DecryptJob {
-    /// Each worker reads, opens and writes whole segments by number.
-    pub(super) fn positional(
+    /// Decrypts a stream whose index is known.
+    pub(super) fn sealed(
         &self,
+        source: &PositionedInput<'_>,
+        stream: &SealedStream,
+        index: &Index,
+        output: OutputSink<'_>,
+    ) -> Result<StreamReport, StreamError> {
+        let run = &self.options.run;
+        let len = stream.trailer.plaintext_len;
+        self.watch.expect(Some(len));
+        let mut drive = Drive::begin(run, self.layout, Some(len))?;
+        let output = output.open(Secrecy::Plaintext)?;
+        let ends = if output.has_places() { Ends::Places } else { Ends::Sequence };
+        let plan = drive.plan(ends, Some(stream.trailer.segments));
+        let cut = (plan.driver == Driver::Positional).then(|| Cut::plaintext(&self.layout, len));
+        output.fill(cut, &run.cancel, |target| {
+            let effort = match target {
+                Target::Positioned(output) => self.positional(plan, source, stream, index, output),
+                Target::Sequential(output) => self.ordered(plan, source, stream, index, output),
+            }?;
+            Ok((self.report(source, stream, effort), len))
+        })
+    }
+
+    /// Each worker reads, opens and writes whole segments by number.
+    fn positional(
+        &self,
+        plan: Plan,
         source: &PositionedInput<'_>,
         stream: &SealedStream,
         index: &Index,
         output: PositionedOutput<'_>,
-    ) -> Result<Done, StreamError> {
-        let total = stream.trailer.plaintext_len;
-        let done = AtomicU64::new(0);
-        let clock = StageClock::default();
+    ) -> Result<Effort, StreamError> {
         let work = |wire: &mut Vec<u8>, segment: u64| {
-            let layout = self.open_segment(source, stream, index, segment, wire, &clock)?;
+            let (layout, lap) = self.open_segment(source, stream, index, segment, wire)?;
             let start = Instant::now();
             let offset = self.layout.plaintext_offset(SegmentIndex(segment));
-            output.write_slots(wire, layout, segment, offset)?;
-            clock.write(start.elapsed());
-            let plaintext = u64::from(layout.plaintext_len());
-            let now = done.fetch_add(plaintext, Ordering::Relaxed) + plaintext;
-            self.options.run.observe(now, Some(total));
+            output.write_slots(wire, layout, offset)?;
+            self.watch.segment(layout.plaintext_len().into(), lap.write(start.elapsed()));
             Ok(())
         };
-        let run = &self.options.run;
-        let options = pipeline_options(run, &self.layout, Some(stream.trailer.segments));
-        let count = stream.trailer.segments;
-        let (_, stats) =
-            run_positional(options, &run.cancel, count, Vec::new, work).map_err(pipeline_error)?;
-        let stages = clock.times(&stats);
-        Ok(self.done(source, stream, stages, stats.threads, Driver::Positional))
+        let (cancel, count) = (&self.options.run.cancel, stream.trailer.segments);
+        let ran = run_positional(plan.options, cancel, count, Vec::new, work);
+        let (_, stats) = ran.map_err(pipeline_error)?;
+        Ok(self.watch.effort(&stats, Driver::Positional))
     }
 
     /// Workers read and open segments, the caller's thread writes them in order.
-    pub(super) fn ordered(
+    fn ordered(
         &self,
+        plan: Plan,
         source: &PositionedInput<'_>,
         stream: &SealedStream,
         index: &Index,
         output: &mut SequentialOutput<'_>,
-    ) -> Result<Done, StreamError> {
-        let total = stream.trailer.plaintext_len;
+    ) -> Result<Effort, StreamError> {
         let segments = stream.trailer.segments;
-        let clock = StageClock::default();
         let feed = |segment: u64, wire: Vec<u8>| {
             Ok(if segment < segments { Fed::Job(wire) } else { Fed::End(wire) })
         };
         let work = |segment: u64, mut wire: Vec<u8>| {
-            let layout = self.open_segment(source, stream, index, segment, &mut wire, &clock)?;
-            Ok((wire, layout))
+            let (layout, lap) = self.open_segment(source, stream, index, segment, &mut wire)?;
+            Ok((wire, layout, lap))
         };
-        let mut done = 0;
-        let sink = |_: u64, (wire, layout): (Vec<u8>, SegmentLayout)| {
+        let sink = |_: u64, (wire, layout, lap): (Vec<u8>, SegmentLayout, Lap)| {
+            let start = Instant::now();
             output.write_slots(&wire, layout)?;
-            done += u64::from(layout.plaintext_len());
-            self.options.run.observe(done, Some(total));
+            self.watch.segment(layout.plaintext_len().into(), lap.write(start.elapsed()));
             Ok(wire)
         };
-        let run = &self.options.run;
-        let inline = run.driver == Some(Driver::Inline) || segments <= 1;
-        let (stats, driver) = if inline {
-            (run_inline(&run.cancel, Vec::new(), feed, work, sink), Driver::Inline)
-        } else {
-            let options = pipeline_options(run, &self.layout, Some(segments));
-            let stats = run_ordered(options, &run.cancel, Vec::new, feed, work, sink);
-            (stats, Driver::Ordered)
+        let cancel = &self.options.run.cancel;
+        let ran = match plan.driver {
+            Driver::Inline => run_inline(cancel, Vec::new(), feed, work, sink),
+            _ => run_ordered(plan.options, cancel, Vec::new, feed, work, sink),
         };
-        let stats = stats.map_err(pipeline_error)?;
-        let stages = StageTimes { write: stats.sink_time, ..clock.times(&stats) };
-        Ok(self.done(source, stream, stages, stats.threads, driver))
+        Ok(self.watch.effort(&ran.map_err(pipeline_error)?, plan.driver))
     }
 
     /// Reads the frames of a segment into `wire` and opens them there.
@@ -95,8 +106,7 @@ impl DecryptJob {
         index: &Index,
         segment: u64,
         wire: &mut Vec<u8>,
-        clock: &StageClock,
-    ) -> Result<SegmentLayout, StreamError> {
+    ) -> Result<(SegmentLayout, Lap), StreamError> {
         let number = SegmentIndex(segment);
         let missing = StreamError::Defect { segment };
         let plaintext_len = stream.trailer.plaintext_len;
@@ -123,31 +133,21 @@ impl DecryptJob {
         if digest != entry.digest {
             return Err(StreamError::DigestMismatch { segment });
         }
-        clock.read(read - start);
-        clock.cipher(read.elapsed());
-        Ok(layout)
+        Ok((layout, Lap::new(segment).read(read - start).cipher(read.elapsed())))
     }
 
-    pub(crate) fn done(
+    /// What there is to say of a stream that was decrypted to its end.
+    pub(crate) fn report(
         &self,
         source: &PositionedInput<'_>,
         stream: &SealedStream,
-        stages: StageTimes,
-        threads: usize,
-        driver: Driver,
-    ) -> Done {
-        Done {
-            stream_len: source.len(),
-            plaintext_len: stream.trailer.plaintext_len,
-            segments: stream.trailer.segments,
-            frames: stream.frames(),
-            stages,
-            threads,
-            driver,
-            backend: self.backend(),
-            revision: stream.keyed.header.revision,
-            seal: Some((stream.fingerprint(), stream.trailer.generation)),
-            unsealed_end: None,
+        effort: Effort,
+    ) -> StreamReport {
+        let (trailer, fingerprint) = (&stream.trailer, stream.fingerprint());
+        StreamReport {
+            bytes_in: source.len(),
+            bytes_out: trailer.plaintext_len,
+            ..StreamReport::sealed(stream.header(), trailer, fingerprint, self.backend(), effort)
         }
     }
 }

@@ -83,6 +83,14 @@ impl<'a> InputSource<'a> {
 }
 
 impl<'a> Input<'a> {
+    /// Bytes of the input when it was opened, where that is known.
+    pub(crate) fn len(&self) -> Option<u64> {
+        match self {
+            Self::Positioned(input) => Some(input.len()),
+            Self::Sequential(_) => None,
+        }
+    }
+
     /// The same input, read from front to back.
     pub(crate) fn into_sequential(self) -> SequentialInput<'a> {
         match self {

@@ -11,7 +11,7 @@ use crate::StreamError;
 use crate::io::input::grow_pipe;
 use crate::io::place::{HeldOutput, OutputFault, OutputPlace};
 use crate::io::unfinished::{NamingError, Unfinished};
-use crate::io::{Waiting, write_slots};
+use crate::io::{Waiting, WriteAt, write_slots};
 
 /// What to do where the named output exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,9 @@ pub enum OutputSink<'a> {
     },
     /// What a name led to when it was judged: a device, a pipe or an open descriptor.
     Held(HeldOutput),
+    /// Anything else that can be written at any offset. A failed call leaves in it what was
+    /// written.
+    WriteAt(Box<dyn WriteAt + 'a>),
     /// Memory; the vector is replaced, and left empty by a failed call.
     Memory(&'a mut Vec<u8>),
 }
@@ -60,6 +63,8 @@ pub(crate) enum Secrecy {
 pub(crate) enum Output<'a> {
     /// A regular file from `base` on, which `positional` allows to be written in any order.
     File { file: File, base: u64, end: OutputEnd, positional: bool },
+    /// What a caller brought.
+    Custom(Box<dyn WriteAt + 'a>),
     /// Anything else that writes.
     Sequential(SequentialOutput<'a>),
     /// Memory.
@@ -89,6 +94,7 @@ impl<'a> OutputSink<'a> {
                 bytes.clear();
                 Ok(Output::Memory(bytes))
             }
+            Self::WriteAt(sink) => Ok(Output::Custom(sink)),
             Self::Writer(writer) => Ok(Output::Sequential(SequentialOutput::new(writer))),
             Self::File(file) => open_file(file).map_err(failed),
             Self::Held(held) => held.open().and_then(open_file).map_err(failed),

@@ -1,16 +1,15 @@
-//! Reading and writing at computed offsets: regular files and memory.
+//! Inputs that are read at computed offsets: regular files, memory, and what a caller brings.
 
 use std::fs::File;
-use std::io::{self, IoSlice};
+use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::sync::{Mutex, PoisonError};
 
 use sv2_framing::SegmentLayout;
 
 use crate::StreamError;
 use crate::io::read_at::{ReadAt, ReadPart, read_exact_at};
-use crate::io::{read_slots, write_slots};
+use crate::io::read_slots;
 
 /// The most that is allocated ahead of bytes that were not seen yet.
 const STEP: usize = 1 << 20;
@@ -156,82 +155,6 @@ impl PositionedInput<'_> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => return Err(StreamError::Read { offset, source }),
             }
-        }
-    }
-}
-
-/// An output that can be written at any offset, from many threads.
-pub(crate) enum PositionedOutput<'a> {
-    /// A regular file from `base` on.
-    File { file: &'a File, base: u64 },
-    /// Memory, cut into one part for each segment.
-    Memory { parts: Vec<Mutex<&'a mut [u8]>> },
-}
-
-impl<'a> PositionedOutput<'a> {
-    /// Memory in which part `i` is written by whoever does segment `i`.
-    pub(crate) fn memory(bytes: &'a mut [u8], part_len: usize) -> Self {
-        Self::Memory { parts: bytes.chunks_mut(part_len.max(1)).map(Mutex::new).collect() }
-    }
-
-    /// Runs `fill` on the part of memory that belongs to a segment; `None` for files.
-    pub(crate) fn with_part<T>(
-        &self,
-        segment: u64,
-        fill: impl FnOnce(&mut [u8]) -> T,
-    ) -> Option<T> {
-        let Self::Memory { parts } = self else { return None };
-        let part = parts.get(usize::try_from(segment).ok()?)?;
-        let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(fill(&mut part))
-    }
-
-    /// Writes all of `bytes` at `offset` of a file.
-    pub(crate) fn write_all_at(&self, bytes: &[u8], offset: u64) -> Result<(), StreamError> {
-        match self {
-            Self::File { file, base } => file
-                .write_all_at(bytes, base + offset)
-                .map_err(|source| StreamError::Write { offset, source }),
-            Self::Memory { .. } => Ok(()),
-        }
-    }
-
-    /// Brings what was written to stable storage; memory has none.
-    pub(crate) fn sync_data(&self) -> Result<(), StreamError> {
-        match self {
-            Self::File { file, .. } => {
-                file.sync_data().map_err(|source| StreamError::Write { offset: 0, source })
-            }
-            Self::Memory { .. } => Ok(()),
-        }
-    }
-
-    /// Writes the plaintext slots of a segment at `offset` of a file, or to its part of memory.
-    pub(crate) fn write_slots(
-        &self,
-        wire: &[u8],
-        layout: SegmentLayout,
-        segment: u64,
-        offset: u64,
-    ) -> Result<(), StreamError> {
-        match self {
-            Self::File { file, base } => {
-                write_slots(wire, layout, |buffers: &[IoSlice<'_>], done| {
-                    Ok(rustix::io::pwritev(file, buffers, base + offset + done)?)
-                })
-                .map_err(|source| StreamError::Write { offset, source })
-            }
-            Self::Memory { .. } => self
-                .with_part(segment, |mut part| {
-                    for slot in layout.plaintext_slots() {
-                        let (here, rest) = part.split_at_mut_checked(slot.len())?;
-                        here.copy_from_slice(&wire[slot]);
-                        part = rest;
-                    }
-                    part.is_empty().then_some(())
-                })
-                .flatten()
-                .ok_or(StreamError::Defect { segment }),
         }
     }
 }

@@ -5,7 +5,8 @@ use std::io::Write;
 use sv2_pipeline::Cancellation;
 
 use crate::StreamError;
-use crate::io::{Output, OutputEnd, OutputSink, Secrecy, SequentialOutput};
+use crate::io::places::write_all;
+use crate::io::{Output, OutputEnd, OutputSink, Secrecy, SequentialOutput, WriteAt};
 
 /// An output that a caller writes from front to back; a named file appears when it is finished,
 /// has mode 0600 and is opened as [`OutputSink::Path`] says.
@@ -16,6 +17,7 @@ pub struct OutputWriter<'a> {
 enum End<'a> {
     Sequential(SequentialOutput<'a>),
     File { file: std::fs::File, base: u64, written: u64, end: OutputEnd },
+    Custom { sink: Box<dyn WriteAt + 'a>, written: u64 },
     Memory(&'a mut Vec<u8>),
 }
 
@@ -28,6 +30,7 @@ impl<'a> OutputWriter<'a> {
         let end = match sink.open(Secrecy::Plaintext)? {
             Output::Sequential(output) => End::Sequential(output),
             Output::File { file, base, end, .. } => End::File { file, base, written: 0, end },
+            Output::Custom(sink) => End::Custom { sink, written: 0 },
             Output::Memory(bytes) => End::Memory(bytes),
         };
         Ok(Self { end })
@@ -42,6 +45,12 @@ impl<'a> OutputWriter<'a> {
             End::Sequential(output) => output.write_all(bytes),
             End::File { file, written, .. } => {
                 file.write_all(bytes)
+                    .map_err(|source| StreamError::Write { offset: *written, source })?;
+                *written += bytes.len() as u64;
+                Ok(())
+            }
+            End::Custom { sink, written } => {
+                write_all(&**sink, bytes, *written)
                     .map_err(|source| StreamError::Write { offset: *written, source })?;
                 *written += bytes.len() as u64;
                 Ok(())
@@ -62,6 +71,9 @@ impl<'a> OutputWriter<'a> {
         match self.end {
             End::Sequential(mut output) => output.flush(),
             End::File { file, base, written, end } => end.finish(file, base + written, cancel),
+            End::Custom { sink, written: offset } => {
+                sink.sync().map_err(|source| StreamError::Write { offset, source })
+            }
             End::Memory(_) => Ok(()),
         }
     }

@@ -5,17 +5,16 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use sv2_pipeline::{PipelineError, run_positional};
 
-use crate::decrypt::{DecryptJob, Done};
-use crate::encrypt::pipeline_options;
+use crate::decrypt::DecryptJob;
+use crate::drive::{Drive, Ends};
 use crate::error::pipeline_error;
 use crate::io::{PositionedInput, PositionedOutput};
 use crate::key::KeyRing;
-use crate::report::StageClock;
+use crate::report::Effort;
 use crate::resume::checkpoint::{CheckpointStorage, Frontier, with_checkpoints};
 use crate::resume::files::{Held, check_target};
 use crate::resume::journal::Chain;
@@ -56,18 +55,20 @@ pub fn decrypt_resumable(
     let stream = SealedStream::open(&source, &mut ring)?;
     options.check_fingerprint(stream.fingerprint())?;
     let index = stream.read_index(&source)?;
-    let job = DecryptJob::new(&stream.keyed, options)?;
+    let job = DecryptJob::new(&stream.keyed, options);
 
     let Files { plaintext, journal, mut chain } = Files::open(output, &stream)?;
     let kept = chain.count();
     let distance = output.checkpoint_distance / stream.layout.geometry.segment_size();
     let files = OnDisk { plaintext: &plaintext.file, journal: &journal.file };
-    let done = with_checkpoints(&files, &mut chain, distance.max(1), |frontier| {
-        job.from(kept, &source, &stream, &index, &plaintext.file, frontier)
-    })?;
+    let effort =
+        job.watch.ended(with_checkpoints(&files, &mut chain, distance.max(1), |frontier| {
+            job.from(kept, &source, &stream, &index, &plaintext.file, frontier)
+        }))?;
     plaintext.finish(&output.path, output.existing, None)?;
     journal.remove()?;
-    Ok(StreamReport { kept_segments: kept, ..done.report(begun) })
+    let report = job.report(&source, &stream, effort).since(begun);
+    Ok(StreamReport { kept_segments: kept, ..report })
 }
 
 /// The files of a decrypt, and the end of its journal.
@@ -157,28 +158,26 @@ impl DecryptJob {
         index: &Index,
         plaintext: &File,
         frontier: &Frontier,
-    ) -> Result<Done, StreamError> {
+    ) -> Result<Effort, StreamError> {
         let total = stream.trailer.plaintext_len;
         let output = PositionedOutput::File { file: plaintext, base: 0 };
         let segment_size = self.layout.geometry.segment_size();
-        let done = AtomicU64::new(first.saturating_mul(segment_size).min(total));
-        let clock = StageClock::default();
+        self.watch.expect(Some(total));
+        self.watch.skip(first.saturating_mul(segment_size).min(total));
         let work = |wire: &mut Vec<u8>, item: u64| {
             let segment = first + item;
-            let layout = self.open_segment(source, stream, index, segment, wire, &clock)?;
+            let (layout, lap) = self.open_segment(source, stream, index, segment, wire)?;
             let start = Instant::now();
-            output.write_slots(wire, layout, segment, segment * segment_size)?;
-            clock.write(start.elapsed());
+            output.write_slots(wire, layout, segment * segment_size)?;
             frontier.finish(segment)?;
-            let plaintext = u64::from(layout.plaintext_len());
-            let now = done.fetch_add(plaintext, Ordering::Relaxed) + plaintext;
-            self.options().run.observe(now, Some(total));
+            self.watch.segment(layout.plaintext_len().into(), lap.write(start.elapsed()));
             Ok(())
         };
         let run = &self.options().run;
         let count = stream.trailer.segments - first;
-        let options = pipeline_options(run, &self.layout, Some(count));
-        let ran = run_positional(options, &run.cancel, count, Vec::new, work);
+        let mut drive = Drive::begin(run, self.layout, Some(total))?;
+        let plan = drive.plan(Ends::Places, Some(count));
+        let ran = run_positional(plan.options, &run.cancel, count, Vec::new, work);
         let (_, stats) = ran.map_err(|error| match error {
             PipelineError::Cancelled { segment } => {
                 StreamError::Cancelled { segment: first + segment }
@@ -188,7 +187,6 @@ impl DecryptJob {
             }
             other => pipeline_error(other),
         })?;
-        let stages = clock.times(&stats);
-        Ok(self.done(source, stream, stages, stats.threads, Driver::Positional))
+        Ok(self.watch.effort(&stats, Driver::Positional))
     }
 }

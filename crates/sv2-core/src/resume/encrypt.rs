@@ -7,17 +7,17 @@
 use std::fs::File;
 use std::time::Instant;
 
-use sv2_headers::{HEADER_PREFIX_LEN, HeaderError, Section, StreamHeader};
+use sv2_headers::{HEADER_PREFIX_LEN, HeaderError, IndexEntry, Section, StreamHeader};
 
-use crate::encrypt::{EncryptJob, SealedSegments, Written};
+use crate::drive::{Drive, Ends};
 use crate::header::{HeaderStart, KeyedHeader};
 use crate::io::{PositionedInput, PositionedOutput};
 use crate::key::KeyRing;
 use crate::resume::files::{Held, check_target, stream_permissions};
+use crate::resume::kept::Unfinished;
 use crate::resume::{CheckpointError, CheckpointFile, ResumableOutput};
-use crate::{
-    Driver, EncryptOptions, InputSource, KeySource, StreamError, StreamKey, StreamReport, Unit,
-};
+use crate::seal::{Place, SealJob};
+use crate::{EncryptOptions, InputSource, KeySource, StreamError, StreamKey, StreamReport, Unit};
 
 /// Encrypts `input` to a named output, as [`encrypt_stream_v2`](crate::encrypt_stream_v2) does
 /// with the positional driver, so that [`resume_encrypt`] can go on where this call is interrupted.
@@ -46,16 +46,13 @@ pub fn encrypt_resumable(
         return Err(StreamError::Usage(why));
     }
     let input = input.open_positioned()?;
-    let job = EncryptJob::begin(key, options)?;
+    let job = SealJob::begin(key, options)?;
     job.check_len(input.len())?;
     // No segment is worth anything without the header: it is on stable storage before the first.
-    let held = Held::create(&output.path, CheckpointFile::Output, &job.keyed.bytes)?;
-    let file = PositionedOutput::File { file: &held.file, base: 0 };
-    let sealed = job.seal_all(&input, &file, input.len())?;
-    input.check_end()?;
-    let written = job.seal_file(&held.file, sealed)?;
+    let held = Held::create(&output.path, CheckpointFile::Output, job.sealer.header())?;
+    let report = job.watch.ended(job.complete(&input, &held.file, |_, _, _| Ok(None)))?;
     held.finish(&output.path, output.existing, Some(permissions(output)?))?;
-    Ok(job.report(&written, begun))
+    Ok(report.since(begun))
 }
 
 /// Goes on with an encrypt that was interrupted, and ends as a whole one does.
@@ -107,56 +104,51 @@ pub fn resume_encrypt<E: From<StreamError>>(
     let found = old.bytes.clone();
     let keyed = old.renewed(slots, options.metadata.as_deref(), &options.random);
     let keyed = keyed.map_err(StreamError::from)?;
-    let job = EncryptJob::under(keyed, options);
-    let (written, kept) = job.go_on(&input, &held)?;
+    let job = SealJob::under(keyed, &options.random, &options.run, 0);
+    let report = job.watch.ended(job.go_on(&input, &held))?;
 
     // The new header comes last: until then the old one opens what there is.
-    if job.keyed.bytes != found {
-        write_header(&held.file, &job.keyed.bytes).map_err(StreamError::from)?;
+    if job.sealer.header() != found {
+        write_header(&held.file, job.sealer.header()).map_err(StreamError::from)?;
     }
     held.finish(&output.path, output.existing, Some(permissions(output)?))?;
-    let report = job.report(&written, begun);
-    Ok(StreamReport { kept_segments: kept, ..report })
+    Ok(report.since(begun))
 }
 
-impl EncryptJob {
+impl SealJob {
     /// Does what is left to do of a stream, up to its tail, and counts the segments that it kept.
-    fn go_on(
-        &self,
-        input: &PositionedInput<'_>,
-        held: &Held,
-    ) -> Result<(Written, u64), StreamError> {
+    fn go_on(&self, input: &PositionedInput<'_>, held: &Held) -> Result<StreamReport, StreamError> {
         self.check_len(input.len())?;
         let len = held.len()?;
-        let tail_offset = self.layout.tail_offset(input.len());
+        let tail_offset = self.layout().tail_offset(input.len());
         // A tail that was not finished, or segments of a longer source.
         if len > tail_offset {
             let failed = CheckpointError::file(CheckpointFile::Output);
             held.file.set_len(tail_offset).map_err(failed)?;
         }
-        let done = self.keep_or_seal(input, &held.file, len.min(tail_offset))?;
-        input.check_end()?;
-        Ok((self.seal_file(&held.file, done.sealed)?, done.kept))
+        let unfinished = Unfinished::new(self, &held.file, len.min(tail_offset))?;
+        self.complete(input, &held.file, |buffer, place, source| {
+            unfinished.entry(buffer, place, source)
+        })
     }
 
-    /// Brings the segments to stable storage, then the tail (F-1006).
-    fn seal_file(&self, file: &File, sealed: SealedSegments) -> Result<Written, StreamError> {
-        let SealedSegments { index, stages, threads } = sealed;
-        let plaintext_len = index.plaintext_len();
-        let tail_offset = self.layout.tail_offset(plaintext_len);
+    /// Seals each segment that `keep` does not know, and brings all of them and then the tail to
+    /// stable storage (F-1006).
+    fn complete(
+        &self,
+        input: &PositionedInput<'_>,
+        file: &File,
+        keep: impl Fn(&mut Vec<u8>, Place, &[u8]) -> Result<Option<IndexEntry>, StreamError> + Sync,
+    ) -> Result<StreamReport, StreamError> {
+        let layout = self.layout();
+        self.watch.expect(Some(input.len()));
+        let mut drive = Drive::begin(&self.watch.run, layout, Some(input.len()))?;
+        let plan = drive.plan(Ends::Places, Some(layout.geometry.segment_count(input.len())));
         let output = PositionedOutput::File { file, base: 0 };
-        output.sync_data()?;
-        let (tail, trailer) = self.tail(index)?;
-        output.write_all_at(&tail, tail_offset)?;
-        output.sync_data()?;
-        Ok(Written {
-            plaintext_len,
-            stream_len: tail_offset + tail.len() as u64,
-            trailer,
-            stages,
-            threads,
-            driver: Driver::Positional,
-        })
+        let moved = self.at_offsets(plan, input, &output, keep)?;
+        let report = self.finish_at_offsets(moved, &output)?;
+        output.barrier()?;
+        Ok(report)
     }
 }
 

@@ -106,8 +106,12 @@ fn a_call_that_is_cancelled_on_its_way_leaves_no_file() {
                 let mut run = run(driver, threads);
                 let (cancel, seen) = (run.cancel.clone(), Arc::new(AtomicUsize::new(0)));
                 let count = seen.clone();
-                let observer: Observer = Arc::new(move |_| {
-                    if count.fetch_add(1, Ordering::SeqCst) == 2 {
+                let last = Arc::new(std::sync::Mutex::new(None));
+                let word = last.clone();
+                let observer: Observer = Arc::new(move |progress| {
+                    if progress.failed.is_some() {
+                        assert_eq!(word.lock().expect("unpoisoned").replace(progress), None);
+                    } else if count.fetch_add(1, Ordering::SeqCst) == 2 {
                         cancel.cancel();
                     }
                 });
@@ -118,6 +122,10 @@ fn a_call_that_is_cancelled_on_its_way_leaves_no_file() {
                 };
                 let seen = seen.load(Ordering::SeqCst);
                 assert!(seen < 40, "{job:?} {driver:?}: cancelled, and all was done");
+                let last =
+                    last.lock().expect("unpoisoned").expect("a failed call says what it did");
+                assert_eq!(last.failed, Some(ErrorKind::Cancelled));
+                assert!(last.done > 0 && last.stages.cipher > std::time::Duration::ZERO);
                 match driver {
                     // Other workers may be behind the one that cancelled.
                     Driver::Positional if threads > 1 => assert!(segment <= 5, "{segment}"),
