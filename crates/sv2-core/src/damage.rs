@@ -57,8 +57,8 @@ impl Damage {
         Self { unit, last: unit, units: 1, fault, offset, len, plaintext: None }
     }
 
-    /// Takes in the damage that follows, where both are parts of segments that touch and have the
-    /// same fault; a footer that differs from the index behind damaged frames says no more than
+    /// Takes in the damage that follows, where both are parts of segments or pages of the index
+    /// that touch and have the same fault; a footer that differs from the index behind damaged frames says no more than
     /// these do.
     fn joins(&self, next: &Self) -> bool {
         let in_segments =
@@ -67,9 +67,9 @@ impl Damage {
             || (self.fault == Fault::Checksum
                 && matches!(next.unit, Unit::Footer { .. })
                 && matches!(next.fault, Fault::Disagrees(_)));
-        same && in_segments(self.last)
-            && in_segments(next.unit)
-            && self.offset + self.len == next.offset
+        let alike = in_segments(self.last) && in_segments(next.unit)
+            || (self.last, next.unit) == (Unit::Index, Unit::Index);
+        same && alike && self.offset + self.len == next.offset
     }
 
     fn extend(&mut self, next: &Self) {

@@ -2,22 +2,35 @@
 
 mod locate;
 mod map;
+mod output;
+mod parts;
 mod recover;
+mod search;
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use sv2_headers::IndexEntry;
+use sv2_framing::{SegmentIndex, SegmentLayout};
+use sv2_headers::StreamHeader;
 use sv2_pipeline::{Fed, run_ordered};
 
 use crate::decrypt::DecryptJob;
 use crate::drive::pipeline_options;
 use crate::error::pipeline_error;
-use crate::io::{Input, PositionedInput, Secrecy, SequentialOutput, Target};
+use crate::io::{Input, Output, PositionedInput, Secrecy, Target};
 use crate::key::KeyRing;
 use crate::salvage::map::Map;
+use crate::salvage::output::Gapped;
+use crate::salvage::parts::Parts;
 use crate::salvage::recover::Recovered;
+use crate::survey::Survey;
 use crate::{DecryptOptions, InputSource, KeySource, OutputSink, StreamError};
+
+/// Zeros that are written for each byte of the source before a salvage is refused.
+const MOST_ZEROS: u64 = 16;
+
+/// Other streams that are named.
+const MOST_STREAMS: usize = 16;
 
 /// What stands in the output for plaintext that is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +57,11 @@ pub struct SalvageReport {
     /// Plaintext that authenticated for its place in this stream, but whose version no page of
     /// the index confirms: it may stem from an earlier attempt at its segment.
     pub unconfirmed: Vec<Range<u64>>,
+    /// Bytes of the source that belong to no part of the stream and to no damage of one, in
+    /// order: what was put in front, between or behind, and copies of what was used elsewhere.
+    pub foreign: Vec<Range<u64>>,
+    /// Where headers of other streams begin, the first of them.
+    pub other_streams: Vec<u64>,
     /// Bytes that were written, zeros included.
     pub bytes_out: u64,
     /// Time that it took.
@@ -51,27 +69,28 @@ pub struct SalvageReport {
 }
 
 impl SalvageReport {
-    /// Whether everything was there.
+    /// Whether everything was there, and nothing besides that was not explained.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.sealed && self.lost.is_empty()
+        self.sealed && self.lost.is_empty() && self.foreign.is_empty()
     }
 }
 
 /// Writes every frame of a damaged stream that still opens, and says what is missing (F-833).
 ///
-/// Front header or copy must be usable.
-/// Segments are looked for at their places and, where they are not there, by their headers, so
-/// that bytes that went missing or came in cost no more than the frames they touch.
-/// Nothing that did not authenticate is written.
+/// A usable header must be somewhere, and a tail at the end or somewhere else is used.
+/// Every frame whose ciphertext and tag lie whole anywhere is found: at its place, where headers,
+/// frames and neighbours have it, and otherwise where it fits.
+/// Nothing that did not authenticate is written, and a gap in a file is a hole.
 ///
-/// What is read is bounded by a multiple of the input: where there are so many headers that only a
-/// forger can have put them there, each segment is looked for at one place, and where front and
-/// trailer are lost, the first 16 headers that decode are tried.
+/// What is read and opened is bounded by a multiple of the input: where there are so many headers
+/// that only a forger can have put them there, each segment is looked for at one place, and where
+/// front and trailer are lost, the first 16 headers that decode are tried.
 ///
 /// # Errors
 /// The header's errors where neither header is usable, `NotAStream`; `Read`, `Write`,
-/// `OutputExists`, `Cancelled`; `Usage` for an input that cannot seek.
+/// `OutputExists`, `Cancelled`; `Usage` for an input that cannot seek, and where zeros would take
+/// more than 16 times the bytes of the input.
 /// Where a fingerprint is expected: `WrongFingerprint`, and what is wrong with the tail of a stream
 /// whose seal is lost.
 pub fn salvage(
@@ -86,86 +105,199 @@ pub fn salvage(
         return Err(StreamError::Usage("a pipe cannot be salvaged, only a file"));
     };
     let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
-    let mut map = locate::locate(&source, &mut ring, options)?;
+    let (mut map, survey) = locate::locate(&source, &mut ring, options)?;
     let job = DecryptJob::new(&map.keyed, options);
+    let cancel = &options.run.cancel;
+    search::search(&source, &mut map, &survey, &job, cancel)?;
     map.end_with_last_that(|map, segment| {
-        if options.run.cancel.is_cancelled() {
+        if cancel.is_cancelled() {
             return Err(StreamError::Cancelled { segment: 0 });
         }
         Ok(recover::recover(&source, map, &job, segment, Vec::new())?.has_any())
     })?;
-    let mut tally = Tally::default();
-    let output = output.open(Secrecy::Plaintext)?;
-    let bytes_out = output.fill(None, &options.run.cancel, |target| match target {
-        Target::Sequential(output) => {
-            run(&source, &map, &job, options, gaps, output, &mut tally)?;
-            Ok((output.offset(), output.offset()))
+    let zeros = map.plaintext_len.saturating_sub(source.len());
+    if gaps == Gaps::Zero && zeros > source.len().saturating_mul(MOST_ZEROS) {
+        return Err(StreamError::Usage(
+            "what is lost is more than 16 times as long as the input, so leave it out instead of \
+             filling it with zeros",
+        ));
+    }
+    let mut tally = Tally::new(&map);
+    let rescue = Rescue { source: &source, map: &map, job: &job, options, gaps };
+    let bytes_out = match output.open(Secrecy::Plaintext)? {
+        Output::File { file, base, end, positional: true } => {
+            let mut output = Gapped::file(&file, base)?;
+            rescue.run(&mut output, &mut tally)?;
+            let written = output.offset();
+            end.finish(file, base + written, cancel)?;
+            written
         }
-        Target::Positioned(_) => Err(StreamError::Defect { segment: 0 }),
-    })?;
+        output => output.fill(None, cancel, |target| match target {
+            Target::Sequential(output) => {
+                rescue.run(&mut Gapped::Sequential { output, cancel }, &mut tally)?;
+                Ok((output.offset(), output.offset()))
+            }
+            Target::Positioned(_) => Err(StreamError::Defect { segment: 0 }),
+        })?,
+    };
+    tally.end(&map);
+    let other_streams = other_streams(&source, &map, &survey, &mut tally.parts);
     Ok(SalvageReport {
-        sealed: map.sealed,
+        sealed: map.sealed.is_some(),
         plaintext_len: map.plaintext_len,
         recovered: tally.recovered,
         lost: tally.lost,
         unconfirmed: tally.unconfirmed,
+        foreign: tally.parts.foreign(source.len()),
+        other_streams,
         bytes_out,
         wall: begun.elapsed(),
     })
 }
 
+/// Where the first header of each other stream in the source begins; those of this one are taken
+/// in where they are its front.
+fn other_streams(
+    source: &PositionedInput<'_>,
+    map: &Map,
+    survey: &Survey,
+    parts: &mut Parts,
+) -> Vec<u64> {
+    let own = &map.keyed;
+    let mut others: Vec<(u64, Vec<u8>)> = Vec::new();
+    for &offset in survey.streams.iter().take(64 * MOST_STREAMS) {
+        let left = source.len() - offset;
+        let Ok(prefix) = source.read_vec(offset, left.min(96)) else { continue };
+        let (Ok(_), Some(commitment)) = (StreamHeader::decode_prefix(&prefix), prefix.get(48..80))
+        else {
+            continue;
+        };
+        if commitment == own.header.commitment {
+            parts.push_front(own.bytes.len() as u64, offset as i64);
+        } else if others.iter().all(|(_, known)| known != commitment) && others.len() < MOST_STREAMS
+        {
+            others.push((offset, commitment.to_vec()));
+        }
+    }
+    others.into_iter().map(|(offset, _)| offset).collect()
+}
+
 /// What was recovered so far.
-#[derive(Default)]
 struct Tally {
     recovered: u64,
     lost: Vec<Range<u64>>,
     unconfirmed: Vec<Range<u64>>,
+    parts: Parts,
 }
 
-fn run(
-    source: &PositionedInput<'_>,
-    map: &Map,
-    job: &DecryptJob,
-    options: &DecryptOptions,
+impl Tally {
+    fn new(map: &Map) -> Self {
+        let mut parts = Parts::new(map.keyed.layout());
+        // The front header is where the stream begins, unless another one opened it.
+        if map.keyed.offset == 0 {
+            parts.push(0..map.keyed.bytes.len() as u64, 0);
+        }
+        Self { recovered: 0, lost: Vec::new(), unconfirmed: Vec::new(), parts }
+    }
+
+    /// Takes in the tail, as far as there is one.
+    fn end(&mut self, map: &Map) {
+        let layout = self.parts.layout();
+        if let (Some(shift), Some(end)) = (map.shift(), layout.stream_len(map.plaintext_len)) {
+            self.parts.push(layout.tail_offset(map.plaintext_len)..end, shift);
+        }
+    }
+}
+
+/// A salvage whose map is made.
+struct Rescue<'r> {
+    source: &'r PositionedInput<'r>,
+    map: &'r Map,
+    job: &'r DecryptJob,
+    options: &'r DecryptOptions,
     gaps: Gaps,
-    output: &mut SequentialOutput<'_>,
-    tally: &mut Tally,
-) -> Result<(), StreamError> {
-    let layout = map.keyed.layout();
-    let segments = map.segments();
-    let zeros = vec![0; layout.geometry.frame_size() as usize];
-    let feed = |segment: u64, buffer: Vec<u8>| {
-        Ok(if segment < segments { Fed::Job(buffer) } else { Fed::End(buffer) })
-    };
-    let work = |segment: u64, buffer: Vec<u8>| recover::recover(source, map, job, segment, buffer);
-    let sink = |segment: u64, recovered: Recovered| {
-        let start = segment * layout.geometry.segment_size();
-        for frame in recovered.frames() {
-            let place = start + frame.range.start..start + frame.range.end;
-            match frame.plaintext {
-                Some(plaintext) => {
-                    output.write_all(plaintext)?;
-                    tally.recovered += place.end - place.start;
-                    if !recovered.confirmed {
-                        extend(&mut tally.unconfirmed, place);
-                    }
-                }
-                None => {
-                    if gaps == Gaps::Zero {
-                        output.write_all(&zeros[..(place.end - place.start) as usize])?;
-                    }
-                    extend(&mut tally.lost, place);
+}
+
+impl Rescue<'_> {
+    fn run(&self, output: &mut Gapped<'_, '_>, tally: &mut Tally) -> Result<(), StreamError> {
+        let layout = self.map.keyed.layout();
+        let size = layout.geometry.segment_size();
+        let (segments, total) = (self.map.segments(), self.map.plaintext_len);
+        let run = &self.options.run;
+        let mut next = 0;
+        let feed = |_: u64, buffer: Vec<u8>| {
+            if next >= segments {
+                return Ok(Fed::End(buffer));
+            }
+            // What has no place in the source is skipped in one step.
+            let (first, (range, likely)) = (next, self.map.run_from(next));
+            next = if likely { first + 1 } else { range.end.min(segments).max(first + 1) };
+            Ok(Fed::Job((first, likely, buffer)))
+        };
+        let work = |_: u64, (segment, likely, buffer): (u64, bool, Vec<u8>)| {
+            if !likely {
+                return Ok((segment, Err(buffer)));
+            }
+            let recovered = recover::recover(self.source, self.map, self.job, segment, buffer)?;
+            Ok((segment, Ok(recovered)))
+        };
+        let mut at = 0;
+        let sink = |_: u64, (segment, found): (u64, Result<Recovered, Vec<u8>>)| {
+            let recovered = match found {
+                Ok(recovered) => recovered,
+                Err(buffer) => return Ok(buffer),
+            };
+            let start = segment * size;
+            for piece in recovered.pieces() {
+                let place = start + piece.range.start..start + piece.range.end;
+                self.lose(at..place.start, output, tally)?;
+                output.write(piece.plaintext)?;
+                at = place.end;
+                tally.recovered += place.end - place.start;
+                tally.push_part(segment, &piece, recovered.layout());
+                if !recovered.confirmed {
+                    extend(&mut tally.unconfirmed, place);
                 }
             }
+            run.observe((start + size).min(total), Some(total));
+            Ok(recovered.into_buffer())
+        };
+        let pipeline = pipeline_options(run, &layout, Some(segments));
+        run_ordered(pipeline, &run.cancel, Vec::new, feed, work, sink).map_err(pipeline_error)?;
+        self.lose(at..total, output, tally)?;
+        output.finish()
+    }
+
+    /// Passes over plaintext that is lost.
+    fn lose(
+        &self,
+        range: Range<u64>,
+        output: &mut Gapped<'_, '_>,
+        tally: &mut Tally,
+    ) -> Result<(), StreamError> {
+        if range.is_empty() {
+            return Ok(());
         }
-        let done = (start + layout.geometry.segment_size()).min(map.plaintext_len);
-        options.run.observe(done, Some(map.plaintext_len));
-        Ok(recovered.into_buffer())
-    };
-    let pipeline = pipeline_options(&options.run, &layout, Some(segments));
-    run_ordered(pipeline, &options.run.cancel, Vec::new, feed, work, sink)
-        .map_err(pipeline_error)?;
-    Ok(())
+        if self.gaps == Gaps::Zero {
+            output.skip(range.end - range.start)?;
+        }
+        extend(&mut tally.lost, range);
+        Ok(())
+    }
+}
+
+impl Tally {
+    /// Takes in where a frame lay.
+    fn push_part(&mut self, segment: u64, piece: &recover::Piece<'_>, layout: SegmentLayout) {
+        let belongs = self.parts.layout().segment_offset(SegmentIndex(segment));
+        let frame = layout.frame(sv2_framing::FrameIndex(piece.frame));
+        let is_last = piece.frame + 1 == layout.frame_count();
+        // The header in front of the first frame and the footer behind the last go with them.
+        let start = if piece.frame == 0 { 0 } else { frame.start };
+        let end = if is_last { layout.wire_len() } else { frame.end };
+        let shift = piece.start - belongs as i64;
+        self.parts.push(belongs + start as u64..belongs + end as u64, shift);
+    }
 }
 
 /// Appends a range, joined to the last one where they touch.
@@ -174,12 +306,4 @@ fn extend(ranges: &mut Vec<Range<u64>>, range: Range<u64>) {
         Some(last) if last.end == range.start => last.end = range.end,
         _ => ranges.push(range),
     }
-}
-
-/// The salt of a segment and whether a checked page of the index says so.
-enum Salt {
-    /// From a page of the index that the seal covers.
-    Sealed(IndexEntry),
-    /// From the segment's own header, as far as one was found.
-    OwnHeader,
 }

@@ -33,7 +33,6 @@ pub(crate) enum Unreadable {
     /// They end the search.
     Fail,
     /// They are taken for zeros: a bad sector is a gap, not the end.
-    #[expect(dead_code, reason = "a salvage skips them")]
     Skip,
 }
 

@@ -3,7 +3,7 @@
 
 mod case;
 mod damage;
-mod draw;
+pub(crate) mod draw;
 
 use crate::reference::primitives::sha256;
 use crate::reference::{

@@ -13,4 +13,5 @@ pub mod memory;
 pub mod mutate;
 pub mod paint;
 pub mod reference;
+pub mod rescue;
 pub mod vectors;

@@ -138,7 +138,7 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
     if let Some(rescue) = rescue {
         let done = key.with(|key| rescue.run(source, sink, key, &options));
         drop(display);
-        let done = done.map_err(|error| Failure::stream(&error, names))?;
+        let done = done.map_err(|error| rescue.failure(&error, names))?;
         return rescue.report(&done, names, channel, console);
     }
     let done = key.with(|key| decrypt_stream_with(source, sink, key, &options));

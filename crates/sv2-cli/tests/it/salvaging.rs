@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::bad_streams::{frame, with_stream};
-use crate::sandbox::{Sandbox, mode};
+use crate::bad_streams::{frame, seal, with_stream};
+use crate::sandbox::{Sandbox, mode, painted};
 
 /// A sandbox with `bad.sv2`, of which frame 1 of segment 3 and the whole of segment 5 are lost.
 fn with_bad() -> Sandbox {
@@ -108,7 +108,8 @@ fn a_stream_without_its_seal_is_salvaged_and_never_called_complete() {
     let sandbox = with_stream();
     let stream = sandbox.read("a.sv2");
     sandbox.write("cut.sv2", &stream[..frame(5, 2)]);
-    let words = ["the seal is lost", "not known", "unconfirmed"];
+    let words =
+        ["the seal is lost", "not known", "no seal says that they are of the newest version"];
     sandbox.bad(&salvage("zero", &["cut.sv2"]), 5, &words);
     let list = list(&sandbox, "cut.lost.json");
     assert_eq!((&list["sealed"], &list["complete"]), (&json!(false), &json!(false)));
@@ -154,4 +155,86 @@ fn what_contradicts_a_salvage_is_refused() {
     sandbox.bad(&wrong, 4, &["bad.sv2: the key"]);
     sandbox.bad(&salvage("zero", &["plain", "-o", "out"]), 6, &["not a stream_v2 stream"]);
     assert_eq!(sandbox.names(), ["a.sv2", "bad.sv2", "key", "other", "plain"]);
+}
+
+/// F-833: two streams in one file, as `>>` twice makes them: neither vanishes in silence.
+#[test]
+fn another_stream_in_the_file_is_told_and_the_way_to_it() {
+    let sandbox = with_stream();
+    seal(&sandbox, "b.sv2");
+    let (one, other) = (sandbox.read("a.sv2"), sandbox.read("b.sv2"));
+    sandbox.write("both.sv2", &[&one[..], &other].concat());
+    let hint = format!("tail -c +1 -- both.sv2 | head -c {} | sv2 decrypt -o OTHER", one.len());
+    let words = [
+        "recovered 8000 of 8000 bytes, nothing of this stream was lost",
+        &format!("{} bytes in 1 range of the file belong to no part of it", one.len()),
+        "the first at byte 0",
+        "another stream begins at byte 0",
+        &hint,
+    ];
+    sandbox.bad(&salvage("skip", &["both.sv2"]), 5, &words);
+    assert_eq!(sandbox.read("both"), sandbox.read("plain"));
+    let list = list(&sandbox, "both.lost.json");
+    let foreign = json!([{ "offset": 0, "bytes": one.len() }]);
+    assert_eq!((&list["complete"], &list["foreign"]), (&json!(false), &foreign));
+    assert_eq!(list["other_streams"], json!([0]));
+    // What the hint says gets at it.
+    let piped = sandbox.fed(&["decrypt", "-K", "key", "-o", "other"], &one);
+    assert_eq!(piped.code, 0, "{}", piped.stderr);
+    assert_eq!(sandbox.read("other"), sandbox.read("plain"));
+}
+
+/// F-833: bytes that came in are explained, in front, between and behind.
+#[test]
+fn bytes_that_belong_to_no_part_are_told() {
+    for (at, bytes) in [(0, 100), (frame(2, 0) - 64, 100), (usize::MAX, 3)] {
+        let sandbox = with_stream();
+        let mut stream = sandbox.read("a.sv2");
+        let at = at.min(stream.len());
+        stream.splice(at..at, vec![0x20; bytes]);
+        sandbox.write("bad.sv2", &stream);
+        let words = [
+            "recovered 8000 of 8000 bytes, nothing of this stream was lost",
+            &format!("{bytes} bytes in 1 range of the file belong to no part"),
+            &format!("the first at byte {at}"),
+        ];
+        sandbox.bad(&salvage("zero", &["bad.sv2"]), 5, &words);
+        assert_eq!(sandbox.read("bad"), sandbox.read("plain"));
+    }
+}
+
+/// F-833: the first segment of a stream that lost its front is found by the frames behind it, and
+/// so is the only one of a stream of one segment.
+#[test]
+fn a_stream_that_lost_its_front_loses_only_what_is_gone() {
+    let sandbox = with_stream();
+    let stream = sandbox.read("a.sv2");
+    sandbox.write("cut.sv2", &stream[frame(0, 1) + 100..]);
+    sandbox.bad(&salvage("zero", &["cut.sv2"]), 5, &["recovered 7488 of 8000 bytes"]);
+    let lost = json!([{ "plaintext_offset": 0, "plaintext_bytes": 512 }]);
+    assert_eq!(list(&sandbox, "cut.lost.json")["lost"], lost);
+    let one = ["encrypt", "plain", "-o", "one.sv2", "--frame-size", "256", "-K", "key"];
+    sandbox.good(&[&one[..], &["--segment-size", "16K"]].concat());
+    sandbox.write("one-cut.sv2", &sandbox.read("one.sv2")[1500..]);
+    sandbox.bad(&salvage("zero", &["one-cut.sv2"]), 5, &["recovered 7488 of 8000 bytes"]);
+}
+
+/// A gap in a file is a hole, and one out of proportion is refused with the way out.
+#[test]
+fn what_is_lost_is_a_hole_and_never_much_more_than_there_is() {
+    let sandbox = with_stream();
+    sandbox.write("large", &painted(40_000));
+    let sizes = ["encrypt", "large", "-o", "large.sv2", "--frame-size", "256", "-K", "key"];
+    sandbox.good(&[&sizes[..], &["--segment-size", "1K"]].concat());
+    let stream = sandbox.read("large.sv2");
+    // The header, a few frames, and the tail.
+    let tail = stream.len() - 1024 - 40 * 32 - 32 - 128;
+    sandbox.write("few.sv2", &[&stream[..1024], &stream[tail..]].concat());
+    sandbox.bad(&salvage("zero", &["few.sv2"]), 5, &["recovered 0 of 40000 bytes"]);
+    assert_eq!(sandbox.read("few"), vec![0; 40_000]);
+    let disk =
+        std::os::unix::fs::MetadataExt::blocks(&std::fs::metadata(sandbox.path("few")).unwrap());
+    assert_eq!(disk, 0, "nothing was written");
+    let small = sandbox.read("few.sv2");
+    assert!(small.len() * 17 > 40_000);
 }

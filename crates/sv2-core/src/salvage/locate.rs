@@ -1,17 +1,17 @@
-//! Finding header, index and segments of a stream that is damaged.
+//! Finding header, tail and segments of a stream that is damaged, wherever they are.
 
 use std::collections::BTreeMap;
+use std::io;
 
-use sv2_framing::{
-    SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader, SegmentIndex, decode_segment_header,
-};
-use sv2_headers::{HEADER_MAGIC, HEADER_PREFIX_LEN, StreamHeader, checksum};
+use sv2_headers::{HEADER_MAGIC, HEADER_PREFIX_LEN, StreamHeader, TRAILER_LEN, TRAILER_MAGIC};
 
 use crate::decrypt::read_header;
+use crate::extents::Holes;
 use crate::header::{HeaderStart, KeyedHeader};
-use crate::io::{PositionedInput, SequentialInput};
+use crate::io::{PositionedInput, ReadAt, SequentialInput};
 use crate::key::KeyRing;
-use crate::salvage::map::{Found, Map};
+use crate::salvage::map::{Map, Sealed};
+use crate::survey::{Survey, Unreadable, read_lossy, survey};
 use crate::tail::SealedStream;
 use crate::{DecryptOptions, ErrorKind, StreamError, Unit};
 
@@ -22,59 +22,180 @@ const WINDOW: usize = 4 << 20;
 /// file may have put thousands there, and each may demand a derivation from a passphrase.
 const MOST_HEADERS: usize = 16;
 
+/// Tails that are tried where there is none at the end.
+const MOST_TAILS: usize = 64;
+
 /// Bytes of such headers that are read for each byte of the source.
 const HEADER_READS: u64 = 4;
 
 /// Finds everything that can be found without opening a frame.
-pub(crate) fn locate(
+pub(super) fn locate(
     source: &PositionedInput<'_>,
     ring: &mut KeyRing<'_>,
     options: &DecryptOptions,
-) -> Result<Map, StreamError> {
-    let mut pages = BTreeMap::new();
-    let (keyed, sealed_len) = match SealedStream::open_any_length(source, ring) {
+) -> Result<(Map, Survey), StreamError> {
+    let mut found = None;
+    let (keyed, sealed) = match SealedStream::open_any_length(source, ring) {
         Ok(stream) => {
             options.check_fingerprint(stream.fingerprint())?;
-            read_pages(source, &stream, &mut pages)?;
-            let plaintext_len = stream.trailer.plaintext_len;
-            (stream.into_opened().keyed, Some(plaintext_len))
+            let sealed = sealed_of(source, &stream, source.len())?;
+            (stream.into_opened().keyed, Some(sealed))
         }
         Err(error) if matches!(error.kind(), ErrorKind::Io | ErrorKind::Key) => return Err(error),
-        // Without the seal there is no fingerprint that could be the one that was pinned.
-        Err(error) if options.expected_fingerprint.is_some() => return Err(error),
-        Err(error) => (find_header(source, ring, error)?, None),
+        Err(error) => {
+            let marks = marks(source, options)?;
+            let elsewhere = sealed_elsewhere(source, ring, &marks)?;
+            let pinned = options.expected_fingerprint.is_some();
+            match elsewhere {
+                Some((stream, end)) => {
+                    options.check_fingerprint(stream.fingerprint())?;
+                    let sealed = sealed_of(source, &stream, end)?;
+                    (stream.into_opened().keyed, Some(sealed))
+                }
+                // Without the seal there is no fingerprint that could be the one that was pinned.
+                None if pinned => return Err(error),
+                None => {
+                    let keyed = find_header(source, ring, &marks, error)?;
+                    found = Some(marks);
+                    (keyed, None)
+                }
+            }
+        }
     };
-    let found = find_segments(source, &keyed, sealed_len)?;
-    Ok(Map::new(keyed, sealed_len, pages, found, source.len()))
+    let tag = &keyed.header.commitment[..8];
+    let parts = survey(source, &keyed.layout(), tag, Unreadable::Skip, &options.run.cancel)?;
+    let loose_index = match (&sealed, found) {
+        (None, Some(marks)) => loose_index(source, &keyed, &marks),
+        _ => None,
+    };
+    Ok((Map::new(keyed, sealed, loose_index, &parts, source.len()), parts))
 }
 
-/// Reads the pages that agree with a page table that the seal covers.
-fn read_pages(
+/// What the seal covers, the pages that do not agree with it included.
+fn sealed_of(
     source: &PositionedInput<'_>,
     stream: &SealedStream,
-    pages: &mut BTreeMap<u64, Vec<u8>>,
-) -> Result<(), StreamError> {
+    end: u64,
+) -> Result<Sealed, StreamError> {
+    let mut pages = BTreeMap::new();
     let table = match stream.read_page_table(source) {
-        Ok(table) => table,
-        Err(StreamError::AuthenticationFailed { .. }) => return Ok(()),
+        Ok(table) => Some(table),
+        Err(StreamError::AuthenticationFailed { .. } | StreamError::Read { .. }) => None,
         Err(error) => return Err(error),
     };
     for page in 0..stream.shape.pages() {
-        match stream.read_page(source, &table, page) {
-            Ok(bytes) => {
-                pages.insert(page, bytes.bytes().to_vec());
+        let read = table.as_ref().map(|table| stream.read_page(source, table, page));
+        match read {
+            Some(Ok(bytes)) => {
+                pages.insert(page, (bytes.bytes().to_vec(), true));
             }
-            Err(StreamError::AuthenticationFailed { .. }) => {}
-            Err(error) => return Err(error),
+            None
+            | Some(Err(StreamError::AuthenticationFailed { .. } | StreamError::Read { .. })) => {
+                let range = stream.page_range(page);
+                let len = usize::try_from(range.end - range.start).unwrap_or(0);
+                let mut bytes = vec![0; len];
+                read_lossy(source, &mut bytes, range.start);
+                pages.insert(page, (bytes, false));
+            }
+            Some(Err(error)) => return Err(error),
         }
     }
-    Ok(())
+    Ok(Sealed { plaintext_len: stream.trailer.plaintext_len, end, pages })
+}
+
+/// Where the magics of headers and trailers stand.
+#[derive(Default)]
+struct Marks {
+    headers: Vec<u64>,
+    trailers: Vec<u64>,
+}
+
+/// Searches a source for headers and trailers.
+fn marks(source: &PositionedInput<'_>, options: &DecryptOptions) -> Result<Marks, StreamError> {
+    let mut marks = Marks::default();
+    let holes = Holes::of(source);
+    let mut window = Vec::new();
+    let mut start = 0;
+    while start < source.len() {
+        if options.run.cancel.is_cancelled() {
+            return Err(StreamError::Cancelled { segment: 0 });
+        }
+        let data = holes.end_of_hole(start);
+        if data > start {
+            start = data;
+            continue;
+        }
+        // At most a window and a magic, so it fits.
+        let len = (source.len() - start).min((WINDOW + HEADER_MAGIC.len() - 1) as u64) as usize;
+        window.resize(len, 0);
+        read_lossy(source, &mut window, start);
+        for (at, part) in window.windows(HEADER_MAGIC.len()).enumerate() {
+            match part[0] {
+                0x89 if part == HEADER_MAGIC => marks.headers.push(start + at as u64),
+                b'S' if part == TRAILER_MAGIC => marks.trailers.push(start + at as u64),
+                _ => {}
+            }
+        }
+        start += WINDOW as u64;
+    }
+    Ok(marks)
+}
+
+/// The last tail of a stream that the keys open, where something lies behind it.
+fn sealed_elsewhere(
+    source: &PositionedInput<'_>,
+    ring: &mut KeyRing<'_>,
+    marks: &Marks,
+) -> Result<Option<(SealedStream, u64)>, StreamError> {
+    let mut spent = 0;
+    for &trailer in marks.trailers.iter().rev().take(MOST_TAILS) {
+        let end = trailer + TRAILER_LEN as u64;
+        if end > source.len() {
+            continue;
+        }
+        // Each tail may name a header of its own, which is as costly as those below.
+        spent += 1;
+        if spent > MOST_HEADERS && ring.key().is_none() {
+            break;
+        }
+        let cut = Cut { source, len: end };
+        let view = PositionedInput::Custom { source: Box::new(cut), len: end };
+        match SealedStream::open_any_length(&view, ring) {
+            Ok(stream) => return Ok(Some((stream, end))),
+            Err(error) if error.kind() == ErrorKind::Io => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+/// A source up to a place in it.
+struct Cut<'s> {
+    source: &'s PositionedInput<'s>,
+    len: u64,
+}
+
+impl ReadAt for Cut<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        // At most the buffer, so it fits.
+        let count = self.len.saturating_sub(offset).min(buffer.len() as u64) as usize;
+        match self.source.read_exact_at(&mut buffer[..count], offset) {
+            Ok(()) => Ok(count),
+            Err(StreamError::Read { source, .. }) => Err(source),
+            Err(_) => Err(io::ErrorKind::Other.into()),
+        }
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.len)
+    }
 }
 
 /// The header of a stream without a trailer: at the front, or a copy wherever it is now.
 fn find_header(
     source: &PositionedInput<'_>,
     ring: &mut KeyRing<'_>,
+    marks: &Marks,
     error: StreamError,
 ) -> Result<KeyedHeader, StreamError> {
     let front = source.read_vec(0, source.len().min(sv2_headers::MAX_HEADER_LEN.into()))?;
@@ -83,98 +204,44 @@ fn find_header(
         Ok(keyed) => return Ok(keyed),
         Err(error) => error,
     };
-    let mut copy = None;
     let (mut tried, mut left_to_read) = (0, source.len().saturating_mul(HEADER_READS));
-    search(source, &HEADER_MAGIC, &mut |offset| {
+    for &offset in &marks.headers {
         let left = source.len() - offset;
         let prefix = source.read_vec(offset, left.min(HEADER_PREFIX_LEN as u64))?;
-        let HeaderStart::Len(len) = HeaderStart::of(&prefix) else { return Ok(true) };
+        let HeaderStart::Len(len) = HeaderStart::of(&prefix) else { continue };
         if len as u64 > left {
-            return Ok(true);
+            continue;
         }
-        let Some(rest) = left_to_read.checked_sub(len as u64) else { return Ok(false) };
+        let Some(rest) = left_to_read.checked_sub(len as u64) else { break };
         left_to_read = rest;
         let bytes = source.read_vec(offset, len as u64)?;
         if StreamHeader::decode(&bytes).is_ok() {
             tried += 1;
-            let unit = Unit::HeaderCopy;
-            copy = KeyedHeader::open(bytes, ring, unit, offset).ok();
+            if let Ok(keyed) = KeyedHeader::open(bytes, ring, Unit::HeaderCopy, offset) {
+                return Ok(keyed);
+            }
+            if tried == MOST_HEADERS {
+                break;
+            }
         }
-        Ok(copy.is_none() && tried < MOST_HEADERS)
-    })?;
+    }
     match front {
         // A file in which nothing of a stream was found has the error of the tail.
-        StreamError::NotAStream => copy.ok_or(error),
-        front => copy.ok_or(front),
+        StreamError::NotAStream => Err(error),
+        front => Err(front),
     }
 }
 
-/// Finds the segments: each at its place, and all of them by their magic where one is missing.
-fn find_segments(
-    source: &PositionedInput<'_>,
-    keyed: &KeyedHeader,
-    sealed_len: Option<u64>,
-) -> Result<BTreeMap<u64, Found>, StreamError> {
-    let mut found = BTreeMap::new();
-    if let Some(plaintext_len) = sealed_len {
-        for segment in 0..keyed.header.geometry.segment_count(plaintext_len) {
-            let offset = keyed.layout().segment_offset(SegmentIndex(segment));
-            match header_at(source, keyed, offset)? {
-                Some(header) if header.index.0 == segment => {
-                    found.insert(segment, Found { offset, header });
-                }
-                _ => break,
-            }
-        }
-        if found.len() as u64 == keyed.header.geometry.segment_count(plaintext_len) {
-            return Ok(found);
-        }
-    }
-    search(source, &SEGMENT_MAGIC, &mut |offset| {
-        if let Some(header) = header_at(source, keyed, offset)? {
-            found.entry(header.index.0).or_insert(Found { offset, header });
-        }
-        Ok(true)
-    })?;
-    Ok(found)
-}
-
-/// A segment header of this stream at `offset`, if one is there whose checksum holds.
-fn header_at(
-    source: &PositionedInput<'_>,
-    keyed: &KeyedHeader,
-    offset: u64,
-) -> Result<Option<SegmentHeader>, StreamError> {
-    if offset.checked_add(SEGMENT_HEADER_LEN as u64).is_none_or(|end| end > source.len()) {
-        return Ok(None);
-    }
-    let mut bytes = [0; SEGMENT_HEADER_LEN];
-    source.read_exact_at(&mut bytes, offset)?;
-    let index = u64::from_be_bytes(std::array::from_fn(|at| bytes[8 + at]));
-    if !checksum::holds(&bytes) || index >= sv2_headers::MAX_SEGMENTS {
-        return Ok(None);
-    }
-    let geometry = keyed.header.geometry;
-    let decoded = decode_segment_header(&bytes, geometry, SegmentIndex(index));
-    Ok(decoded.ok().filter(|header| header.stream_tag == keyed.header.commitment[..8]))
-}
-
-/// Calls `visit` with every offset at which `needle` stands, until it returns false.
-fn search(
-    source: &PositionedInput<'_>,
-    needle: &[u8],
-    visit: &mut dyn FnMut(u64) -> Result<bool, StreamError>,
-) -> Result<(), StreamError> {
-    let mut start = 0;
-    while start < source.len() {
-        let len = (source.len() - start).min((WINDOW + needle.len() - 1) as u64);
-        let window = source.read_vec(start, len)?;
-        for (at, part) in window.windows(needle.len()).enumerate() {
-            if part[0] == needle[0] && part == needle && !visit(start + at as u64)? {
-                return Ok(());
-            }
-        }
-        start += WINDOW as u64;
-    }
-    Ok(())
+/// Where the index of a stream may begin whose trailer is lost: behind the last header copy.
+fn loose_index(source: &PositionedInput<'_>, keyed: &KeyedHeader, marks: &Marks) -> Option<u64> {
+    let len = keyed.bytes.len() as u64;
+    let is_copy = |&&offset: &&u64| {
+        let bytes = (offset > 0 && offset + len <= source.len())
+            .then(|| source.read_vec(offset, 80).ok())
+            .flatten();
+        bytes.is_some_and(|bytes| bytes == keyed.bytes[..80])
+    };
+    // A file with thousands of copies is no accident.
+    let copy = marks.headers.iter().rev().take(MOST_TAILS).find(is_copy)?;
+    Some(copy + len)
 }

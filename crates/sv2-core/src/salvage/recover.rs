@@ -1,112 +1,150 @@
-//! Recovering one segment, frame by frame.
+//! Recovering one segment, frame by frame, from wherever its frames may lie.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use sv2_framing::{FrameIndex, SEGMENT_HEADER_LEN, SegmentHeader, SegmentIndex, SegmentLayout};
+use sv2_framing::{
+    FRAME_HEADER_LEN, FrameIndex, SEGMENT_HEADER_LEN, SegmentHeader, SegmentIndex, SegmentLayout,
+    TAG_LEN,
+};
 use sv2_segment_worker::Explain;
 
 use crate::StreamError;
 use crate::decrypt::DecryptJob;
 use crate::io::PositionedInput;
-use crate::salvage::Salt;
 use crate::salvage::map::Map;
+use crate::survey::read_lossy;
 
 /// What is left of a segment.
-pub(crate) struct Recovered {
+pub(super) struct Recovered {
     buffer: Vec<u8>,
-    /// Bytes that the buffer needs; it gets them when something is read.
-    needed: usize,
     layout: SegmentLayout,
-    opened: Vec<bool>,
-    /// Whether the index confirms the version of the segment.
-    pub(crate) confirmed: bool,
+    /// Where the segment begins, if it opened as a whole.
+    whole: Option<i64>,
+    /// Frames that opened, if it did not.
+    parts: BTreeMap<u16, Part>,
+    /// Whether the index confirms the version of every frame.
+    pub(super) confirmed: bool,
 }
 
-/// One frame of a segment, as it goes out.
-pub(crate) struct RecoveredFrame<'r> {
-    /// Its plaintext's place in the segment's plaintext.
-    pub(crate) range: Range<u64>,
-    /// Its plaintext, or `None` where it is lost.
-    pub(crate) plaintext: Option<&'r [u8]>,
+/// A frame that opened.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    /// Where its segment begins, seen from it.
+    start: i64,
+    /// Where its plaintext is in the buffer.
+    at: usize,
+}
+
+/// Frames that follow each other and lie where they do in one copy of their segment.
+pub(super) struct Piece<'r> {
+    /// Their plaintext's place in the segment's plaintext.
+    pub(super) range: Range<u64>,
+    /// Where their segment begins in the source, which may be in front of it.
+    pub(super) start: i64,
+    pub(super) frame: u16,
+    pub(super) plaintext: &'r [u8],
 }
 
 impl Recovered {
-    pub(crate) fn frames(&self) -> impl Iterator<Item = RecoveredFrame<'_>> {
+    /// Frames that opened, in order.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        let whole = self.whole.into_iter().flat_map(move |start| {
+            (0..self.layout.frame_count()).map(move |frame| {
+                let slot = self.layout.plaintext_slot(FrameIndex(frame));
+                (frame, start, slot)
+            })
+        });
+        let parts = self.parts.iter().map(|(&frame, part)| {
+            let len = self.layout.plaintext_slot(FrameIndex(frame)).len();
+            (frame, part.start, part.at..part.at + len)
+        });
         let frame_size = u64::from(self.layout.frame_size());
-        self.layout.plaintext_slots().zip(0u64..).map(move |(slot, frame)| {
-            let start = frame * frame_size;
-            let range = start..start + slot.len() as u64;
-            let opened = self.opened.get(frame as usize).copied().unwrap_or(false);
-            RecoveredFrame { range, plaintext: opened.then(|| &self.buffer[slot]) }
+        whole.chain(parts).map(move |(frame, start, slot)| {
+            let at = u64::from(frame) * frame_size;
+            let range = at..at + slot.len() as u64;
+            Piece { range, start, frame, plaintext: &self.buffer[slot] }
         })
     }
 
     /// Whether any frame opened.
-    pub(crate) fn has_any(&self) -> bool {
-        self.opened.contains(&true)
+    pub(super) fn has_any(&self) -> bool {
+        self.whole.is_some() || !self.parts.is_empty()
     }
 
-    pub(crate) fn into_buffer(self) -> Vec<u8> {
+    /// Frames that did not open.
+    pub(super) fn missing(&self) -> impl Iterator<Item = u16> {
+        let all = if self.whole.is_some() { 0 } else { self.layout.frame_count() };
+        (0..all).filter(|frame| !self.parts.contains_key(frame))
+    }
+
+    pub(super) fn layout(&self) -> SegmentLayout {
+        self.layout
+    }
+
+    pub(super) fn into_buffer(self) -> Vec<u8> {
         self.buffer
     }
 }
 
 /// Opens what opens of a segment, wherever it is.
-pub(crate) fn recover(
+pub(super) fn recover(
     source: &PositionedInput<'_>,
     map: &Map,
     job: &DecryptJob,
     segment: u64,
     buffer: Vec<u8>,
 ) -> Result<Recovered, StreamError> {
-    let index = SegmentIndex(segment);
     let layout = map.keyed.layout();
-    let Some(segment_layout) = layout.segment_layout(map.plaintext_len, index) else {
+    let Some(layout) = layout.segment_layout(map.plaintext_len, SegmentIndex(segment)) else {
         return Err(StreamError::Defect { segment });
     };
-    // A frame that does not lie within the source is not opened, so no more is ever needed (F-802).
-    let there = usize::try_from(source.len()).unwrap_or(usize::MAX);
-    let needed = segment_layout.wire_len().min(there);
-    let frames = segment_layout.frame_count();
-    let mut recovered = Recovered {
-        buffer,
-        needed,
-        layout: segment_layout,
-        opened: vec![false; frames.into()],
-        confirmed: true,
-    };
-    let context = job.worker().context();
-    let plaintext_len = segment_layout.plaintext_len();
-    let found = map.found(segment);
-    let header = match map.salt(segment) {
-        Salt::Sealed(entry) => context.sealed_header(index, plaintext_len, entry.salt),
-        Salt::OwnHeader => {
-            recovered.confirmed = false;
-            match found {
-                Some(found) if found.header.plaintext_len == plaintext_len => found.header,
-                _ => return Ok(recovered),
-            }
+    let mut recovered =
+        Recovered { buffer, layout, whole: None, parts: BTreeMap::new(), confirmed: true };
+    recovered.buffer.clear();
+    let starts = map.places(segment);
+    for attempt in map.attempts(source, segment, layout.plaintext_len()) {
+        if !recovered.has_any()
+            && let Some(&start) = starts.first()
+            && open_whole(source, job, &attempt.header, start, map.reach(start), &mut recovered)
+        {
+            recovered.confirmed = attempt.confirmed;
+            return Ok(recovered);
         }
-    };
-
-    let mut starts = map.places(segment);
-    if let Some(&start) = starts.first()
-        && open_whole(source, job, &header, start, map.reach(start), &mut recovered)?
-    {
-        return Ok(recovered);
-    }
-    // Bytes that went missing inside the segment moved the frames behind them towards the next
-    // segment, so frames are looked for from both ends.
-    starts.extend(map.place_from_behind(segment).filter(|place| !starts.contains(place)));
-    for frame in (0..frames).map(FrameIndex) {
+        let before = recovered.parts.len();
         for &start in &starts {
-            let end = map.reach(start);
-            if open_frame(source, job, &header, (start, end), frame, &mut recovered)? {
-                break;
+            let reach = map.reach(start).min(source.len());
+            for frame in frames_within(layout, start, reach) {
+                if !recovered.parts.contains_key(&frame) {
+                    open_part(source, job, &attempt.header, start, frame, &mut recovered);
+                }
             }
         }
+        recovered.confirmed &= attempt.confirmed || recovered.parts.len() == before;
     }
     Ok(recovered)
+}
+
+/// The frames whose ciphertext and tag lie in front of `limit` where their segment begins at
+/// `start`.
+fn frames_within(layout: SegmentLayout, start: i64, limit: u64) -> Range<u16> {
+    let stride = layout.frame(FrameIndex(0)).len().max(1) as i64;
+    let first_ciphertext = start + (SEGMENT_HEADER_LEN + FRAME_HEADER_LEN) as i64;
+    let count = i64::from(layout.frame_count());
+    let first = if first_ciphertext >= 0 { 0 } else { (-first_ciphertext + stride - 1) / stride };
+    let fits = |frame: i64| {
+        let slot = layout.plaintext_slot(FrameIndex(frame as u16));
+        start + (slot.end + TAG_LEN) as i64 <= limit as i64
+    };
+    // All frames but the last one are as long as the first.
+    let room = limit as i64 - first_ciphertext - TAG_LEN as i64;
+    let mut end = (room.max(0) / stride).clamp(0, count);
+    while end < count && fits(end) {
+        end += 1;
+    }
+    let first = first.clamp(0, count);
+    // Both are at most the number of frames, which is a u16.
+    first as u16..end.max(first) as u16
 }
 
 /// Opens all frames at once, which is what an undamaged segment needs.
@@ -114,66 +152,69 @@ fn open_whole(
     source: &PositionedInput<'_>,
     job: &DecryptJob,
     header: &SegmentHeader,
-    start: u64,
-    end: u64,
+    start: i64,
+    limit: u64,
     recovered: &mut Recovered,
-) -> Result<bool, StreamError> {
+) -> bool {
     let body = SEGMENT_HEADER_LEN..recovered.layout.body_len();
-    let offset = start + SEGMENT_HEADER_LEN as u64;
-    if !fits(source, offset, body.len(), end) {
-        return Ok(false);
+    let Ok(offset) = u64::try_from(start + SEGMENT_HEADER_LEN as i64) else { return false };
+    let end = offset.saturating_add(body.len() as u64);
+    if end > source.len().min(limit) {
+        return false;
     }
-    recovered.buffer.resize(recovered.needed, 0);
-    read_lossy(source, &mut recovered.buffer[body], offset)?;
-    let opened =
-        job.worker().decrypt_in_place(header, &mut recovered.buffer, Explain::CallerRereads);
-    if opened.is_ok() {
-        recovered.opened.fill(true);
+    recovered.buffer.resize(body.end, 0);
+    read_lossy(source, &mut recovered.buffer[body], offset);
+    let wire = &mut recovered.buffer;
+    if job.worker().decrypt_in_place(header, wire, Explain::CallerRereads).is_ok() {
+        recovered.whole = Some(start);
+        return true;
     }
-    Ok(opened.is_ok())
+    recovered.buffer.clear();
+    false
 }
 
-/// Opens one frame out of bytes that no failed attempt has touched.
-fn open_frame(
+/// Opens one frame behind those that opened before it.
+fn open_part(
     source: &PositionedInput<'_>,
     job: &DecryptJob,
     header: &SegmentHeader,
-    (start, end): (u64, u64),
-    frame: FrameIndex,
+    start: i64,
+    frame: u16,
     recovered: &mut Recovered,
-) -> Result<bool, StreamError> {
-    let range = recovered.layout.frame(frame);
-    let offset = start + range.start as u64;
-    if !fits(source, offset, range.len(), end) {
-        return Ok(false);
+) {
+    let at = recovered.buffer.len();
+    let slot = recovered.layout.plaintext_slot(FrameIndex(frame));
+    let place = start + slot.start as i64;
+    let layout = recovered.layout;
+    if open_at(source, job, header, layout, frame, place, &mut recovered.buffer) {
+        recovered.parts.insert(frame, Part { start, at: at + FRAME_HEADER_LEN });
+    } else {
+        recovered.buffer.truncate(at);
     }
-    recovered.buffer.resize(recovered.needed, 0);
-    let record = &mut recovered.buffer[range];
-    read_lossy(source, record, offset)?;
-    let opened = job.worker().decrypt_frames(header, frame, record).is_ok();
-    recovered.opened[frame.0 as usize] = opened;
-    Ok(opened)
 }
 
-/// Whether so many bytes lie within the source and in front of `limit`.
-fn fits(source: &PositionedInput<'_>, offset: u64, len: usize, limit: u64) -> bool {
-    offset.checked_add(len as u64).is_some_and(|end| end <= source.len().min(limit))
-}
-
-/// Reads bytes of which some may not be readable: a bad sector is a gap, not the end.
-fn read_lossy(
+/// Appends the record of a frame whose ciphertext begins at `place` to `buffer` and opens it
+/// there; its frame header and checksum are not looked at, since the key settles what it is.
+pub(super) fn open_at(
     source: &PositionedInput<'_>,
-    buffer: &mut [u8],
-    offset: u64,
-) -> Result<(), StreamError> {
-    const SECTOR: usize = 4096;
-    if source.read_exact_at(buffer, offset).is_ok() {
-        return Ok(());
+    job: &DecryptJob,
+    header: &SegmentHeader,
+    layout: SegmentLayout,
+    frame: u16,
+    place: i64,
+    buffer: &mut Vec<u8>,
+) -> bool {
+    let index = FrameIndex(frame);
+    let at = buffer.len();
+    let record_len = layout.frame(index).len();
+    let sealed_len = layout.plaintext_slot(index).len() + TAG_LEN;
+    let Ok(offset) = u64::try_from(place) else { return false };
+    if offset.checked_add(sealed_len as u64).is_none_or(|end| end > source.len()) {
+        return false;
     }
-    for (number, part) in buffer.chunks_mut(SECTOR).enumerate() {
-        if source.read_exact_at(part, offset + (number * SECTOR) as u64).is_err() {
-            part.fill(0);
-        }
-    }
-    Ok(())
+    buffer.resize(at + record_len, 0);
+    let record = &mut buffer[at..];
+    record[..FRAME_HEADER_LEN].copy_from_slice(&layout.frame_header(index).encode());
+    read_lossy(source, &mut record[FRAME_HEADER_LEN..FRAME_HEADER_LEN + sealed_len], offset);
+    job.worker().decrypt_frames(header, index, record).is_ok()
 }

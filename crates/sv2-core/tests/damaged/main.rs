@@ -2,8 +2,10 @@
 
 mod changing;
 mod listing;
+mod oracle;
 mod order;
 mod random;
 mod salvage;
+mod score;
 mod scrub;
 mod support;

@@ -3,6 +3,7 @@
 //! No clock decides: a limit that holds for bytes read and bytes allocated holds on any machine.
 
 mod memory;
+mod proportion;
 mod slots;
 mod work;
 

@@ -21,26 +21,33 @@ use sv2_testkit::reference::{self, Params};
 
 /// Bytes that may be read for each byte that is there.
 const FACTOR: u64 = 24;
-/// Bytes that may be read however little is there.
-const BASE: u64 = 1 << 20;
+/// Bytes that may be read however little is there: a salvage tries what is missing everywhere.
+const BASE: u64 = 6 << 20;
 
 const KEY: [u8; 32] = [0x42; 32];
 
 /// A source that counts what is read.
 #[derive(Clone)]
-struct Counting {
+pub(crate) struct Counting {
     bytes: Arc<Vec<u8>>,
     read: Arc<AtomicU64>,
 }
 
 impl Counting {
-    fn new(bytes: &[u8]) -> Self {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
         Self { bytes: Arc::new(bytes.to_vec()), read: Arc::default() }
     }
 
-    fn input(&self) -> InputSource<'static> {
+    pub(crate) fn input(&self) -> InputSource<'static> {
         self.read.store(0, Ordering::SeqCst);
         InputSource::ReadAt(Box::new(self.clone()))
+    }
+}
+
+impl Counting {
+    /// Bytes that were read since the last input was handed out.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.read.load(Ordering::SeqCst)
     }
 }
 

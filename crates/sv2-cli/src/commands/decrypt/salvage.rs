@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::ends::{Channel, Input, Output, OutputArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::names::{Names, json_text};
+use crate::names::{Name, Names, json_text, shell_word};
 
 /// What is behind the name of the output in the name of the list.
 const SUFFIX: &str = ".lost.json";
@@ -59,6 +59,18 @@ impl Rescue {
         salvage(source, sink, key, options, gaps)
     }
 
+    /// A salvage that did not happen; one that would have written zeros without end has another way.
+    pub(super) fn failure(&self, error: &StreamError, names: Names<'_>) -> Failure {
+        let failure = Failure::stream(error, names);
+        match (error, names.input) {
+            (StreamError::Usage(_), Name::File(path)) if matches!(self.gaps, GapsName::Zero) => {
+                let path = shell_word(path.as_os_str());
+                failure.hint(format!("sv2 decrypt --salvage=skip {path}"))
+            }
+            _ => failure,
+        }
+    }
+
     /// Writes the list and says what is in it; a partial result is a failure with its own code.
     pub(super) fn report(
         self,
@@ -84,7 +96,9 @@ impl Rescue {
         match exit {
             // A report for machines says the same.
             Some(exit) if console.json => Err(Failure::told(exit)),
-            Some(exit) => Err(Failure::new(exit, sentence)),
+            Some(exit) => {
+                Err(Failure::new(exit, sentence).hint(next_step(done, names).unwrap_or_default()))
+            }
             None => {
                 if !console.json {
                     console.note(&sentence);
@@ -111,6 +125,10 @@ impl Rescue {
             "bytes_out": done.bytes_out,
             "lost": ranges(&done.lost),
             "unconfirmed": ranges(&done.unconfirmed),
+            "foreign": done.foreign.iter().map(|range| {
+                json!({ "offset": range.start, "bytes": range.end - range.start })
+            }).collect::<Vec<_>>(),
+            "other_streams": done.other_streams,
             "seconds": done.wall.as_secs_f64(),
         })
     }
@@ -124,9 +142,12 @@ fn exit_of(done: &SalvageReport) -> Option<Exit> {
 }
 
 fn sentence(done: &SalvageReport, gaps: GapsName) -> String {
-    let mut text = format!("recovered {} of {} bytes", done.recovered, done.plaintext_len);
-    if done.lost.is_empty() {
+    let least = if done.sealed { "" } else { "at least " };
+    let mut text = format!("recovered {} of {least}{} bytes", done.recovered, done.plaintext_len);
+    if done.lost.is_empty() && done.is_complete() {
         text.push_str(", nothing was lost");
+    } else if done.lost.is_empty() {
+        text.push_str(", nothing of this stream was lost");
     } else {
         let filled = match gaps {
             GapsName::Zero => "zeros stand in their place",
@@ -136,14 +157,42 @@ fn sentence(done: &SalvageReport, gaps: GapsName) -> String {
     }
     if !done.unconfirmed.is_empty() {
         text.push_str(&format!(
-            "; the version of {} is unconfirmed, so they may be outdated",
+            "; {} are authentic, but no seal says that they are of the newest version",
             counted(&done.unconfirmed)
         ));
+    }
+    if let Some(first) = done.foreign.first() {
+        text.push_str(&format!(
+            "; {} of the file belong to no part of it, the first at byte {}",
+            counted(&done.foreign),
+            first.start
+        ));
+    }
+    match &done.other_streams[..] {
+        [] => {}
+        [first] => text.push_str(&format!("; another stream begins at byte {first}")),
+        [first, rest @ ..] => text.push_str(&format!(
+            "; other streams begin at byte {first} and {} more places",
+            rest.len()
+        )),
     }
     if !done.sealed {
         text.push_str("; the seal is lost, so whether anything behind is missing is not known");
     }
     text
+}
+
+/// The command that gets at another stream in the file.
+fn next_step(done: &SalvageReport, names: Names<'_>) -> Option<String> {
+    let Name::File(path) = names.input else { return None };
+    let first = *done.other_streams.first()?;
+    let range = done.foreign.iter().find(|range| range.contains(&first))?;
+    let path = shell_word(path.as_os_str());
+    Some(format!(
+        "the other stream is read with: tail -c +{} -- {path} | head -c {} | sv2 decrypt -o OTHER",
+        first + 1,
+        range.end - first
+    ))
 }
 
 fn counted(ranges: &[Range<u64>]) -> String {
