@@ -60,6 +60,8 @@ Files:
   OUTPUT.kept   a whole output that could not get its name
   OUTPUT.unfinished, OUTPUT.sv2-journal
                 what an interrupted --resume leaves, until it is continued or you remove it
+  $XDG_STATE_HOME/sv2/resume (or ~/.local/state/sv2/resume)
+                marks by which --resume knows that it was you who left it
   OUTPUT.lost.json
                 what --salvage did not recover
   STREAM.sv2-change

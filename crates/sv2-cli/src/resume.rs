@@ -1,11 +1,14 @@
 //! What `--resume` adds to a command: both ends in files, and the words for a run that is cut off.
 
+use std::path::PathBuf;
+
 use sv2_core::{CheckpointError, CheckpointFile, ErrorKind, ResumableOutput, StreamError};
 
 use crate::console::Console;
 use crate::ends::{Aftermath, Input, Output};
 use crate::exit::Exit;
 use crate::failure::{Failure, chain, plain};
+use crate::invocation::operand;
 use crate::names::{Names, shell_word, shown};
 use crate::signals;
 
@@ -18,6 +21,16 @@ pub(crate) fn note_unfinished(output: &Output, console: &Console) {
         shown(earlier.file(CheckpointFile::Output))
     ));
     console.note_hint("continue it with --resume, or remove it");
+}
+
+/// The user's folder for what a program wants to find again and nobody else needs: `sv2` in
+/// `XDG_STATE_HOME`, or in `.local/state` in `HOME`; none where neither is an absolute path.
+fn state_folder() -> Option<PathBuf> {
+    let absolute =
+        |name| Some(PathBuf::from(std::env::var_os(name)?)).filter(|path| path.is_absolute());
+    absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+        .map(|state| state.join("sv2"))
 }
 
 /// A run that a later one can continue.
@@ -36,11 +49,12 @@ impl Resumable {
         if !input.is_named_file() {
             return Err(refused("input", "give the name of the file that is to be read"));
         }
-        let (output, aftermath) =
+        let (mut output, aftermath) =
             output.into_resumable().ok_or_else(|| refused("output", "name a file with -o"))?;
         let words = std::env::args_os().skip(1);
         let command = words
             .fold("sv2".to_owned(), |command, word| format!("{command} {}", shell_word(&word)));
+        output.state = state_folder();
         let resumable = Self { output, command };
         signals::announce(resumable.remains());
         Ok((resumable, aftermath))
@@ -124,6 +138,38 @@ impl Resumable {
                     "name the stream that was interrupted, or remove '{journal}' and '{output}' \
                      to start over"
                 ),
+            ),
+            CheckpointError::NotMarked { .. } => (
+                output.clone(),
+                format!(
+                    "it may have been planted by another user, so it was ignored; remove it to \
+                     start over: rm {}",
+                    operand(self.output.file(CheckpointFile::Output).as_os_str())
+                ),
+            ),
+            CheckpointError::Unmarkable => {
+                (output, "set HOME, or name an output in a folder of your own with -o".into())
+            }
+            CheckpointError::Sealed => {
+                let file = self.output.file(CheckpointFile::Output);
+                (
+                    output,
+                    format!(
+                        "look at it, and rename it where it is what you want: sv2 verify {}",
+                        operand(file.as_os_str())
+                    ),
+                )
+            }
+            CheckpointError::Changed { .. } => (
+                output.clone(),
+                format!(
+                    "somebody changed it, or its disk did; remove '{journal}' and '{output}' to \
+                     start over"
+                ),
+            ),
+            CheckpointError::NoLocks { file, .. } => (
+                self.name(*file),
+                "the file system has no locks, so name an output on a local disk with -o".into(),
             ),
             CheckpointError::Missing => (output, "run the command again, which starts it".into()),
             _ => (journal.clone(), format!("remove '{journal}' and '{output}' to start over")),

@@ -26,6 +26,8 @@ pub use append::{append, append_on};
 pub use rewrap::{HeaderChange, HeaderContent, MetadataChange, RewrapReport, rewrap, rewrap_on};
 pub use storage::{ChangeFile, ChangeStorage};
 
+pub(crate) use storage::has_no_locks;
+
 use storage::FileStorage;
 
 /// How a stream is changed.

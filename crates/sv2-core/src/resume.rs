@@ -13,6 +13,7 @@ mod error;
 mod files;
 mod journal;
 mod kept;
+mod mark;
 
 use std::path::PathBuf;
 
@@ -37,13 +38,19 @@ pub struct ResumableOutput {
     /// A decrypt whose process is killed, or whose machine stops, does at most so much again, and
     /// what was being written to stable storage meanwhile.
     pub checkpoint_distance: u64,
+    /// The folder of this user's own, absolute, in which a call leaves a mark for the later one
+    /// that goes on from it, such as `~/.local/state/sv2`; it is made where it is not there.
+    ///
+    /// Without it, and where no mark can be kept there, an encrypt goes on only in a folder in
+    /// which nobody else can rename files, and a decrypt reads again what its journal counts.
+    pub state: Option<PathBuf>,
 }
 
 impl ResumableOutput {
-    /// An output with a checkpoint of a decrypt every 64 MiB.
+    /// An output with a checkpoint of a decrypt every 64 MiB, and without a place for marks.
     #[must_use]
     pub fn new(path: PathBuf, existing: Existing) -> Self {
-        Self { path, existing, checkpoint_distance: CHECKPOINT_DISTANCE }
+        Self { path, existing, checkpoint_distance: CHECKPOINT_DISTANCE, state: None }
     }
 
     /// Where a file of an interrupted call lies, if there is one: beside the output, under its

@@ -8,6 +8,7 @@
 
 pub mod accumulated;
 pub mod faulty;
+pub mod mark;
 #[cfg(target_os = "linux")]
 pub mod memory;
 pub mod mutate;

@@ -2,7 +2,7 @@
 //! command that continues them.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::process::Child;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -190,6 +190,15 @@ fn unfinished(sandbox: &Sandbox, more: &[&str]) -> Vec<u8> {
 /// Gives a file the permissions of one that an interrupted run left.
 fn leave(sandbox: &Sandbox, name: &str) {
     fs::set_permissions(sandbox.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+    // And the mark of the command, as appendix A.4 has it.
+    let output = sandbox.path(name.strip_suffix(".unfinished").unwrap());
+    let folder = output.parent().unwrap().canonicalize().unwrap();
+    let output = folder.join(output.file_name().unwrap());
+    let user = rustix::process::geteuid().as_raw();
+    let (name, mark) = sv2_testkit::mark::encrypt_mark(&output, user, &sandbox.read(name));
+    let marks = sandbox.path("home/.local/state/sv2/resume");
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&marks).unwrap();
+    fs::write(marks.join(name), mark).unwrap();
 }
 
 /// F-1114: other options are refused with exit code 7, and nothing is lost.
@@ -234,6 +243,14 @@ fn a_planted_file_is_refused() {
     sandbox.write("a.sv2.unfinished", b"a letter");
     sandbox.bad(&arguments, 7, &["a.sv2.unfinished"]);
     assert_eq!(sandbox.read("a.sv2.unfinished"), b"a letter");
+    // F-1116: nor a finished stream, whoever renamed it.
+    fs::remove_file(sandbox.path("a.sv2.unfinished")).unwrap();
+    sandbox.good(&[&["encrypt", "-K", "key", "a", "-o", "photo"], &SMALL[..]].concat());
+    fs::rename(sandbox.path("photo"), sandbox.path("a.sv2.unfinished")).unwrap();
+    let mode = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(sandbox.path("a.sv2.unfinished"), mode).unwrap();
+    let words = ["no earlier call of this user left the unfinished output", "rm a.sv2.unfinished"];
+    sandbox.bad(&arguments, 7, &words);
 }
 
 /// F-1105: a command for others alone can be begun and says what continuing takes; without it,

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::time::Instant;
 
@@ -18,6 +18,7 @@ use crate::report::Effort;
 use crate::resume::checkpoint::{CheckpointStorage, Frontier, with_checkpoints};
 use crate::resume::files::{Held, check_target};
 use crate::resume::journal::Chain;
+use crate::resume::mark::{Kind, Mark, others_can_rename};
 use crate::resume::{CheckpointError, CheckpointFile, ResumableOutput};
 use crate::tail::{Index, SealedStream};
 use crate::{DecryptOptions, Driver, InputSource, KeySource, StreamError, StreamReport, Tail};
@@ -28,7 +29,9 @@ use crate::{DecryptOptions, Driver, InputSource, KeySource, StreamError, StreamR
 ///
 /// Where the call fails, or its process dies, the plaintext so far stays beside the output,
 /// readable for this user alone, with a journal of how much of it is on stable storage.
-/// The journal is bound to the seal of the stream, and what it counts is not looked at again.
+/// The journal is bound to the seal of the stream; what it counts is compared with the stream
+/// again, unless an earlier call of this user left a mark of it and nobody else can rename files
+/// there (F-1118).
 ///
 /// # Errors
 /// Those of `decrypt_stream_with`; `Usage` where the input cannot be read at offsets, the output
@@ -57,7 +60,16 @@ pub fn decrypt_resumable(
     let index = stream.read_index(&source)?;
     let job = DecryptJob::new(&stream.keyed, options);
 
-    let Files { plaintext, journal, mut chain } = Files::open(output, &stream)?;
+    let found = Files::open(output, &stream)?;
+    let mark = found.mark(output, &stream)?;
+    let is_ours = mark.as_ref().is_some_and(Mark::is_there) && !others_can_rename(&output.path)?;
+    if !is_ours {
+        job.check(found.chain.count(), &source, &stream, &index, &found.plaintext.file)?;
+        // Where it cannot be left, the next call reads again too.
+        mark.iter().for_each(|mark| drop(mark.leave()));
+    }
+    found.cut(&stream)?;
+    let Files { plaintext, journal, mut chain } = found;
     let kept = chain.count();
     let distance = output.checkpoint_distance / stream.layout.geometry.segment_size();
     let files = OnDisk { plaintext: &plaintext.file, journal: &journal.file };
@@ -67,6 +79,7 @@ pub fn decrypt_resumable(
         }))?;
     plaintext.finish(&output.path, output.existing, None)?;
     journal.remove()?;
+    mark.iter().for_each(Mark::remove);
     let report = job.report(&source, &stream, effort).since(begun);
     Ok(StreamReport { kept_segments: kept, ..report })
 }
@@ -79,7 +92,7 @@ struct Files {
 }
 
 impl Files {
-    /// Opens what an earlier call left, cut to what its journal counts, or makes both files.
+    /// Opens what an earlier call left, or makes both files.
     fn open(output: &ResumableOutput, stream: &SealedStream) -> Result<Self, CheckpointError> {
         let path = &output.path;
         let key = || stream.keyed.keys.journal_key();
@@ -104,17 +117,41 @@ impl Files {
                 Self::with_journal(plaintext, path, stream)?
             }
         };
-        let len = plaintext.len()?;
-        let counted = chain.count().saturating_mul(stream.layout.geometry.segment_size());
-        let counted = counted.min(stream.trailer.plaintext_len);
-        if len < counted {
-            return Err(CheckpointError::Shorter { len, counted });
+        let files = Self { plaintext, journal, chain };
+        let (len, counted) = (files.plaintext.len()?, files.counted(stream));
+        match len < counted {
+            true => Err(CheckpointError::Shorter { len, counted }),
+            false => Ok(files),
         }
+    }
+
+    /// Plaintext bytes that the journal counts.
+    fn counted(&self, stream: &SealedStream) -> u64 {
+        let counted = self.chain.count().saturating_mul(stream.layout.geometry.segment_size());
+        counted.min(stream.trailer.plaintext_len)
+    }
+
+    /// Cuts both files to what counts.
+    fn cut(&self, stream: &SealedStream) -> Result<(), CheckpointError> {
         let failed = CheckpointError::file(CheckpointFile::Output);
-        plaintext.file.set_len(counted).map_err(failed)?;
+        self.plaintext.file.set_len(self.counted(stream)).map_err(failed)?;
         let failed = CheckpointError::file(CheckpointFile::Journal);
-        journal.file.set_len(chain.len()).map_err(failed)?;
-        Ok(Self { plaintext, journal, chain })
+        self.journal.file.set_len(self.chain.len()).map_err(failed)
+    }
+
+    /// The mark of these very files.
+    fn mark(
+        &self,
+        output: &ResumableOutput,
+        stream: &SealedStream,
+    ) -> Result<Option<Mark>, CheckpointError> {
+        let mut about = stream.trailer.seal.to_vec();
+        for held in [&self.plaintext, &self.journal] {
+            let file = held.file.metadata().map_err(CheckpointError::file(held.which))?;
+            about.extend_from_slice(&file.dev().to_be_bytes());
+            about.extend_from_slice(&file.ino().to_be_bytes());
+        }
+        Ok(Mark::of(output.state.as_deref(), &output.path, Kind::Decrypt, &about))
     }
 
     /// Makes the journal of a plaintext of which there is nothing yet.
@@ -149,6 +186,40 @@ impl CheckpointStorage for OnDisk<'_> {
 }
 
 impl DecryptJob {
+    /// Compares the plaintext of the first `count` segments with the stream (F-1118).
+    fn check(
+        &self,
+        count: u64,
+        source: &PositionedInput<'_>,
+        stream: &SealedStream,
+        index: &Index,
+        plaintext: &File,
+    ) -> Result<(), StreamError> {
+        let segment_size = self.layout.geometry.segment_size();
+        let work = |(wire, found): &mut (Vec<u8>, Vec<u8>), segment: u64| {
+            let (layout, _) = self.open_segment(source, stream, index, segment, wire)?;
+            found.resize(layout.plaintext_len() as usize, 0);
+            let offset = segment * segment_size;
+            plaintext
+                .read_exact_at(found, offset)
+                .map_err(CheckpointError::file(CheckpointFile::Output))?;
+            let mut rest = &found[..];
+            for slot in layout.plaintext_slots() {
+                let (part, more) = rest.split_at(slot.len());
+                if wire[slot] != *part {
+                    return Err(CheckpointError::Changed { segment }.into());
+                }
+                rest = more;
+            }
+            Ok(())
+        };
+        let run = &self.options().run;
+        let mut drive = Drive::begin(run, self.layout, Some(stream.trailer.plaintext_len))?;
+        let plan = drive.plan(Ends::Places, Some(count));
+        let checked = run_positional(plan.options, &run.cancel, count, Default::default, work);
+        checked.map(|_| ()).map_err(pipeline_error)
+    }
+
     /// Opens the segments from number `first` on and writes them in their places.
     fn from(
         &self,

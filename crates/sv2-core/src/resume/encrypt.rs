@@ -7,7 +7,10 @@
 use std::fs::File;
 use std::time::Instant;
 
-use sv2_headers::{HEADER_PREFIX_LEN, HeaderError, IndexEntry, Section, StreamHeader};
+use sv2_headers::checksum;
+use sv2_headers::{
+    HEADER_PREFIX_LEN, HeaderError, IndexEntry, Section, StreamHeader, TRAILER_LEN, TRAILER_MAGIC,
+};
 
 use crate::drive::{Drive, Ends};
 use crate::header::{HeaderStart, KeyedHeader};
@@ -15,6 +18,7 @@ use crate::io::{PositionedInput, PositionedOutput};
 use crate::key::KeyRing;
 use crate::resume::files::{Held, check_target, stream_permissions};
 use crate::resume::kept::Unfinished;
+use crate::resume::mark::{Kind, Mark, others_can_rename};
 use crate::resume::{CheckpointError, CheckpointFile, ResumableOutput};
 use crate::seal::{Place, SealJob};
 use crate::{EncryptOptions, InputSource, KeySource, StreamError, StreamKey, StreamReport, Unit};
@@ -48,10 +52,22 @@ pub fn encrypt_resumable(
     let input = input.open_positioned()?;
     let job = SealJob::begin(key, options)?;
     job.check_len(input.len())?;
+    let mark = Mark::of(
+        output.state.as_deref(),
+        &output.path,
+        Kind::Encrypt,
+        name_of(job.sealer.header()),
+    );
+    // Not before the mark: what has a name and no mark is not continued.
+    let mark = mark.filter(|mark| mark.leave().is_ok());
+    if mark.is_none() && others_can_rename(&output.path)? {
+        return Err(CheckpointError::Unmarkable.into());
+    }
     // No segment is worth anything without the header: it is on stable storage before the first.
     let held = Held::create(&output.path, CheckpointFile::Output, job.sealer.header())?;
     let report = job.watch.ended(job.complete(&input, &held.file, |_, _, _| Ok(None)))?;
     held.finish(&output.path, output.existing, Some(permissions(output)?))?;
+    mark.iter().for_each(Mark::remove);
     Ok(report.since(begun))
 }
 
@@ -72,8 +88,8 @@ pub fn encrypt_resumable(
 /// and `options.slots` is not used.
 ///
 /// # Errors
-/// `Checkpoint` where the unfinished output is not there, is not this user's alone, is no
-/// unfinished stream, was begun with other options, or is being worked on: nothing was changed
+/// `Checkpoint` where the unfinished output is not there, is not this user's alone, was not left by
+/// an earlier call of this user for this output, is no unfinished stream, was begun with other options, or is being worked on: nothing was changed
 /// then.
 /// `NoKeyFits` where no slot opens (F-1105), `HeaderFull` where the new slots and metadata do not
 /// fit into the header that was begun, and the error of `slots` as it is: nothing was changed
@@ -95,8 +111,10 @@ pub fn resume_encrypt<E: From<StreamError>>(
     let held = Held::open(&output.path, CheckpointFile::Output)
         .and_then(|held| held.ok_or(CheckpointError::Missing))
         .map_err(StreamError::from)?;
+    let bytes = header_bytes(&held)?;
+    let mark = require_mark(&held, output, &bytes).map_err(StreamError::from)?;
     let mut ring = KeyRing::new(keys, &options.context, options.geometry.segment_size());
-    let (old, key) = open_header(&held, keys, &mut ring, options)?;
+    let (old, key) = open_header(bytes, keys, &mut ring, options)?;
     let slots = slots(key)?;
     if old.header.slotted == slots.is_empty() {
         return Err(StreamError::from(CheckpointError::Differs { option: "kind of key" }).into());
@@ -112,6 +130,7 @@ pub fn resume_encrypt<E: From<StreamError>>(
         write_header(&held.file, job.sealer.header()).map_err(StreamError::from)?;
     }
     held.finish(&output.path, output.existing, Some(permissions(output)?))?;
+    mark.iter().for_each(Mark::remove);
     Ok(report.since(begun))
 }
 
@@ -164,12 +183,11 @@ fn permissions(output: &ResumableOutput) -> Result<std::fs::Permissions, StreamE
 
 /// Opens the header of an unfinished stream, compared with the options before any key is tried.
 fn open_header<'r>(
-    held: &Held,
+    bytes: Vec<u8>,
     keys: &KeySource<'_>,
     ring: &'r mut KeyRing<'_>,
     options: &EncryptOptions,
 ) -> Result<(KeyedHeader, &'r StreamKey), StreamError> {
-    let bytes = header_bytes(held)?;
     let refused = |error| match error {
         HeaderError::Unsupported { what, .. } | HeaderError::Malformed { what, .. } => {
             foreign(what)
@@ -194,6 +212,39 @@ fn open_header<'r>(
     // The ring opened the header, so it has the key.
     let key = ring.key().ok_or(StreamError::WrongKeyOrContext)?;
     Ok((keyed, key))
+}
+
+/// The part of a header that a mark names: core and commitment, and so the key too.
+fn name_of(header: &[u8]) -> &[u8] {
+    &header[..header.len().min(80)]
+}
+
+/// Whether an earlier call of this user left this file for this output (F-1116).
+///
+/// The mark says so; where none can be kept, that nobody else can have put the file there has to
+/// do, and that it is no finished stream.
+fn require_mark(
+    held: &Held,
+    output: &ResumableOutput,
+    header: &[u8],
+) -> Result<Option<Mark>, CheckpointError> {
+    let (state, path) = (output.state.as_deref(), &output.path);
+    match Mark::of(state, path, Kind::Encrypt, name_of(header)) {
+        Some(mark) if mark.is_there() => Ok(Some(mark)),
+        Some(_) => Err(CheckpointError::NotMarked { file: CheckpointFile::Output }),
+        None if others_can_rename(path)? => Err(CheckpointError::Unmarkable),
+        None if has_sealed_end(held)? => Err(CheckpointError::Sealed),
+        None => Ok(None),
+    }
+}
+
+/// Whether a file ends in a trailer whose checksum is right.
+fn has_sealed_end(held: &Held) -> Result<bool, CheckpointError> {
+    let Some(offset) = held.len()?.checked_sub(TRAILER_LEN as u64) else { return Ok(false) };
+    let mut end = [0; TRAILER_LEN];
+    let read = std::os::unix::fs::FileExt::read_exact_at(&held.file, &mut end, offset);
+    read.map_err(CheckpointError::file(CheckpointFile::Output))?;
+    Ok(end[..8] == TRAILER_MAGIC && checksum::holds(&end))
 }
 
 fn header_bytes(held: &Held) -> Result<Vec<u8>, StreamError> {

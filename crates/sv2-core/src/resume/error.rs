@@ -101,6 +101,34 @@ pub enum CheckpointError {
         /// Bytes that the journal counts.
         counted: u64,
     },
+    /// No earlier call of this user left the file for this output: it may have been put there
+    /// (F-1116).
+    #[error("no earlier call of this user left the {file} for this output")]
+    NotMarked {
+        /// Which one.
+        file: CheckpointFile,
+    },
+    /// Others can rename files in the folder of the output, and no mark can be kept by which ours
+    /// are known again (F-1116).
+    #[error("other users can rename files in the folder, and there is no place for a mark")]
+    Unmarkable,
+    /// The unfinished output is a whole sealed stream, and no mark says that it is ours (F-1116).
+    #[error("the unfinished output is a whole sealed stream")]
+    Sealed,
+    /// The plaintext of a segment that the journal counts is not that of the stream (F-1118).
+    #[error("segment {segment} of the unfinished output is not what its journal counts")]
+    Changed {
+        /// The segment's number.
+        segment: u64,
+    },
+    /// The file system has no locks, without which two calls could work on one output.
+    #[error("the {file} cannot be locked")]
+    NoLocks {
+        /// Which one.
+        file: CheckpointFile,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// There is nothing to go on from.
     #[error("there is no unfinished output")]
     Missing,
@@ -116,6 +144,6 @@ impl CheckpointError {
 
     /// Whether this is a failure of the machine, or of the moment, and no mismatch.
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(self, Self::File { .. } | Self::InUse)
+        matches!(self, Self::File { .. } | Self::InUse | Self::NoLocks { .. })
     }
 }

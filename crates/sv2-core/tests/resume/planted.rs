@@ -132,3 +132,137 @@ fn a_file_that_is_being_worked_on_is_left_alone() {
     drop(other);
     assert_eq!(resume(&folder).expect("it goes on").kept_segments, 6);
 }
+
+/// F-1116: a finished stream of this user's own, renamed in a folder that others can write to, is
+/// not continued, whoever else knows its key: no mark names it. Nor does the mark of another run.
+#[test]
+fn a_finished_stream_that_was_renamed_into_place_is_not_continued() {
+    let mut folder = Folder::new();
+    for marked in [false, true] {
+        folder.put(CheckpointFile::Output, &wire());
+        if marked {
+            let mut other = wire();
+            other[20] ^= 1;
+            folder.mark(&other);
+        }
+        let refused = refusal(resume(&folder));
+        let unknown = CheckpointFile::Output;
+        assert!(
+            matches!(refused, CheckpointError::NotMarked { file } if file == unknown),
+            "{refused}"
+        );
+        assert_eq!(folder.file(CheckpointFile::Output), wire());
+    }
+    // The mark of this very stream, for another output.
+    folder.mark(&wire());
+    let elsewhere = folder.path("elsewhere");
+    fs::rename(folder.output.file(CheckpointFile::Output), folder.path("elsewhere.unfinished"))
+        .expect("a file");
+    folder.output.path = elsewhere;
+    let refused = refusal(resume(&folder));
+    assert!(matches!(refused, CheckpointError::NotMarked { .. }), "{refused}");
+}
+
+/// F-1116: where no mark can be kept, others must not be able to rename files, and what looks
+/// finished is left alone.
+#[test]
+fn without_a_place_for_marks_only_an_unfinished_file_in_a_folder_of_ones_own_is_continued() {
+    for place in [None, Some("relative".into()), Some("/dev/null/state".into())] {
+        let mut folder = Folder::new();
+        folder.output.state = place;
+        folder.put(CheckpointFile::Output, &wire());
+        let refused = refusal(resume(&folder));
+        assert!(matches!(refused, CheckpointError::Sealed), "{refused}");
+        for mode_of_folder in [0o770, 0o707] {
+            mode(&folder.path(""), mode_of_folder);
+            let refused = refusal(resume(&folder));
+            // A group of the user's own is no other user.
+            if mode_of_folder == 0o707 || rustix::process::geteuid().is_root() {
+                assert!(matches!(refused, CheckpointError::Unmarkable), "{refused}");
+            }
+            assert_eq!(folder.file(CheckpointFile::Output), wire());
+        }
+        mode(&folder.path(""), 0o1777);
+        folder.put(CheckpointFile::Output, &wire()[..wire().len() - 1]);
+        resume(&folder).expect("it goes on");
+        assert_eq!(folder.names(), ["out"]);
+        mode(&folder.path(""), 0o707);
+        fs::remove_file(folder.path("out")).expect("a file");
+        let begun = folder.encrypt(&paint(LEN), &options(DigestAlg::None, 1));
+        assert!(matches!(refusal(begun), CheckpointError::Unmarkable));
+        assert_eq!(folder.names(), Vec::<String>::new(), "nothing that could not be continued");
+    }
+}
+
+/// F-1117: a mark that others can write is none.
+#[test]
+fn marks_in_a_folder_that_others_can_write_to_are_not_believed() {
+    let folder = Folder::with_unfinished(&wire());
+    let state = folder.output.state.clone().expect("a folder for marks");
+    mode(&state.join("resume"), 0o777);
+    let refused = refusal(resume(&folder));
+    assert!(matches!(refused, CheckpointError::Sealed), "{refused}");
+}
+
+/// F-1117: a mark is there before the file has a name, and goes when the output has its own.
+#[test]
+fn a_mark_lasts_as_long_as_what_it_is_about() {
+    let folder = Folder::new();
+    let mut interrupted = options(DigestAlg::None, 1);
+    interrupted.run = crate::support::cancelled_at(SEGMENT as u64);
+    folder.encrypt(&paint(LEN), &interrupted).expect_err("it was cancelled");
+    assert_eq!((folder.names(), folder.marks()), (vec!["out.unfinished".to_owned()], 1));
+    resume(&folder).expect("its mark is there");
+    assert_eq!((folder.names(), folder.marks()), (vec!["out".to_owned()], 0));
+    fs::remove_file(folder.path("out")).expect("a file");
+
+    let run = crate::support::cancelled_at(SEGMENT as u64);
+    folder.decrypt_with(&wire(), run).expect_err("it was cancelled");
+    assert_eq!(folder.marks(), 1);
+    folder.decrypt(&wire()).expect("it goes on");
+    assert_eq!((folder.names(), folder.marks()), (vec!["out".to_owned()], 0));
+}
+
+/// F-1118: plaintext that the journal counts is compared with the stream again, but for files that
+/// a mark names in a folder where nobody else can put others in their place.
+#[test]
+fn counted_plaintext_that_others_could_have_changed_is_read_again() {
+    let cut_off = || {
+        let folder = Folder::new();
+        let run = crate::support::cancelled_at(2 * SEGMENT as u64);
+        folder.decrypt_with(&wire(), run).expect_err("it was cancelled");
+        let mut changed = folder.file(CheckpointFile::Output);
+        assert!(changed.len() > SEGMENT);
+        changed[SEGMENT] ^= 1;
+        (folder, changed)
+    };
+    let refused = |folder: &Folder, changed: &[u8]| {
+        let refused = refusal(folder.decrypt(&wire()));
+        assert!(matches!(refused, CheckpointError::Changed { segment: 1 }), "{refused}");
+        assert_eq!(folder.file(CheckpointFile::Output), changed);
+    };
+    // No mark: an archive was unpacked, or there is no place for one.
+    let (folder, changed) = cut_off();
+    folder.put(CheckpointFile::Output, &changed);
+    let state = folder.output.state.clone().expect("a folder for marks");
+    fs::remove_dir_all(state.join("resume")).expect("its mark");
+    refused(&folder, &changed);
+    // Another file under the same name.
+    let (folder, changed) = cut_off();
+    let path = folder.output.file(CheckpointFile::Output);
+    fs::rename(&path, folder.path("kept")).expect("a file");
+    folder.put(CheckpointFile::Output, &changed);
+    refused(&folder, &changed);
+    // Others can rename there.
+    let (folder, changed) = cut_off();
+    folder.put(CheckpointFile::Output, &changed);
+    mode(&folder.path(""), 0o707);
+    refused(&folder, &changed);
+    // What is sound goes on, read again or not.
+    let (folder, mut changed) = cut_off();
+    changed[SEGMENT] ^= 1;
+    folder.put(CheckpointFile::Output, &changed);
+    mode(&folder.path(""), 0o707);
+    assert!(folder.decrypt(&wire()).expect("it goes on").kept_segments > 0);
+    assert_eq!(folder.result(), paint(LEN));
+}

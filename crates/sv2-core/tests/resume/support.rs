@@ -80,6 +80,8 @@ pub(crate) fn place(
 /// A folder in which `out` is the output.
 pub(crate) struct Folder {
     folder: TempDir,
+    /// Where marks are kept.
+    state: TempDir,
     pub(crate) output: ResumableOutput,
 }
 
@@ -88,13 +90,32 @@ impl Folder {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut output = ResumableOutput::new(folder.path().join("out"), Existing::Refuse);
         output.checkpoint_distance = 1;
-        Self { folder, output }
+        let state = tempfile::tempdir().expect("a temporary folder");
+        output.state = Some(state.path().to_owned());
+        Self { folder, state, output }
+    }
+
+    /// Leaves the mark of an earlier encrypt of this output, as appendix A.4 has it.
+    pub(crate) fn mark(&self, header: &[u8]) {
+        let folder = self.state.path().join("resume");
+        fs::create_dir_all(&folder).expect("a folder of ours");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("it is ours");
+        let output = self.folder.path().canonicalize().expect("a folder").join("out");
+        let user = rustix::process::geteuid().as_raw();
+        let (name, mark) = sv2_testkit::mark::encrypt_mark(&output, user, header);
+        fs::write(folder.join(name), mark).expect("a small file");
+    }
+
+    /// The marks that are there.
+    pub(crate) fn marks(&self) -> usize {
+        fs::read_dir(self.state.path().join("resume")).map_or(0, Iterator::count)
     }
 
     /// A folder in which an interrupted call left these bytes of its output.
     pub(crate) fn with_unfinished(bytes: &[u8]) -> Self {
         let folder = Self::new();
         folder.put(CheckpointFile::Output, bytes);
+        folder.mark(bytes);
         folder
     }
 
