@@ -140,13 +140,25 @@ impl OpenKey {
         act: impl FnOnce(&KeySource<'_>, &RefCell<Option<Section>>) -> T,
     ) -> T {
         let opened = RefCell::new(None);
+        // What asks for the key twice, as for the metadata first, costs no second derivation.
+        let known: RefCell<Option<(Vec<Section>, StreamKey)>> = RefCell::new(None);
         match self {
             Self::Raw(key) => act(&KeySource::Key(key), &opened),
             Self::Slots(opener) => {
                 let open = |sections: &[Section], fits: &mut dyn FnMut(&StreamKey) -> bool| {
+                    if let Some((before, key)) = &*known.borrow()
+                        && before == sections
+                        && fits(key)
+                        && let Some(copy) = StreamKey::from_slice(key.expose())
+                    {
+                        return Ok(copy);
+                    }
                     let found = opener.open_slot(sections, fits)?;
                     let mut slots = sections.iter().filter(|section| section.as_slot().is_some());
                     *opened.borrow_mut() = slots.nth(found.slot).cloned();
+                    if let Some(copy) = StreamKey::from_slice(found.key.expose()) {
+                        *known.borrow_mut() = Some((sections.to_vec(), copy));
+                    }
                     Ok(found.key)
                 };
                 act(&KeySource::Slots(&open), &opened)

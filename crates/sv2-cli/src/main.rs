@@ -3,6 +3,7 @@
 //! It knows arguments, terminals and exit codes, and nothing of the format's bytes.
 
 mod args;
+mod attributes;
 mod batch;
 mod change;
 mod commands;
@@ -28,6 +29,7 @@ mod signals;
 mod size;
 mod slots;
 mod terminal;
+mod tree;
 mod unfinished;
 
 use std::process::ExitCode;

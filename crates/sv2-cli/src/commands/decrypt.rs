@@ -2,25 +2,32 @@
 
 mod salvage;
 
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sv2_core::{ErrorKind, Tail, decrypt_resumable, decrypt_stream_with};
+use serde_json::{Map, Value};
+use sv2_core::{
+    Cancellation, ErrorKind, KeySource, Tail, decrypt_resumable, decrypt_stream_with, read_metadata,
+};
 
 use self::salvage::{GapsName, Rescue};
+use crate::attributes::{Attributes, harmless_name};
+use crate::batch::{self, Company, Item};
 use crate::change::note_half_changed;
 use crate::console::Console;
-use crate::ends::{Direction, Input, OutputArgs};
+use crate::ends::{Direction, Input, Output, OutputArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::invocation;
-use crate::keys::IdentityArgs;
-use crate::names::Names;
+use crate::keys::{IdentityArgs, OpenKey};
+use crate::names::{Name, Names, shown};
 use crate::progress::Display;
 use crate::report;
 use crate::resume::{Resumable, note_unfinished};
 use crate::running::{OpeningArgs, RunArgs, watch_signals};
 use crate::size::counted;
+use crate::tree::TreeArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,6 +36,7 @@ Examples:
   sv2 decrypt -p secret.sv2 -o notes.txt   with a passphrase
   curl -s https://example.org/a.sv2 | sv2 decrypt > a
   sv2 decrypt --salvage broken.img.sv2     what is left of a damaged stream
+  sv2 decrypt --recursive --preserve -o photos backup/photos
   sv2 decrypt --resume disk.img.sv2        again and again, until it is done
 
 Without a key option the default identity is tried, and then you are asked for a passphrase if the
@@ -41,6 +49,9 @@ nothing is left of another stream. A file is checked before the first byte is wr
 
 The output has mode 0600, whatever the stream's file has. With -f a symbolic link is replaced, and
 not what it leads to.
+
+Several streams go to files of their own; one that fails stops no other, and the worst decides the
+exit code, in the order 3, 5, 6, 4, 1, 2.
 
 With --unsealed the exit code is 0 although the stream is not sealed: what says so is the warning,
 which -q does not silence, and \"sealed\": false with --json. It is 5 where the stream is damaged
@@ -59,10 +70,20 @@ stays until it is continued or you remove it; without --resume it is not used, a
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct DecryptArgs {
-    /// The stream to decrypt; standard input where it is - or not given
-    input: Option<PathBuf>,
+    /// The streams to decrypt, each to a file of its own; standard input where none is given, or -
+    #[arg(value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
+    /// Give the output the time of the last change and the permissions that the stream keeps
+    #[arg(long, conflicts_with_all = ["unsealed", "salvage", "resume"])]
+    preserve: bool,
+    /// Give the output the name that the stream keeps, beside the stream or in the folder of -o;
+    /// the sender chose it, so nothing is ever overwritten by it
+    #[arg(long, conflicts_with_all = ["force", "unsealed", "salvage", "resume", "recursive"])]
+    use_name: bool,
+    #[command(flatten)]
+    tree: TreeArgs,
     /// Leave what is done where the command is interrupted, and continue what is there
     #[arg(long, conflicts_with_all = ["unsealed", "salvage"])]
     resume: bool,
@@ -92,87 +113,205 @@ struct StreamArgs {
     salvage: Option<GapsName>,
 }
 
+/// Everything that the streams of one command share.
+struct Job<'a> {
+    args: &'a DecryptArgs,
+    key: OpenKey,
+    cancel: Cancellation,
+    console: &'a Console,
+}
+
 /// Runs `sv2 decrypt`.
 pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
-    let mut options = args.stream.opening.options();
-    options.tail = if args.stream.unsealed { Tail::MayBeMissing } else { Tail::Required };
-
-    let input = match args.stream.salvage {
-        Some(_) => Input::open_file(args.input.as_deref(), "decrypt --salvage")?,
-        None => Input::open(args.input.as_deref(), Direction::Decrypt)?,
+    let items = if args.tree.recursive {
+        args.tree.items(&args.inputs, &args.output, Direction::Decrypt, console)?
+    } else if args.use_name {
+        let inputs = args.inputs.iter().cloned().map(Some);
+        inputs.map(|input| Item { input, output: None }).collect()
+    } else {
+        batch::items(&args.inputs, &args.output, Direction::Decrypt)?
     };
-    if input.is_terminal() {
+    if items.len() > 1 && (args.resume || args.stream.opening.expect.is_some()) {
         return Err(Failure::usage(
-            "the stream would be read from the terminal; name a file or use a pipe",
+            "--resume and --expect are for one stream, and several are given",
         ));
     }
-    let output = args.output.place(&input, Direction::Decrypt)?;
-    let rescue = match args.stream.salvage {
-        Some(gaps) => Some(Rescue::new(gaps, &args.output, &input, &output)?),
-        None => None,
+    if args.use_name && items.is_empty() {
+        return Err(Failure::usage("--use-name needs a stream in a file"));
+    }
+    // A stream that is not there is no reason to ask for a key.
+    let first = match &items[..] {
+        [item] => Some(args.open(item)?),
+        _ => None,
     };
-    if input.is_stdin() && args.identities.passphrases.reads_stdin() {
-        return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
-    }
-    if !args.resume {
-        note_unfinished(&output, console);
-    }
     let key = args.identities.open_key()?;
+    let job = Job { args, key, cancel, console };
+    if let (Some(ends), [_]) = (first, &items[..]) {
+        return job.decrypt(ends, Company::Alone);
+    }
+    batch::each(&items, console, |item, company| job.decrypt(args.open(item)?, company))
+}
 
-    let display = Display::new(console);
-    options.run = args.run.options(cancel, &display);
-    let (from, to, channel) = (input.name.clone(), output.name.clone(), output.free_channel());
-    let names = Names { input: &from, output: &to };
-    if args.resume {
-        let (resumable, aftermath) = Resumable::new(&input, output)?;
+/// A stream that was opened and its output, which has no name yet where the stream gives it.
+struct Ends {
+    input: Input,
+    output: Option<Output>,
+}
+
+impl DecryptArgs {
+    fn open(&self, item: &Item) -> Result<Ends, Failure> {
+        let path = item.input.as_deref();
+        let input = if self.stream.salvage.is_some() {
+            Input::open_file(path, "decrypt --salvage")?
+        } else if self.preserve || self.use_name {
+            Input::open_file(path, "decrypt --preserve or --use-name")?
+        } else {
+            Input::open(path, Direction::Decrypt)?
+        };
+        if input.is_terminal() {
+            return Err(Failure::usage("the stream would be read from the terminal")
+                .hint("name a file or use a pipe"));
+        }
+        if input.is_stdin() && self.identities.passphrases.reads_stdin() {
+            return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
+        }
+        let output = match self.use_name {
+            true => None,
+            false => {
+                Some(self.output.place_at(&input, item.output.as_deref(), Direction::Decrypt)?)
+            }
+        };
+        Ok(Ends { input, output })
+    }
+
+    /// What the stream keeps of its file, read with the key.
+    fn kept(&self, input: &Input, key: &KeySource<'_>) -> Result<Map<String, Value>, Failure> {
+        let context = self.stream.opening.options().context;
+        let names = Names { input: &input.name, output: &Name::Stdout };
+        let metadata = read_metadata(input.again()?, key, &context)
+            .map_err(|error| Failure::stream(&error, names))?;
+        Ok(metadata.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default())
+    }
+
+    /// The output under the name that the stream keeps.
+    fn named(&self, input: &Input, kept: &Map<String, Value>) -> Result<Output, Failure> {
+        let name = harmless_name(kept).map_err(|why| {
+            Failure::usage(format!("{}: {why}", input.name)).hint("name the output with -o")
+        })?;
+        let folder = match self.output.path() {
+            Some(folder) if folder.is_dir() => folder,
+            Some(other) => {
+                return Err(Failure::usage(format!("'{}' is not a folder", shown(other)))
+                    .hint("with --use-name name a folder with -o, or leave it out"));
+            }
+            None => input.name.path().and_then(Path::parent).unwrap_or(Path::new("")),
+        };
+        self.output.place_at(input, Some(&folder.join(name)), Direction::Decrypt)
+    }
+}
+
+impl Job<'_> {
+    /// Decrypts one stream.
+    fn decrypt(&self, ends: Ends, company: Company) -> Result<(), Failure> {
+        self.key.with(|key| self.decrypt_with(ends, key, company))
+    }
+
+    fn decrypt_with(
+        &self,
+        ends: Ends,
+        key: &KeySource<'_>,
+        company: Company,
+    ) -> Result<(), Failure> {
+        let Self { args, console, .. } = self;
+        let mut options = args.stream.opening.options();
+        options.tail = if args.stream.unsealed { Tail::MayBeMissing } else { Tail::Required };
+        let input = ends.input;
+        let kept = match args.preserve || args.use_name {
+            true => args.kept(&input, key)?,
+            false => Map::new(),
+        };
+        let output = match ends.output {
+            Some(output) => output,
+            None => args.named(&input, &kept)?,
+        };
+        let rescue = match args.stream.salvage {
+            Some(gaps) => Some(Rescue::new(gaps, &args.output, &input, &output)?),
+            None => None,
+        };
+        if !args.resume {
+            note_unfinished(&output, console);
+        }
+        let display = match company {
+            Company::SideBySide => Display::none(),
+            _ => Display::new(console),
+        };
+        options.run = args.run.options(self.cancel.clone(), &display);
+        if company == Company::SideBySide {
+            options.run.threads = Some(NonZeroUsize::MIN);
+        }
+        let (from, to, channel) = (input.name.clone(), output.name.clone(), output.free_channel());
+        let names = Names { input: &from, output: &to };
+        if args.resume {
+            let (resumable, aftermath) = Resumable::new(&input, output)?;
+            let source = input.into_source();
+            let done = decrypt_resumable(source, &resumable.output, key, &options);
+            drop(display);
+            let done = done.map_err(|error| resumable.failure(&error, names))?;
+            aftermath.settle(|text| console.note(text))?;
+            return report::resumed("decrypt", names, &done, channel, console);
+        }
+        let (sink, aftermath) = output.into_sink();
         let source = input.into_source();
-        let done = key.with(|key| decrypt_resumable(source, &resumable.output, key, &options));
+        if let Some(rescue) = rescue {
+            let done = rescue.run(source, sink, key, &options);
+            drop(display);
+            let done = done.map_err(|error| rescue.failure(&error, names))?;
+            return rescue.report(&done, names, channel, console);
+        }
+        let done = decrypt_stream_with(source, sink, key, &options);
         drop(display);
-        let done = done.map_err(|error| resumable.failure(&error, names))?;
-        aftermath.settle(|text| console.note(text))?;
-        return report::resumed("decrypt", names, &done, channel, console);
+        let done = done.map_err(|error| Failure::stream(&error, names))?;
+        if let Some(path) = to.path().filter(|_| args.preserve) {
+            Attributes::read(&kept)
+                .apply(path)
+                .map_err(|error| Failure::file("set time and permissions of", path, &error))?;
+        }
+        aftermath.settle(|text| {
+            // Who names several inputs knows that each has its output beside it.
+            if company == Company::Alone {
+                console.note(text);
+            }
+        })?;
+        let is_damaged_behind = done.unsealed_end.is_some_and(|end| end != ErrorKind::Unsealed);
+        if !done.sealed && !is_damaged_behind {
+            // The exit code is that of success, so this is the only sign.
+            console.warn(&format!(
+                "{from}: the stream is not sealed: {} read up to where it ends, every byte of them is \
+                 authentic, but whether anything is missing or outdated is not known",
+                counted(done.segments, "segment was", "segments were")
+            ));
+        }
+        note_half_changed(&from, console);
+        if console.json {
+            console.report(&report::to_json("decrypt", &from, &to, &done), channel)?;
+        } else if console.verbose {
+            console.note(&report::to_text(&from, &to, &done));
+        }
+        if is_damaged_behind {
+            let segments = counted(done.segments, "segment", "segments");
+            return Err(Failure::new(
+                Exit::Damaged,
+                format!(
+                    "{from}: the stream is not sealed, and damaged behind {segments}, which are \
+                     written and authentic"
+                ),
+            )
+            .hint(format!(
+                "to get out what is sound behind the damage, too: {}",
+                invocation::on("decrypt --salvage", &from)
+            )));
+        }
+        Ok(())
     }
-    let (sink, aftermath) = output.into_sink();
-    let source = input.into_source();
-    if let Some(rescue) = rescue {
-        let done = key.with(|key| rescue.run(source, sink, key, &options));
-        drop(display);
-        let done = done.map_err(|error| rescue.failure(&error, names))?;
-        return rescue.report(&done, names, channel, console);
-    }
-    let done = key.with(|key| decrypt_stream_with(source, sink, key, &options));
-    drop(display);
-    let done = done.map_err(|error| Failure::stream(&error, names))?;
-    aftermath.settle(|text| console.note(text))?;
-    let is_damaged_behind = done.unsealed_end.is_some_and(|end| end != ErrorKind::Unsealed);
-    if !done.sealed && !is_damaged_behind {
-        // The exit code is that of success, so this is the only sign.
-        console.warn(&format!(
-            "{from}: the stream is not sealed: {} read up to where it ends, every byte of them is \
-             authentic, but whether anything is missing or outdated is not known",
-            counted(done.segments, "segment was", "segments were")
-        ));
-    }
-    note_half_changed(&from, console);
-    if console.json {
-        console.report(&report::to_json("decrypt", &from, &to, &done), channel)?;
-    } else if console.verbose {
-        console.note(&report::to_text(&from, &to, &done));
-    }
-    if is_damaged_behind {
-        let segments = counted(done.segments, "segment", "segments");
-        return Err(Failure::new(
-            Exit::Damaged,
-            format!(
-                "{from}: the stream is not sealed, and damaged behind {segments}, which are \
-                 written and authentic"
-            ),
-        )
-        .hint(format!(
-            "to get out what is sound behind the damage, too: {}",
-            invocation::on("decrypt --salvage", &from)
-        )));
-    }
-    Ok(())
 }

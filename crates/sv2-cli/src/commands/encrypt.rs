@@ -3,29 +3,32 @@
 mod resume;
 
 use std::ffi::OsString;
+use std::fs::Metadata;
 use std::io;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 use sv2_core::{
-    Cancellation, DigestAlg, EncryptOptions, InputSource, StreamError, Suite, Waiting,
-    encrypt_stream_v2,
+    Cancellation, DecryptOptions, DigestAlg, EncryptOptions, InputSource, StreamError,
+    StreamReader, Suite, Waiting, encrypt_stream_v2, read_metadata,
 };
 
+use crate::attributes::Attributes;
 use crate::batch::{self, Company, Item};
 use crate::console::Console;
 use crate::ends::{Direction, Input, OutputArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::invocation;
-use crate::keys::{RecipientArgs, Who};
+use crate::keys::{OpenKey, RecipientArgs, Who};
 use crate::names::{Name, Names, printable};
 use crate::producer::{Measured, Produced, Unfinished, unexpected};
 use crate::progress::Display;
 use crate::resume::note_unfinished;
 use crate::running::{RunArgs, watch_signals};
+use crate::tree::TreeArgs;
 use crate::{report, size};
 
 const EXAMPLES: &str = "\
@@ -37,6 +40,7 @@ Examples:
   pg_dump db | sv2 encrypt -o db.sql.sv2     from a pipe
   sv2 encrypt -o db.sql.sv2 --exec -- pg_dump db    sealed only if pg_dump ends well
   sv2 encrypt -- *.jpg                       each to a stream of its own
+  sv2 encrypt --recursive -o backup photos   a folder, and only what changed when run again
   sv2 encrypt --digest sha256 a.tar          with digests, so that a fingerprint binds the content
   sv2 encrypt --resume disk.img              again and again, until it is done
 
@@ -56,6 +60,12 @@ Several inputs:
   Each goes to a stream of its own, beside it or in the folder that -o names. One that fails stops no
   other; all failures are told and counted, and the worst decides the exit code, in the order 3, 5,
   6, 4, 1, 2. Under a passphrase each stream has a salt of its own, and costs a second.
+
+Folders:
+  With --recursive every file below a folder goes to its place below the folder that -o names, with
+  its time and permissions sealed. A stream that is there is kept if your key opens it and its sealed
+  length and time are those of the file; anything else there is reported, and with -f written again.
+  Links, devices and pipes are left out, and said. Names and the shape of the folder stay visible.
 
 Metadata:
   Nothing about the file is stored unless --name or --meta asks for it. What is stored is sealed:
@@ -92,6 +102,11 @@ pub(crate) struct EncryptArgs {
     /// Leave what is done where the command is interrupted, and continue what is there
     #[arg(long)]
     resume: bool,
+    /// Keep the time of the last change and the permissions in the sealed metadata
+    #[arg(long)]
+    preserve: bool,
+    #[command(flatten)]
+    tree: TreeArgs,
     #[command(flatten)]
     recipients: RecipientArgs,
     #[command(flatten)]
@@ -152,6 +167,8 @@ enum DigestName {
 struct Job<'a> {
     args: &'a EncryptArgs,
     who: Who,
+    /// What opens the streams of an earlier run over the same folders.
+    earlier: Option<OpenKey>,
     cancel: Cancellation,
     console: &'a Console,
 }
@@ -163,7 +180,10 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<(), Failure> 
     args.stream.options()?;
     let files = args.words.iter().filter(|_| !args.exec).map(PathBuf::from);
     let inputs: Vec<PathBuf> = args.inputs.iter().cloned().chain(files).collect();
-    let items = batch::items(&inputs, &args.output, Direction::Encrypt)?;
+    let items = match args.tree.recursive {
+        true => args.tree.items(&inputs, &args.output, Direction::Encrypt, console)?,
+        false => batch::items(&inputs, &args.output, Direction::Encrypt)?,
+    };
     if items.len() > 1 && (args.resume || args.expect_length.is_some() || args.stream.has_name()) {
         return Err(Failure::usage(
             "--resume, --expect-length and --name=NAME are for one input, and several are given",
@@ -181,7 +201,11 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<(), Failure> 
         }
     }
     let who = args.recipients.who(console)?;
-    let job = Job { args, who, cancel, console };
+    let earlier = match args.tree.recursive {
+        true => Some(args.recipients.earlier_key(&who)?),
+        false => None,
+    };
+    let job = Job { args, who, earlier, cancel, console };
     if job.who.has_passphrase() && items.len() > COSTLY {
         console.note(&format!(
             "{} streams under a passphrase take a second each, to make and to open",
@@ -210,6 +234,11 @@ impl Job<'_> {
         } else {
             (Input::open(item.input.as_deref(), Direction::Encrypt)?, None)
         };
+        if let (Some(key), Some(output)) = (&self.earlier, &item.output)
+            && is_up_to_date(input.metadata(), output, key, &args.stream.context)
+        {
+            return Ok(());
+        }
         let output = args.output.place_at(&input, item.output.as_deref(), Direction::Encrypt)?;
         if input.is_stdin() && !args.exec && args.recipients.passphrases.reads_stdin() {
             return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
@@ -218,7 +247,8 @@ impl Job<'_> {
             told_without_self(&output.name, args.output.removes_input(), console)?;
         }
         let mut options = args.stream.options()?;
-        options.metadata = args.stream.metadata(&input, &self.who.labels())?;
+        let keeps = args.preserve || args.tree.recursive;
+        options.metadata = args.stream.metadata(&input, keeps, &self.who.labels())?;
         if args.resume {
             let ends = (input, output);
             return resume::run(args, ends, &self.who, options, self.cancel.clone(), console);
@@ -243,7 +273,12 @@ impl Job<'_> {
         let done = encrypt_stream_v2(source, sink, &new.key, &options);
         drop(display);
         let done = done.map_err(|error| told(&error, names))?;
-        aftermath.settle(|text| console.note(text))?;
+        aftermath.settle(|text| {
+            // Who names several inputs knows that each has its output beside it.
+            if company == Company::Alone {
+                console.note(text);
+            }
+        })?;
         if is_stdin && done.plaintext_len == 0 {
             console.note("standard input was empty, so the stream holds nothing");
             console.note_hint(
@@ -287,6 +322,22 @@ impl Job<'_> {
         let file = Waiting(input.into_file());
         Ok(InputSource::Reader(Box::new(Measured::new(file, expected))))
     }
+}
+
+/// Whether a stream holds what a file holds, as far as its sealed length and time tell: only of one
+/// that our key opens.
+fn is_up_to_date(file: &Metadata, stream: &Path, key: &OpenKey, context: &str) -> bool {
+    let mut options = DecryptOptions::standard();
+    options.context = context.as_bytes().to_vec();
+    let source = || InputSource::Path(stream.to_owned());
+    key.with(|key| {
+        let reader = StreamReader::open(source(), key, &options).ok()?;
+        let sealed = read_metadata(source(), key, context.as_bytes()).ok()??;
+        let object: Map<String, Value> = serde_json::from_slice(&sealed).ok()?;
+        let same_time = Attributes::read(&object).is_as_old_as(&Attributes::of(file));
+        Some(same_time && reader.len() == file.len())
+    })
+    .unwrap_or(false)
 }
 
 /// The failure of an encryption.
@@ -359,8 +410,16 @@ impl StreamArgs {
     }
 
     /// The metadata object, where there is anything to store.
-    fn metadata(&self, input: &Input, labels: &[String]) -> Result<Option<Vec<u8>>, Failure> {
+    fn metadata(
+        &self,
+        input: &Input,
+        keeps_attributes: bool,
+        labels: &[String],
+    ) -> Result<Option<Vec<u8>>, Failure> {
         let mut object = Map::new();
+        if keeps_attributes && input.is_named_file() {
+            Attributes::of(input.metadata()).write(&mut object);
+        }
         if let Some(name) = &self.name {
             let name = match name {
                 Some(name) => name.as_str(),

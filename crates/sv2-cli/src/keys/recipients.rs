@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use sv2_core::{Section, StreamKey};
-use sv2_keys::{PassphraseSource, Prompt, READER_MAX_LOG_N, SlotOpener};
+use sv2_keys::{NoPrompt, PassphraseSource, Prompt, READER_MAX_LOG_N, SlotOpener};
 
 use super::named::{Entry, Named};
 use super::order::{Order, Place};
@@ -169,6 +169,24 @@ impl RecipientArgs {
             prompt: named.questions.clone(),
         });
         Ok(ContinuedKey { key, named: Some(named) })
+    }
+
+    /// What opens streams that an earlier run made for the same people, without a question.
+    pub(crate) fn earlier_key(&self, who: &Who) -> Result<OpenKey, Failure> {
+        if let Who::Raw(_) = who {
+            return Ok(OpenKey::Raw(who.new_key()?.key));
+        }
+        let mut identities = Vec::new();
+        for path in &self.identities {
+            identities.extend(key_files::identities(path)?);
+        }
+        identities.extend(existing_identities()?);
+        Ok(OpenKey::Slots(SlotOpener {
+            identities,
+            passphrase: PassphraseSource::None,
+            max_log_n: READER_MAX_LOG_N,
+            prompt: Arc::new(NoPrompt),
+        }))
     }
 
     /// Whether recipients are all that was named, so that nothing shows who could open the stream.

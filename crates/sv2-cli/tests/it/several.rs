@@ -39,6 +39,130 @@ fn every_input_goes_to_a_stream_of_its_own() {
 }
 
 #[test]
+fn every_stream_goes_to_a_file_of_its_own_under_one_passphrase() {
+    let sandbox = with_files();
+    for name in ["x.sv2", "y.sv2", "z.sv2"] {
+        sandbox.cheap_passphrase_stream(name, name.as_bytes(), "correct horse");
+    }
+    sandbox.write("word", b"correct horse\n");
+    let mut streams = sandbox.read("z.sv2");
+    let header_len = u32::from_be_bytes(streams[80..84].try_into().unwrap()) as usize;
+    streams[header_len + 64 + 18] ^= 1;
+    sandbox.write("bad.sv2", &streams);
+    let decrypt = ["decrypt", "--passphrase-file", "word", "x.sv2", "bad.sv2", "y.sv2", "z.sv2"];
+    let ended = sandbox.run(&decrypt);
+    assert!([3, 5].contains(&ended.code), "{}", ended.stderr);
+    assert!(ended.stderr.contains("sv2: 1 of 4 inputs failed"), "{}", ended.stderr);
+    for name in ["x", "y", "z"] {
+        assert_eq!(sandbox.read(name), format!("{name}.sv2").as_bytes());
+    }
+    assert!(!sandbox.path("bad").exists());
+    sandbox.bad(&["decrypt", "x.sv2", "y.sv2", "-o", "-"], 2, &["cannot share standard output"]);
+}
+
+#[test]
+fn time_and_permissions_come_back_where_that_is_asked_for() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = with_files();
+    let time = std::time::UNIX_EPOCH + std::time::Duration::new(1_500_000_000, 987_654_321);
+    let file = fs::File::options().write(true).open(sandbox.path("c")).unwrap();
+    file.set_modified(time).unwrap();
+    fs::set_permissions(sandbox.path("c"), fs::Permissions::from_mode(0o4755)).unwrap();
+    sandbox.good(&["encrypt", "-K", "key", "--preserve", "c"]);
+    let decrypt = ["decrypt", "-K", "key", "c.sv2", "-o"];
+    sandbox.good(&[&decrypt[..], &["plain"]].concat());
+    sandbox.good(&[&decrypt[..], &["kept", "--preserve"]].concat());
+    let kept = fs::metadata(sandbox.path("kept")).unwrap();
+    assert_eq!(kept.modified().unwrap(), time);
+    assert_eq!(kept.permissions().mode() & 0o7777, 0o755);
+    let plain = fs::metadata(sandbox.path("plain")).unwrap();
+    assert_eq!(plain.permissions().mode() & 0o7777, 0o600);
+    assert_ne!(plain.modified().unwrap(), time);
+    // Nothing was kept of the others.
+    sandbox.good(&["encrypt", "-K", "key", "a"]);
+    sandbox.good(&["decrypt", "-K", "key", "--preserve", "a.sv2", "-o", "again"]);
+}
+
+#[test]
+fn a_name_that_the_sender_chose_is_judged_and_overwrites_nothing() {
+    let sandbox = with_files();
+    let seal = |name: &str| {
+        let name = format!("--name={name}");
+        sandbox.good(&["encrypt", "-K", "key", "a", "-f", "-o", "some.sv2", &name]);
+    };
+    let decrypt = ["decrypt", "-K", "key", "--use-name", "some.sv2"];
+    seal("report.txt");
+    sandbox.good(&decrypt);
+    assert_eq!(sandbox.read("report.txt"), sandbox.read("a"));
+    sandbox.bad(&decrypt, 2, &["'report.txt' already exists"]);
+    sandbox.bad(&[&decrypt[..], &["-f"]].concat(), 2, &["cannot be used with"]);
+    fs::create_dir(sandbox.path("in")).unwrap();
+    sandbox.good(&[&decrypt[..], &["-o", "in"]].concat());
+    assert_eq!(sandbox.read("in/report.txt"), sandbox.read("a"));
+    let before = sandbox.names();
+    for name in [".bashrc", "-rf", "nul", "a:b", "a\x1bb"] {
+        seal(name);
+        let ended = sandbox.bad(&decrypt, 2, &["is not one for a file here", "name the output"]);
+        assert!(!ended.stderr.contains('\x1b'));
+    }
+    assert_eq!(sandbox.names(), before);
+    sandbox.good(&["encrypt", "-K", "key", "a", "-f", "-o", "some.sv2"]);
+    sandbox.bad(&decrypt, 2, &["the stream keeps no name"]);
+}
+
+#[test]
+fn a_folder_goes_to_its_place_and_only_what_changed_goes_again() {
+    let sandbox = with_files();
+    fs::create_dir_all(sandbox.path("photos/2020/raw")).unwrap();
+    for (name, len) in [("1.jpg", 70), ("2020/2.jpg", 5000), ("2020/raw/3.raw", 9)] {
+        sandbox.write(&format!("photos/{name}"), &painted(len));
+    }
+    std::os::unix::fs::symlink("1.jpg", sandbox.path("photos/link")).unwrap();
+    let encrypt = ["encrypt", "-K", "key", "--recursive", "-o", "backup", "photos"];
+    let ended = sandbox.good(&[&encrypt[..], &["--exclude", "*.raw"]].concat());
+    assert!(ended.stderr.contains("photos/link: neither a file nor a folder"), "{}", ended.stderr);
+    assert!(!sandbox.path("backup/photos/2020/raw").exists());
+    let stream = sandbox.read("backup/photos/2020/2.jpg.sv2");
+    // What is there and was not changed stays byte for byte, and what is new comes.
+    sandbox.good(&encrypt);
+    assert_eq!(sandbox.read("backup/photos/2020/2.jpg.sv2"), stream);
+    assert!(sandbox.path("backup/photos/2020/raw/3.raw.sv2").exists());
+    // What changed is reported, and written again only by force.
+    sandbox.write("photos/2020/2.jpg", &painted(5001));
+    let ended = sandbox.run(&encrypt);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("2.jpg.sv2' already exists"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("1 of 3 inputs failed"), "{}", ended.stderr);
+    sandbox.good(&[&encrypt[..], &["-f"]].concat());
+    // A stream that our key does not open is none of ours.
+    sandbox.write("other", &[8; 32]);
+    let other = ["encrypt", "-K", "other", "--recursive", "-o", "backup", "photos"];
+    let ended = sandbox.run(&other);
+    assert!(ended.code == 2 && ended.stderr.contains("3 of 3 inputs failed"), "{}", ended.stderr);
+    let decrypt =
+        ["decrypt", "-K", "key", "--recursive", "--preserve", "-o", "out", "backup/photos"];
+    sandbox.good(&decrypt);
+    for name in ["1.jpg", "2020/2.jpg", "2020/raw/3.raw"] {
+        let (from, to) = (format!("photos/{name}"), format!("out/photos/{name}"));
+        assert_eq!(sandbox.read(&to), sandbox.read(&from), "{name}");
+        let modified = |name: &str| fs::metadata(sandbox.path(name)).unwrap().modified().unwrap();
+        assert_eq!(modified(&to), modified(&from), "{name}");
+    }
+    for (arguments, word) in [
+        (&["photos", "--recursive"][..], "--output"),
+        (&["photos", "--recursive", "-o", "photos/in"], "lies below"),
+        (&["photos", "--recursive", "-o", "x", "--rm"], "cannot be used with"),
+        (&["photos", "--recursive", "-o", "x", "--include", "*.gif"], "no file to take"),
+        (&["photos", "--recursive", "-o", "x", "--include", "a***"], "not a pattern"),
+    ] {
+        if word == "lies below" {
+            fs::create_dir_all(sandbox.path("photos/in")).unwrap();
+        }
+        sandbox.bad(&[&["encrypt", "-K", "key"], arguments].concat(), 2, &[word]);
+    }
+}
+
+#[test]
 fn one_that_fails_stops_no_other_and_all_are_counted() {
     let sandbox = with_files();
     sandbox.write("b.sv2", b"in the way");
