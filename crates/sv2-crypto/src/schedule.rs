@@ -125,6 +125,15 @@ impl SegmentsKey {
         &self.0
     }
 
+    /// `K_parts`, which authenticates plans and receipts among machines that seal one stream by
+    /// parts (format.md appendix A.5).
+    #[must_use]
+    pub fn parts_key(&self) -> MacKey {
+        let mut key = MacKey(Secret::zero());
+        expand(&self.0, &[label!("parts")], &mut key.0[..]);
+        key
+    }
+
     /// The cipher of the segment whose header begins with these 56 bytes.
     ///
     /// # Errors

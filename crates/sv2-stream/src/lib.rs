@@ -16,6 +16,7 @@ mod metadata;
 mod object;
 mod opened;
 mod opening;
+pub mod parts;
 mod pieces;
 mod pipe;
 mod plaintext;

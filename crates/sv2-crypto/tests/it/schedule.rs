@@ -49,6 +49,14 @@ fn keys_are_those_of_the_worked_example() {
     }
 }
 
+/// Format, appendix A.5: the key of plans and receipts follows from the key of segments.
+#[test]
+fn the_key_of_plans_and_receipts_follows_from_that_of_the_segments() {
+    let parts = expand(&example("K_segments"), &label("parts"), 32);
+    let key = root().segments_key().parts_key();
+    assert_eq!(key.sign(&[b"m"])[..], hmac_sha256(&parts, b"m"));
+}
+
 /// F-401: the labels and the order of the info strings, by an Expand of the test's own.
 #[test]
 fn the_schedule_is_the_one_of_section_4() {

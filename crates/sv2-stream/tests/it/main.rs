@@ -5,6 +5,7 @@
 mod damaged;
 mod opening;
 mod orders;
+mod parts;
 mod ranges;
 mod sealing;
 mod support;
