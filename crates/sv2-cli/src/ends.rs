@@ -143,11 +143,6 @@ impl OutputArgs {
 }
 
 impl TargetArgs {
-    /// A file that is to be written, and may replace another one only by `force`.
-    pub(crate) fn file(path: PathBuf, force: bool) -> Self {
-        Self { output: Some(path), force }
-    }
-
     /// Decides where the result of `input` goes: standard output unless a file was named.
     pub(crate) fn place(&self, input: &Input, direction: Direction) -> Result<Output, Failure> {
         match &self.output {
@@ -156,18 +151,6 @@ impl TargetArgs {
             }
             explicit => stdout(input, direction, explicit.is_some()),
         }
-    }
-
-    /// Decides on the file that `option` names, which must be none of `inputs`.
-    pub(crate) fn place_apart_from(
-        &self,
-        inputs: &[PathBuf],
-        option: &str,
-    ) -> Result<Option<Output>, Failure> {
-        let Some(path) = &self.output else { return Ok(None) };
-        // An input that cannot be looked at is told of when its turn comes.
-        let inputs: Vec<Metadata> = inputs.iter().filter_map(|i| fs::metadata(i).ok()).collect();
-        self.named(&inputs.iter().collect::<Vec<_>>(), path.clone(), option).map(Some)
     }
 
     fn named(&self, inputs: &[&Metadata], path: PathBuf, option: &str) -> Result<Output, Failure> {

@@ -138,7 +138,8 @@ impl Failure {
                     Some(error) => {
                         let mut failure = Self::keys(error);
                         // Whatever kept the slots from opening, there is no key.
-                        if failure.exit != Exit::Untrusted {
+                        let is_machine = matches!(error, KeysError::Memory { .. });
+                        if failure.exit != Exit::Untrusted && !is_machine {
                             failure.exit = exit;
                         }
                         failure.about(names.input)
@@ -307,9 +308,10 @@ fn keys_exit(error: &KeysError) -> Exit {
         },
         KeysError::NoKeyFits(_) | KeysError::WrongPassphrase => Exit::NoKey,
         KeysError::Malformed { .. } => Exit::Untrusted,
-        KeysError::Plugin { .. } | KeysError::PluginMissing { .. } | KeysError::Age { .. } => {
-            Exit::Io
-        }
+        KeysError::Plugin { .. }
+        | KeysError::PluginMissing { .. }
+        | KeysError::Age { .. }
+        | KeysError::Memory { .. } => Exit::Io,
         _ => Exit::Usage,
     }
 }
@@ -350,6 +352,7 @@ fn keys_advice(error: &KeysError) -> &'static str {
             "a recipient is age1.. or ssh-.., and files of them are named with -R"
         }
         KeysError::PluginMissing { .. } => "install it, or name another key",
+        KeysError::Memory { .. } => "end other programs, or raise the limit of memory (ulimit -v)",
         KeysError::MixedSlots => "use recipients of one kind, since the weakest one decides",
         KeysError::File(KeyFileError::NoConfigFolder) => "set HOME, or name a key with -i or -K",
         KeysError::File(KeyFileError::Locked { .. }) => {

@@ -19,7 +19,8 @@ pub use input::InputSource;
 pub(crate) use input::{Input, SequentialInput};
 pub use output::{Existing, OutputSink};
 pub(crate) use output::{
-    Output, OutputEnd, Secrecy, SequentialOutput, folder_of, output_failure, sync, sync_folder,
+    Output, OutputEnd, Secrecy, SequentialOutput, check_any_order, folder_of, output_failure, sync,
+    sync_folder,
 };
 pub(crate) use place::open_regular;
 pub use place::{HeldOutput, OutputFault, OutputPlace};

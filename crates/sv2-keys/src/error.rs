@@ -200,6 +200,12 @@ pub enum KeysError {
     /// No slot opened to a key that fits; the reasons are within.
     #[error("{}", no_key_fits(.0))]
     NoKeyFits(#[source] Box<NoKeyFits>),
+    /// There is not enough memory to derive the key from a passphrase.
+    #[error("a passphrase of this strength needs {} MiB of memory, which are not to be had", needed >> 20)]
+    Memory {
+        /// Bytes that are needed.
+        needed: u64,
+    },
     /// The passphrase was all there was to try, and it does not open the passphrase slot.
     #[error("the passphrase is wrong")]
     WrongPassphrase,

@@ -8,6 +8,7 @@ mod describe;
 mod error;
 mod file;
 mod identity;
+mod memory;
 mod open;
 mod passphrase;
 mod prompt;

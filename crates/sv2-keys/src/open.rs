@@ -125,6 +125,9 @@ impl SlotOpener {
                 search.report.skipped_over_limit.push(log_n);
                 continue;
             }
+            if !matches!(self.passphrase, PassphraseSource::None) {
+                crate::memory::check(log_n)?;
+            }
             match self.passphrase(slot, &mut search) {
                 Ok(Some(opened)) => return Ok(opened),
                 Ok(None) => {}

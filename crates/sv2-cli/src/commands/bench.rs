@@ -3,10 +3,6 @@
 mod chart;
 mod measure;
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-
 use clap::Args;
 use serde_json::{Value, json};
 use sv2_core::{Backend, Driver, Suite, fastest_backend};
@@ -15,17 +11,15 @@ use self::measure::{Figure, Figures};
 use crate::console::{Console, print};
 use crate::ends::Channel;
 use crate::failure::Failure;
-use crate::names::shown;
 use crate::running::watch_signals;
 use crate::size::readable;
 
 const EXAMPLES: &str = "\
 Examples:
   sv2 bench                       a table with bars, and what to set
-  sv2 bench --svg bench.svg       the same as a picture
   sv2 bench --json | jq .recommended
 
-It takes less than ten seconds and touches no file but the picture. Everything happens in memory, so
+It takes less than ten seconds and touches no file. Everything happens in memory, so
 disks and pipes are not measured: they set a limit of their own.";
 
 /// Settings within this share of the fastest count as equally fast.
@@ -34,49 +28,17 @@ const AS_FAST: f64 = 0.95;
 /// The arguments of `sv2 bench`.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
-pub(crate) struct BenchArgs {
-    /// Draw the figures into this file as well
-    #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
-    /// Overwrite the picture if it exists
-    #[arg(short, long, requires = "svg")]
-    force: bool,
-}
+pub(crate) struct BenchArgs {}
 
 /// Runs `sv2 bench`.
-pub(crate) fn run(args: &BenchArgs, console: &Console) -> Result<(), Failure> {
+pub(crate) fn run(_: &BenchArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
-    // Whether the picture can be written is told before the seconds are spent.
-    let picture = args.svg.as_deref().map(|path| open_picture(path, args.force)).transpose()?;
     let figures = measure::all(&cancel)?;
     let advice = Advice::from(&figures);
-    if let (Some(mut picture), Some(path)) = (picture, args.svg.as_deref()) {
-        let text = chart::svg(&figures, &advice.sentence());
-        picture
-            .write_all(text.as_bytes())
-            .map_err(|error| Failure::file("write to", path, &error))?;
-    }
     if console.json {
         return console.report(&to_json(&figures, &advice), Channel::Stdout);
     }
     print(&format!("{}\n{}\n", chart::text(&figures), advice.sentence()))
-}
-
-fn open_picture(path: &Path, force: bool) -> Result<File, Failure> {
-    let mut options = File::options();
-    options.write(true);
-    if force {
-        options.create(true).truncate(true);
-    } else {
-        options.create_new(true);
-    }
-    options.open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            let path = shown(path);
-            Failure::usage(format!("'{path}' already exists; overwrite it with -f"))
-        }
-        _ => Failure::file("create", path, &error),
-    })
 }
 
 /// The settings to use, where they are not what the program takes by itself.

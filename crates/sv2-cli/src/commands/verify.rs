@@ -1,7 +1,6 @@
 //! `sv2 verify`: streams checked for damage without a key, and for forgery with one.
 
 mod finding;
-mod picture;
 mod strip;
 
 use std::path::{Path, PathBuf};
@@ -11,11 +10,10 @@ use serde_json::{Value, json};
 use sv2_core::{Cancellation, Damage, DamageMap, Unit, scrub, verify};
 
 use self::finding::{Kind, exit_of};
-use self::picture::Row;
 use self::strip::{Mark, Strip};
 use crate::change::note_half_changed;
 use crate::console::{Console, print};
-use crate::ends::{Channel, Input, TargetArgs};
+use crate::ends::{Channel, Input};
 use crate::exit::{Exit, worse};
 use crate::failure::Failure;
 use crate::keys::{IdentityArgs, OpenKey};
@@ -32,7 +30,6 @@ Examples:
   sv2 verify --auth backup.sv2              authenticate every byte, with your own identity
   sv2 verify -i key.txt backup.sv2          or with another one; nothing is written
   sv2 verify --map backup.sv2               with a line that shows where the damage is
-  sv2 verify --map=damage.svg -- *.sv2      with a picture
   sv2 verify --json a.sv2 | jq .damages
 
 Without -i, -p, -K, --auth or --expect no key is used, not even your default identity: the streams
@@ -55,12 +52,9 @@ pub(crate) struct VerifyArgs {
     /// The streams; files, or standard input that is one
     #[arg(value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// Draw a line of cells that shows where damage is; with =FILE a picture in SVG
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
-    map: Option<Option<PathBuf>>,
-    /// Overwrite the picture if it exists
-    #[arg(short, long, requires = "map")]
-    force: bool,
+    /// Draw a line of cells that shows where damage is
+    #[arg(long)]
+    map: bool,
     /// Authenticate with your default identity, or with the passphrase if the stream has one
     #[arg(long)]
     auth: bool,
@@ -75,14 +69,6 @@ pub(crate) struct VerifyArgs {
 /// Runs `sv2 verify`.
 pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
-    let picture = match &args.map {
-        Some(Some(path)) if path == Path::new("-") => {
-            return Err(Failure::usage("the picture needs a file, as in --map=damage.svg"));
-        }
-        Some(Some(path)) => TargetArgs::file(path.clone(), args.force)
-            .place_apart_from(&args.inputs, "--map=FILE")?,
-        _ => None,
-    };
     let stdin = [PathBuf::from("-")];
     let inputs = if args.inputs.is_empty() { &stdin[..] } else { &args.inputs };
 
@@ -97,12 +83,11 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
     };
 
     let mut worst = None;
-    let mut rows = Vec::new();
     for path in inputs {
         let exit = match args.check(path, key.as_ref(), &cancel, console) {
             Ok((name, map)) => {
                 let exit = exit_of(&map);
-                rows.push(args.report(&name, &map, exit, console)?);
+                args.report(&name, &map, exit, console)?;
                 note_half_changed(&name, console);
                 exit
             }
@@ -116,17 +101,12 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
                 }
                 // What the key cannot be tried on is checked as far as it can be without.
                 if let Some((name, map)) = args.scrub_instead(path, &failure, &cancel, console) {
-                    rows.push(args.report(&name, &map, Some(failure.exit), console)?);
+                    args.report(&name, &map, Some(failure.exit), console)?;
                 }
                 Some(failure.exit)
             }
         };
         worst = worse(worst, exit);
-    }
-    if let Some(output) = picture {
-        let mut picture = output.into_writer()?;
-        picture.write_all(picture::svg(&rows).as_bytes())?;
-        picture.finish(&cancel)?;
     }
     match worst {
         None => Ok(()),
@@ -212,26 +192,22 @@ impl VerifyArgs {
         map: &DamageMap,
         exit: Option<Exit>,
         console: &Console,
-    ) -> Result<Row, Failure> {
-        let row = Row {
-            finding: format!("{name}: {}", finding(map)),
-            check: self.check_done(map),
-            strip: strip_of(map),
-        };
+    ) -> Result<(), Failure> {
+        let found = format!("{name}: {}", finding(map));
+        let strip = self.map.then(|| strip_of(map));
         if console.json {
-            let strip = self.map.is_some().then(|| row.strip.cells());
-            console.report(&to_json(name, map, exit, strip), Channel::Stdout)?;
-            return Ok(row);
+            let strip = strip.map(|strip| strip.cells());
+            return console.report(&to_json(name, map, exit, strip), Channel::Stdout);
         }
         if console.quiet {
             if exit.is_some() {
-                print(&format!("{}\n", row.finding))?;
+                print(&format!("{found}\n"))?;
             }
-            return Ok(row);
+            return Ok(());
         }
-        let mut text = format!("{}; {}\n", row.finding, row.check);
-        if self.map == Some(None) {
-            text.push_str(&row.strip.text(console.colours(&std::io::stdout())));
+        let mut text = format!("{found}; {}\n", self.check_done(map));
+        if let Some(strip) = strip {
+            text.push_str(&strip.text(console.colours(&std::io::stdout())));
         }
         for damage in &map.damages {
             text.push_str(&line(damage, map.authenticated));
@@ -257,8 +233,7 @@ impl VerifyArgs {
                 map.wall.as_secs_f64()
             ));
         }
-        print(&text)?;
-        Ok(row)
+        print(&text)
     }
 }
 

@@ -137,7 +137,6 @@ fn what_another_user_planted_is_not_written_to() {
         &["decrypt", "-K", "key", "a.sv2", "-f", "-o", "link"],
         &["decrypt", "-K", "key", "a.sv2", "--salvage", "-f", "-o", "out"],
         &["cat", "-K", "key", "a.sv2", "-o", "pipe"],
-        &["verify", "-f", "--map=pipe", "a.sv2"],
         &["encrypt", "-K", "key", "key", "-f", "-o", "pipe"],
     ] {
         sandbox.bad(arguments, 2, &["another user", "choose another name"]);

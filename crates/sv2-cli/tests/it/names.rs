@@ -59,7 +59,6 @@ fn names_forge_no_line_and_control_no_terminal() {
         &["encrypt", "plain", "--passphrase-file", &format!("{FORGING}missing")],
         &["encrypt", "plain", "-K", "key", "-o", &format!("no/{FORGING}")],
         &["encrypt", "plain", "-K", "key", &format!("--name=/{FORGING}")],
-        &["bench", "--svg", FORGING],
     ] {
         assert_harmless(&sandbox.run(arguments), arguments);
     }

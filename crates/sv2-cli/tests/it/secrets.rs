@@ -153,3 +153,15 @@ fn a_secret_that_others_can_read_is_told_of_once() {
     assert_eq!(ended.stderr, told);
     assert_eq!(sandbox.good(&["-q", "verify", "-K", "key", "one.sv2"]).stderr, "");
 }
+
+/// The library that derives keys would end the process, and say nothing that helps.
+#[test]
+fn too_little_memory_for_a_passphrase_is_told_before_it_is_used() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a", b"text");
+    sandbox.write("secret", b"correct horse battery staple");
+    let line = "ulimit -v 250000; sv2 encrypt -T 1 --passphrase-file secret a";
+    let ended = shell(&sandbox, line);
+    ended.expect_failure(1, &["256 MiB of memory", "ulimit -v"]);
+    assert_eq!(sandbox.names(), ["a", "secret"]);
+}

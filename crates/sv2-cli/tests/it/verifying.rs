@@ -222,21 +222,6 @@ fn the_map_shows_damage_where_it_is_without_colours() {
 }
 
 #[test]
-fn the_map_goes_to_a_picture_that_overwrites_nothing() {
-    let sandbox = forged();
-    let verify = ["verify", "a.sv2", "-K", "key", "bad.sv2", "--map=map.svg"];
-    let text = found(&sandbox, &verify, 3, &["a.sv2: no damage"]);
-    assert!(!text.contains('['), "{text}");
-    let picture = String::from_utf8(sandbox.read("map.svg")).unwrap();
-    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
-    assert!(picture.contains("a.sv2: no damage") && picture.contains(">!</text>"), "{picture}");
-    sandbox.bad(&verify, 2, &["'map.svg' already exists"]);
-    found(&sandbox, &[&verify[..], &["-f"]].concat(), 3, &[]);
-    sandbox.bad(&["verify", "a.sv2", "--map=-"], 2, &["the picture needs a file"]);
-    sandbox.bad(&["verify", "a.sv2", "-f", "--map=a.sv2"], 2, &["is the input itself"]);
-}
-
-#[test]
 fn a_report_for_machines_is_a_line_for_each_stream() {
     let sandbox = forged();
     let verify = ["verify", "--json", "--map", "-K", "key", "a.sv2", "bad.sv2"];

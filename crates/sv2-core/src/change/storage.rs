@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 
-use crate::io::open_regular;
+use crate::io::{check_any_order, open_regular};
 use crate::{FileFault, StreamError};
 
 /// Bits of a mode by which group and others write.
@@ -199,7 +199,13 @@ impl ChangeStorage for FileStorage {
     fn create_record(&self) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(0o600);
-        *self.record() = Some(options.open(&self.record_path)?);
+        let record = options.open(&self.record_path)?;
+        // A stream on a file system that takes no writes at offsets would be left half-changed.
+        if let Err(error) = check_any_order(&record) {
+            std::fs::remove_file(&self.record_path)?;
+            return Err(error);
+        }
+        *self.record() = Some(record);
         Ok(())
     }
 

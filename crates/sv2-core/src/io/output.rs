@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use sv2_framing::SegmentLayout;
@@ -229,6 +230,20 @@ fn cannot_sync(error: &io::Error) -> bool {
 fn keeps_offsets(file: &File) -> io::Result<bool> {
     let appends = rustix::fs::fcntl_getfl(file)?.contains(rustix::fs::OFlags::APPEND);
     Ok(file.metadata()?.is_file() && !appends)
+}
+
+/// Refuses a file that will be written at offsets where its file system takes no such writes; the
+/// file is as it was then.
+pub(crate) fn check_any_order(file: &File) -> io::Result<()> {
+    if takes_any_order(file) {
+        return Ok(());
+    }
+    let len = file.metadata()?.len();
+    // One byte beyond the end, with a gap.
+    file.write_all_at(&[0], len + 1).and_then(|()| file.set_len(len)).map_err(|_| {
+        let what = "its file system takes writes from front to back alone";
+        io::Error::new(io::ErrorKind::Unsupported, what)
+    })
 }
 
 /// Whether the file system of a file takes writes in any order.

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use crate::change::has_no_locks;
 use crate::io::{
-    OutputPlace, Temporary, folder_of, open_regular, output_failure, rename_to, sync, sync_folder,
+    OutputPlace, Temporary, check_any_order, folder_of, open_regular, output_failure, rename_to,
+    sync, sync_folder,
 };
 use crate::resume::{CheckpointError, CheckpointFile, FileFault};
 use crate::{Existing, StreamError};
@@ -101,7 +102,9 @@ impl Held {
         let folder = folder_of(&path);
         let mode = Permissions::from_mode(0o600);
         let (mut file, temporary) = Temporary::create(folder, mode).map_err(&failed)?;
-        file.write_all(content).and_then(|()| file.sync_all()).map_err(&failed)?;
+        file.write_all(content).map_err(&failed)?;
+        // What is resumed is written by numbers of segments.
+        check_any_order(&file).and_then(|()| sync(&file)).map_err(&failed)?;
         let held = Self { file, which, path };
         // A file system without owners and modes is found out now, and not when it is too late.
         held.judge()?;

@@ -236,3 +236,28 @@ fn the_change_record_holds_a_segment_and_the_tail_at_most_however_much_is_append
         assert_eq!(written, 152 + HEADER_LEN + 24 + overwritten + 64);
     }
 }
+
+/// What interrupts a producer may end its output as well: an append that is cancelled when all of
+/// its input was taken, and before it counts, leaves the stream as it was.
+#[test]
+fn an_append_that_is_cancelled_after_its_last_byte_is_taken_back() {
+    for len in [1, S, 3 * S + 7] {
+        let disk = Disk::new(&stream(S + 1, DigestAlg::None));
+        let before = disk.stream();
+        let added = addition(len);
+        let mut options = inline();
+        let cancel = options.run.cancel.clone();
+        let all = len as u64;
+        options.run.observer = Some(std::sync::Arc::new(move |progress: Progress| {
+            if progress.done == all {
+                cancel.cancel();
+            }
+        }));
+        let input = InputSource::Reader(Box::new(&added[..]));
+        let key = key();
+        let ended = append_on(&disk, input, &KeySource::Key(&key), &options);
+        assert!(matches!(ended, Err(StreamError::Cancelled { .. })), "{len}: {ended:?}");
+        assert!(disk.stream() == before, "{len}");
+        assert_eq!(disk.found().record, None);
+    }
+}

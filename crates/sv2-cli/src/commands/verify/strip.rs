@@ -44,15 +44,6 @@ impl Strip {
         self.cells.iter().map(|cell| cell.map_or(SOUND, Kind::symbol)).collect()
     }
 
-    /// Each cell with the damage in it and the bytes that it stands for.
-    pub(super) fn parts(&self) -> impl Iterator<Item = (Option<Kind>, u64, u64)> {
-        let count = self.cells.len() as u64;
-        let edge = move |cell: u64| {
-            (u128::from(self.stream_len) * u128::from(cell)).div_ceil(u128::from(count)) as u64
-        };
-        (0..count).zip(&self.cells).map(move |(at, &cell)| (cell, edge(at), edge(at + 1)))
-    }
-
     /// The kinds of damage that show.
     pub(super) fn kinds(&self) -> impl Iterator<Item = Kind> {
         Kind::ALL.into_iter().filter(|kind| self.cells.contains(&Some(*kind)))
@@ -114,18 +105,5 @@ mod tests {
     fn the_gravest_damage_of_a_cell_shows() {
         let both = [(5, 1, Kind::Authentication), (7, 1, Kind::Checksum)];
         assert!(cells(6400, &both).starts_with("!."));
-    }
-
-    #[test]
-    fn the_parts_are_the_whole_stream() {
-        for len in [1, 63, 64, 65, 1000, 6401] {
-            let strip = Strip::new(len, std::iter::empty());
-            let mut end = 0;
-            for (_, from, to) in strip.parts() {
-                assert!(from == end && to > from, "{len}");
-                end = to;
-            }
-            assert_eq!(end, len);
-        }
     }
 }
