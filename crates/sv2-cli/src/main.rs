@@ -29,6 +29,7 @@ mod signals;
 mod size;
 mod slots;
 mod terminal;
+mod trailing;
 mod tree;
 mod unfinished;
 

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::Unit;
+use crate::{Trailing, Unit};
 
 /// Entries that a [`DamageMap`] lists one by one; what is beyond is counted by its fault.
 pub const MAX_DAMAGES: usize = 10_000;
@@ -146,6 +146,9 @@ pub struct DamageMap {
     /// segments and frames were looked for wherever they are, and `damages` names, as `Missing`,
     /// the frames of which none is there under a right checksum: what a salvage would not have.
     pub by_place: bool,
+    /// Where a sealed stream ends that something follows; where that was not to be ignored, the
+    /// stream in front of it was not looked at.
+    pub trailing: Option<Trailing>,
     /// Whether the end of the plaintext is known; otherwise more may be missing behind it.
     pub end_is_known: bool,
     /// Bytes in sound frames of which nothing without a key says whose they are; a salvage may

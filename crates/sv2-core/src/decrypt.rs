@@ -9,6 +9,7 @@ use sv2_framing::StreamLayout;
 use sv2_segment_worker::{DecryptSegmentWorker, SegmentCryptoContext};
 use sv2_stream::Depth;
 
+use crate::end::up_to_end;
 use crate::header::KeyedHeader;
 use crate::io::Input;
 use crate::key::KeyRing;
@@ -60,6 +61,16 @@ pub fn decrypt_stream_with(
     let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
     let report = match input.open()? {
         Input::Positioned(source) => {
+            if options.tail == Tail::MayBeFollowed
+                && let Some(source) = up_to_end(&source)?
+            {
+                let stream = SealedStream::open_to(Depth::PageTable, &source, &mut ring)?;
+                let index = stream.read_index(&source)?;
+                let job = DecryptJob::new(&stream.keyed, options);
+                options.check_fingerprint(stream.fingerprint())?;
+                let report = job.watch.ended(job.sealed(&source, &stream, &index, output))?;
+                return Ok(report.since(begun));
+            }
             let sealed = SealedStream::open_to(Depth::PageTable, &source, &mut ring)
                 .and_then(|stream| stream.read_index(&source).map(|index| (stream, index)));
             match sealed {

@@ -19,6 +19,14 @@ impl Holes {
         Self { data: data_of(file, *base, len), len }
     }
 
+    /// Where the last byte ends that was ever written.
+    pub(crate) fn end_of_data(&self) -> u64 {
+        match &self.data {
+            Some(data) => data.last().map_or(0, |&(_, end)| end),
+            None => self.len,
+        }
+    }
+
     /// The end of the hole that `offset` lies in, or `offset` where there are bytes.
     pub(crate) fn end_of_hole(&self, offset: u64) -> u64 {
         let Some(data) = &self.data else { return offset };

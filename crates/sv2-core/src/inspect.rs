@@ -159,6 +159,17 @@ pub(crate) fn look(source: &PositionedInput<'_>) -> Result<Look, StreamError> {
     Ok(Look { layout: layout_of(&header), front, copy, by_copy, header, trailer, fits })
 }
 
+/// Layout and stream_tag of a front header that decodes; `None` where none does.
+pub(crate) fn front_header(
+    source: &PositionedInput<'_>,
+) -> Result<Option<(StreamLayout, [u8; 8])>, StreamError> {
+    let front = judged(read_header(source, 0))?.ok();
+    Ok(front.map(|front| {
+        let tag = std::array::from_fn(|at| front.header.commitment[at]);
+        (layout_of(&front.header), tag)
+    }))
+}
+
 fn layout_of(header: &StreamHeader) -> StreamLayout {
     StreamLayout { geometry: header.geometry, digest: header.digest, header_len: header.header_len }
 }

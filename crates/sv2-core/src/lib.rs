@@ -12,6 +12,7 @@ mod damage;
 mod decrypt;
 mod drive;
 mod encrypt;
+mod end;
 mod error;
 mod extents;
 mod header;
@@ -47,6 +48,7 @@ pub use change::{
 pub use damage::{Damage, DamageMap, Fault, MAX_DAMAGES};
 pub use decrypt::{decrypt_stream_v2, decrypt_stream_with};
 pub use encrypt::encrypt_stream_v2;
+pub use end::{Trailing, trailing};
 pub use error::{ErrorKind, StreamError, Unit};
 pub use inspect::{Inspection, inspect, object_checksum};
 pub use io::{
@@ -67,7 +69,7 @@ pub use resume::{
     encrypt_resumable, resume_encrypt,
 };
 pub use salvage::{Gaps, SalvageReport, salvage};
-pub use scrub::{scrub, scrub_with, verify};
+pub use scrub::{scrub, scrub_followed, scrub_with, verify};
 pub use writer::EncryptWriter;
 
 pub use sv2_crypto::{Backend, RandomSource, StreamKey, hazmat};

@@ -184,6 +184,9 @@ impl EncryptOptions {
 pub enum Tail {
     /// Anything but a sealed stream is an error.
     Required,
+    /// A sealed stream that anything may follow, such as the padding of a tape or the rest of a
+    /// device: its end is found, its seal is checked, and what follows is not looked at (F-839).
+    MayBeFollowed,
     /// A stream without a trailer is read from the front up to its last whole segment; the
     /// report says so. Nothing is proved about its completeness or version (F-826).
     MayBeMissing,

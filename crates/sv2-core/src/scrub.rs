@@ -17,6 +17,7 @@ use sv2_pipeline::{Fed, run_inline, run_ordered};
 use crate::damage::{Damage, DamageMap, Tally};
 use crate::decrypt::DecryptJob;
 use crate::drive::pipeline_options;
+use crate::end::{Cut, find_trailing};
 use crate::error::pipeline_error;
 use crate::extents::Holes;
 use crate::inspect::look;
@@ -25,7 +26,7 @@ use crate::key::KeyRing;
 use crate::scrub::segment::{Opener, Scrubbed, SegmentScrub};
 use crate::scrub::tail::PageSource;
 use crate::tail::SealedStream;
-use crate::{DecryptOptions, InputSource, KeySource, RunOptions, StreamError};
+use crate::{DecryptOptions, InputSource, KeySource, RunOptions, StreamError, Tail};
 use sv2_stream::open_metadata;
 
 /// Checks structure, checksums, digests and the agreement of index and segments of a whole
@@ -52,20 +53,49 @@ pub fn scrub_with(
     run: &RunOptions,
     each: &mut dyn FnMut(&Damage),
 ) -> Result<DamageMap, StreamError> {
-    let begun = Instant::now();
+    scrub_source(&positioned(input)?, run, each)
+}
+
+/// Does what [`scrub`] does with the sealed stream that a source begins with, whatever follows it
+/// (F-839); where its end is not found, the whole source is scrubbed.
+///
+/// # Errors
+/// As [`scrub`].
+pub fn scrub_followed(input: InputSource<'_>, run: &RunOptions) -> Result<DamageMap, StreamError> {
     let source = positioned(input)?;
-    let look = look(&source)?;
-    let mut check = Check { source: &source, tally: Tally::default(), each };
+    match find_trailing(&source)? {
+        Some(trailing) => {
+            let map = scrub_source(&Cut::of(&source, trailing.offset), run, &mut |_| {})?;
+            Ok(DamageMap { trailing: Some(trailing), ..map })
+        }
+        None => scrub_source(&source, run, &mut |_| {}),
+    }
+}
+
+fn scrub_source(
+    source: &PositionedInput<'_>,
+    run: &RunOptions,
+    each: &mut dyn FnMut(&Damage),
+) -> Result<DamageMap, StreamError> {
+    let begun = Instant::now();
+    let look = look(source)?;
+    let mut check = Check { source, tally: Tally::default(), each };
     check.push_all(headers::front(&look));
     let sealed = look.trailer.is_some();
     let Some(trailer) = look.fitting() else {
-        // Nothing says where anything is, so it is looked for.
-        let found = scattered::look_for_parts(&source, &look, run, &mut |it| check.push(it))?;
         check.push_all(headers::trailer(&look, source.len()));
+        if let Some(trailing) = find_trailing(source)? {
+            // A sealed stream, and something behind it that hides its end.
+            let found = Checked { end_is_known: true, ..Checked::nothing() };
+            let map = check.map(&look.layout, found, begun, true);
+            return Ok(DamageMap { trailing: Some(trailing), ..map });
+        }
+        // Nothing says where anything is, so it is looked for.
+        let found = scattered::look_for_parts(source, &look, run, &mut |it| check.push(it))?;
         return Ok(check.map(&look.layout, found.as_checked(), begun, sealed));
     };
-    let segments = SegmentScrub::of_look(&source, &look, trailer.plaintext_len);
-    let pages = PageSource::new(&source, &look.layout, trailer);
+    let segments = SegmentScrub::of_look(source, &look, trailer.plaintext_len);
+    let pages = PageSource::new(source, &look.layout, trailer);
     check.segments(&segments, &|segment| pages.entry(segment), run)?;
     check.push_all(headers::copy(&look, source.len()));
     pages.check(&mut |damage| check.push(damage))?;
@@ -86,19 +116,26 @@ pub fn verify(
 ) -> Result<DamageMap, StreamError> {
     let begun = Instant::now();
     let source = positioned(input)?;
+    let trailing = match options.tail {
+        Tail::MayBeFollowed => find_trailing(&source)?,
+        Tail::Required | Tail::MayBeMissing => None,
+    };
+    let cut = trailing.map(|trailing| Cut::of(&source, trailing.offset));
+    let source = cut.as_ref().unwrap_or(&source);
     let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
-    let sealed = SealedStream::open(&source, &mut ring)?;
-    let index = sealed.read_index(&source)?;
+    let sealed = SealedStream::open(source, &mut ring)?;
+    let index = sealed.read_index(source)?;
     options.check_fingerprint(sealed.fingerprint())?;
     let job = DecryptJob::new(&sealed.keyed, options);
-    let segments = SegmentScrub::of_sealed(&source, &sealed, Opener { job: &job });
-    let mut check = Check { source: &source, tally: Tally::default(), each: &mut |_| {} };
+    let segments = SegmentScrub::of_sealed(source, &sealed, Opener { job: &job });
+    let mut check = Check { source, tally: Tally::default(), each: &mut |_| {} };
     let metadata = open_metadata(&sealed.keyed).map(drop);
-    check.push_all(headers::sealed_front(&source, &sealed, &metadata)?);
+    check.push_all(headers::sealed_front(source, &sealed, &metadata)?);
     check.segments(&segments, &|segment| Ok(index.entry(segment)), &options.run)?;
-    check.push_all(headers::sealed_copy(&source, &sealed, &metadata)?);
+    check.push_all(headers::sealed_copy(source, &sealed, &metadata)?);
     check.push_all(headers::sealed_trailer(&sealed, source.len()));
-    Ok(check.map(&sealed.layout, segments.as_checked(), begun, true))
+    let map = check.map(&sealed.layout, segments.as_checked(), begun, true);
+    Ok(DamageMap { trailing, ..map })
 }
 
 fn positioned(input: InputSource<'_>) -> Result<PositionedInput<'_>, StreamError> {
@@ -188,6 +225,7 @@ impl Check<'_> {
             authenticated: checked.authenticated,
             sealed,
             by_place: checked.by_place,
+            trailing: None,
             end_is_known: checked.end_is_known,
             unplaced: checked.unplaced,
             stream_len: self.source.len(),
@@ -205,6 +243,7 @@ impl Check<'_> {
 }
 
 /// What was looked at.
+#[derive(Debug)]
 struct Checked {
     authenticated: bool,
     by_place: bool,
@@ -212,4 +251,18 @@ struct Checked {
     unplaced: u64,
     plaintext_len: u64,
     segments: u64,
+}
+
+impl Checked {
+    /// What is known before anything was looked at.
+    fn nothing() -> Self {
+        Self {
+            authenticated: false,
+            by_place: false,
+            end_is_known: false,
+            unplaced: 0,
+            plaintext_len: 0,
+            segments: 0,
+        }
+    }
 }

@@ -27,6 +27,7 @@ use crate::report;
 use crate::resume::{Resumable, note_unfinished};
 use crate::running::{OpeningArgs, RunArgs, watch_signals};
 use crate::size::counted;
+use crate::trailing::{self, TrailingName};
 use crate::tree::TreeArgs;
 
 const EXAMPLES: &str = "\
@@ -56,6 +57,10 @@ exit code, in the order 3, 5, 6, 4, 1, 2.
 With --unsealed the exit code is 0 although the stream is not sealed: what says so is the warning,
 which -q does not silence, and \"sealed\": false with --json. It is 5 where the stream is damaged
 behind what was read, which --salvage might get more out of.
+
+Bytes behind the end of a stream are refused, and told of with the place where it ends. With
+--trailing ignore the stream is read up to its end, whose seal is checked, from a file, a device or
+a pipe, and the rest is left alone.
 
 With --salvage every frame that is authentic is written, and nothing else. What was lost is listed
 in OUTPUT.lost.json, and on standard error with --json where standard output carries the data. Exit
@@ -111,6 +116,10 @@ struct StreamArgs {
     #[arg(default_missing_value = "zero")]
     #[arg(conflicts_with_all = ["rm", "expect", "unsealed"])]
     salvage: Option<GapsName>,
+    /// Read a sealed stream that something follows, such as the padding of a tape, up to its end
+    #[arg(long, value_name = "WHAT", value_enum)]
+    #[arg(conflicts_with_all = ["rm", "unsealed", "salvage", "resume"])]
+    trailing: Option<TrailingName>,
 }
 
 /// Everything that the streams of one command share.
@@ -225,7 +234,11 @@ impl Job<'_> {
     ) -> Result<(), Failure> {
         let Self { args, console, .. } = self;
         let mut options = args.stream.opening.options();
-        options.tail = if args.stream.unsealed { Tail::MayBeMissing } else { Tail::Required };
+        options.tail = match args.stream.trailing {
+            Some(TrailingName::Ignore) => Tail::MayBeFollowed,
+            None if args.stream.unsealed => Tail::MayBeMissing,
+            None => Tail::Required,
+        };
         let input = ends.input;
         let kept = match args.preserve || args.use_name {
             true => args.kept(&input, key)?,
@@ -262,6 +275,7 @@ impl Job<'_> {
             return report::resumed("decrypt", names, &done, channel, console);
         }
         let (sink, aftermath) = output.into_sink();
+        let again = input.is_named_file().then(|| input.again().ok()).flatten();
         let source = input.into_source();
         if let Some(rescue) = rescue {
             let done = rescue.run(source, sink, key, &options);
@@ -271,7 +285,10 @@ impl Job<'_> {
         }
         let done = decrypt_stream_with(source, sink, key, &options);
         drop(display);
-        let done = done.map_err(|error| Failure::stream(&error, names))?;
+        let done = done.map_err(|error| {
+            trailing::explained("decrypt", &from, again, &error)
+                .unwrap_or_else(|| Failure::stream(&error, names))
+        })?;
         if let Some(path) = to.path().filter(|_| args.preserve) {
             Attributes::read(&kept)
                 .apply(path)

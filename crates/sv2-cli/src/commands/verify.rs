@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use sv2_core::{Cancellation, Damage, DamageMap, Unit, scrub, verify};
+use sv2_core::{Cancellation, Damage, DamageMap, Tail, Unit, scrub, scrub_followed, verify};
 
 use self::finding::{Kind, exit_of};
 use self::strip::{Mark, Strip};
@@ -22,6 +22,7 @@ use crate::progress::Display;
 use crate::running::{OpeningArgs, RunArgs, watch_signals};
 use crate::size::counted;
 use crate::terminal::was_interrupted;
+use crate::trailing::{self, TrailingName};
 use crate::unfinished::half_changed;
 
 const EXAMPLES: &str = "\
@@ -62,6 +63,9 @@ pub(crate) struct VerifyArgs {
     identities: IdentityArgs,
     #[command(flatten, next_help_heading = "Stream")]
     opening: OpeningArgs,
+    /// Check a sealed stream that something follows, such as the padding of a tape, up to its end
+    #[arg(long, value_name = "WHAT", value_enum, help_heading = "Stream")]
+    trailing: Option<TrailingName>,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -131,20 +135,27 @@ impl VerifyArgs {
     ) -> Result<(Name, DamageMap), Failure> {
         let input = Input::open_file(Some(path), "verify")?;
         let name = input.name.clone();
+        let again = input.again().ok();
         let source = input.into_source();
         let display = Display::new(console);
         let run = self.run.options(cancel.clone(), &display);
         let checked = match key {
+            None if self.trailing.is_some() => scrub_followed(source, &run),
             None => scrub(source, &run),
             Some(key) => {
                 let mut options = self.opening.options();
                 options.run = run;
+                if self.trailing.is_some() {
+                    options.tail = Tail::MayBeFollowed;
+                }
                 key.with(|key| verify(source, key, &options))
             }
         };
         drop(display);
         let map = checked.map_err(|error| {
-            Failure::stream(&error, Names { input: &name, output: &Name::Stdout })
+            trailing::explained("verify", &name, again, &error).unwrap_or_else(|| {
+                Failure::stream(&error, Names { input: &name, output: &Name::Stdout })
+            })
         })?;
         Ok((name, map))
     }
@@ -238,8 +249,13 @@ impl VerifyArgs {
 }
 
 fn finding(map: &DamageMap) -> String {
-    if map.is_undamaged() {
-        return "no damage".into();
+    match &map.trailing {
+        None if map.is_undamaged() => return "no damage".into(),
+        Some(found) if map.is_undamaged() => {
+            return format!("no damage; {}", trailing::in_words(found));
+        }
+        Some(found) if !map.by_place => return trailing::in_words(found),
+        _ => {}
     }
     let parts = counted(map.damaged_units, "damaged part", "damaged parts");
     let plaintext = counted(map.damaged_plaintext, "byte", "bytes");
@@ -268,6 +284,9 @@ fn next_step(name: &Name, map: &DamageMap) -> Option<String> {
     let path = shell_word(path.as_os_str());
     if map.is_undamaged() {
         return None;
+    }
+    if map.trailing.is_some() && !map.by_place {
+        return Some(format!("sv2 verify --trailing ignore {path}"));
     }
     if map.by_place && map.damaged_plaintext == 0 {
         return Some(format!("sv2 decrypt {path}"));
@@ -325,6 +344,9 @@ fn to_json(name: &Name, map: &DamageMap, exit: Option<Exit>, strip: Option<Strin
         "sealed": map.sealed,
         "by_place": map.by_place,
         "end_is_known": map.end_is_known,
+        "trailing": map.trailing.map(|found| json!({
+            "offset": found.offset, "bytes": found.len, "zeros": found.zeros,
+        })),
         "unfinished_change": half_changed(name).is_some(),
         "exit_code": exit.map_or(0, Exit::code),
         "stream_bytes": map.stream_len,

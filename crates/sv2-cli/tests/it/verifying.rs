@@ -264,3 +264,28 @@ fn progress_reaches_the_end_and_a_pipe_is_refused() {
     let ended = Ended::of(command.output().unwrap());
     assert!(ended.text().starts_with("standard input: no damage"), "{}", ended.stderr);
 }
+
+/// F-839, F-840: what follows a sealed end is told as that, and left alone where that was asked.
+#[test]
+fn what_follows_a_sealed_stream_is_told_and_can_be_ignored() {
+    let sandbox = with_bad(|_, stream| stream.extend([0; 3000]));
+    let len = sandbox.read("a.sv2").len();
+    let told = format!(
+        "bad.sv2: a sealed stream of {len} bytes ends there, and 3000 zero bytes follow it"
+    );
+    let hint = |command: &str| format!("hint: sv2 {command} --trailing ignore bad.sv2");
+    found(&sandbox, &["verify", "bad.sv2"], 3, &[&told, &hint("verify")]);
+    sandbox.bad(&["verify", "-K", "key", "bad.sv2"], 3, &[&told, &hint("verify")]);
+    sandbox.bad(&["decrypt", "-K", "key", "bad.sv2"], 3, &[&told, &hint("decrypt")]);
+    let ignoring = ["verify", "--trailing", "ignore", "bad.sv2"];
+    found(&sandbox, &ignoring, 0, &["no damage; a sealed stream of", "3000 zero bytes follow it"]);
+    let keyed = [&ignoring[..], &["-K", "key"]].concat();
+    found(&sandbox, &keyed, 0, &["no damage", AUTHENTICATED]);
+    let decrypt = ["decrypt", "--trailing", "ignore", "-K", "key"];
+    sandbox.good(&[&decrypt[..], &["bad.sv2", "-o", "out"]].concat());
+    assert_eq!(sandbox.read("out"), sandbox.read("plain"));
+    let piped = sandbox.fed(&[&decrypt[..], &["-o", "piped"]].concat(), &sandbox.read("bad.sv2"));
+    assert_eq!((piped.code, sandbox.read("piped")), (0, sandbox.read("plain")), "{}", piped.stderr);
+    let removing = [&decrypt[..], &["--rm", "bad.sv2", "-o", "gone"]].concat();
+    sandbox.bad(&removing, 2, &["cannot be used with"]);
+}

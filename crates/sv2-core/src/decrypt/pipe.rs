@@ -20,7 +20,7 @@ use crate::key::KeyRing;
 use crate::report::{Effort, timed};
 use crate::tail::{PipeIndex, judge_revision, judge_trailer};
 use crate::watch::Lap;
-use crate::{DecryptOptions, Driver, StreamError, StreamReport, Unit};
+use crate::{DecryptOptions, Driver, StreamError, StreamReport, Tail, Unit};
 
 /// The most that is allocated ahead of bytes that have arrived.
 const STEP: usize = 8 << 20;
@@ -114,6 +114,8 @@ pub(crate) struct PipeSource<'a> {
     next: u64,
     plaintext_len: u64,
     ended_short: bool,
+    /// Whether what follows the trailer is none of its business (F-839).
+    may_be_followed: bool,
 }
 
 impl<'a> PipeSource<'a> {
@@ -125,6 +127,7 @@ impl<'a> PipeSource<'a> {
             next: 0,
             plaintext_len: 0,
             ended_short: false,
+            may_be_followed: job.options.tail == Tail::MayBeFollowed,
         }
     }
 
@@ -235,7 +238,7 @@ impl<'a> PipeSource<'a> {
             return Err(StreamError::AuthenticationFailed { unit, offset });
         }
         let offset = self.input.offset();
-        if self.input.read_up_to(&mut [0; 1])? != 0 {
+        if !self.may_be_followed && self.input.read_up_to(&mut [0; 1])? != 0 {
             return Err(StreamError::TrailingData { offset });
         }
         Ok(Sealed { trailer, stream_len: offset })

@@ -1,14 +1,14 @@
 //! Finding header, tail and segments of a stream that is damaged, wherever they are.
 
 use std::collections::BTreeMap;
-use std::io;
 
 use sv2_headers::{HEADER_MAGIC, HEADER_PREFIX_LEN, StreamHeader, TRAILER_LEN, TRAILER_MAGIC};
 
 use crate::decrypt::read_header;
+use crate::end::Cut;
 use crate::extents::Holes;
 use crate::header::{HeaderStart, KeyedHeader};
-use crate::io::{PositionedInput, ReadAt, SequentialInput};
+use crate::io::{PositionedInput, SequentialInput};
 use crate::key::KeyRing;
 use crate::salvage::map::{Map, Sealed};
 use crate::survey::{Survey, Unreadable, read_lossy, survey};
@@ -158,8 +158,7 @@ fn sealed_elsewhere(
         if spent > MOST_HEADERS && ring.key().is_none() {
             break;
         }
-        let cut = Cut { source, len: end };
-        let view = PositionedInput::Custom { source: Box::new(cut), len: end };
+        let view = Cut::of(source, end);
         match SealedStream::open_any_length(&view, ring) {
             Ok(stream) => return Ok(Some((stream, end))),
             Err(error) if error.kind() == ErrorKind::Io => return Err(error),
@@ -167,28 +166,6 @@ fn sealed_elsewhere(
         }
     }
     Ok(None)
-}
-
-/// A source up to a place in it.
-struct Cut<'s> {
-    source: &'s PositionedInput<'s>,
-    len: u64,
-}
-
-impl ReadAt for Cut<'_> {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        // At most the buffer, so it fits.
-        let count = self.len.saturating_sub(offset).min(buffer.len() as u64) as usize;
-        match self.source.read_exact_at(&mut buffer[..count], offset) {
-            Ok(()) => Ok(count),
-            Err(StreamError::Read { source, .. }) => Err(source),
-            Err(_) => Err(io::ErrorKind::Other.into()),
-        }
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.len)
-    }
 }
 
 /// The header of a stream without a trailer: at the front, or a copy wherever it is now.

@@ -1,6 +1,7 @@
 //! Reading ranges, scrubbing, verifying and salvaging: streams in which some bytes are wrong.
 
 mod changing;
+mod followed;
 mod listing;
 mod oracle;
 mod order;

@@ -110,7 +110,8 @@ pub(super) fn exit_of(map: &DamageMap) -> Option<Exit> {
         let cut = matches!((damage.unit, damage.fault), (Unit::Trailer, Fault::Disagrees(_)));
         cut || Kind::of(damage, map.authenticated).is_grave()
     };
-    if !map.sealed || map.entries().any(grave) {
+    let is_hidden = map.trailing.is_some() && !map.by_place;
+    if !map.sealed || is_hidden || map.entries().any(grave) {
         Some(Exit::Untrusted)
     } else if map.is_undamaged() {
         None
