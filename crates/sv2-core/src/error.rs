@@ -3,11 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
+use sv2_crypto::SlotError;
 use sv2_framing::StreamLayout;
 use sv2_pipeline::PipelineError;
 use sv2_segment_worker::SegmentWorkerError;
+use sv2_stream::FormatError;
 pub use sv2_stream::Unit;
-use sv2_stream::{FormatError, SlotError};
 
 use crate::OutputFault;
 use crate::change::ChangeFault;

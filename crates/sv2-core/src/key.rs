@@ -1,4 +1,4 @@
 //! Where the key of a stream comes from.
 
 pub(crate) use sv2_stream::KeyRing;
-pub use sv2_stream::{KeySource, SlotError, SlotKeys};
+pub use sv2_stream::KeySource;

@@ -55,7 +55,7 @@ pub use io::{
     Existing, HeldOutput, InputSource, OutputFault, OutputPlace, OutputSink, OutputWriter, ReadAt,
     ReadPart, Waiting, WriteAt, descriptor_number, open_descriptor, remove_unfinished_outputs,
 };
-pub use key::{KeySource, SlotError, SlotKeys};
+pub use key::KeySource;
 pub use metadata::{OpenedHeader, open_header, read_metadata};
 pub use options::{
     DecryptOptions, Driver, EncryptOptions, Observer, Progress, RunOptions, Tail, fastest_backend,
@@ -72,7 +72,7 @@ pub use salvage::{Gaps, SalvageReport, salvage};
 pub use scrub::{scrub, scrub_followed, scrub_with, verify};
 pub use writer::EncryptWriter;
 
-pub use sv2_crypto::{Backend, RandomSource, StreamKey, hazmat};
+pub use sv2_crypto::{Backend, KeyOpener, RandomSource, SlotError, StreamKey, hazmat};
 pub use sv2_framing::StreamLayout;
 pub use sv2_headers::{DigestAlg, Geometry, HeaderError, Section, StreamHeader, Suite, Trailer};
 pub use sv2_pipeline::Cancellation;

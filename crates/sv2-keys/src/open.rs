@@ -8,7 +8,7 @@ use std::sync::Arc;
 use age::plugin::IdentityPluginV1;
 use age::secrecy::zeroize::Zeroizing;
 use age::{DecryptError, Decryptor, scrypt};
-use sv2_crypto::StreamKey;
+use sv2_crypto::{KeyOpener, SlotError, StreamKey};
 use sv2_headers::{AgeSlot, MAX_SLOTS, SLOT_KIND_AGE, Section, age_slot};
 
 use crate::describe::{StanzaKind, stanzas};
@@ -61,6 +61,16 @@ struct Slot<'a> {
     bytes: &'a [u8],
     stanzas: Vec<StanzaKind>,
     form: AgeSlot,
+}
+
+impl KeyOpener for SlotOpener {
+    fn open_key(
+        &self,
+        sections: &[Section],
+        fits: &mut dyn FnMut(&StreamKey) -> bool,
+    ) -> Result<StreamKey, SlotError> {
+        Ok(self.open(sections, fits)?)
+    }
 }
 
 impl SlotOpener {

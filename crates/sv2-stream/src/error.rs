@@ -1,18 +1,14 @@
 //! Why the bytes of a stream were refused (format.md section 9).
 
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
-use core::error::Error;
 use core::fmt;
 
+use sv2_crypto::SlotError;
 use sv2_frame_worker::FrameWorkerError;
 use sv2_framing::{FrameError, SegmentIndex, StreamLayout};
 use sv2_headers::{HeaderError, checksum};
 use sv2_segment_worker::SegmentWorkerError;
-
-/// Why no slot gave a key.
-pub type SlotError = Box<dyn Error + Send + Sync>;
 
 /// A part of a stream that an error is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,23 +1,16 @@
 //! Where the key of a stream comes from.
 
-use sv2_crypto::{RootKeys, StreamKey};
-use sv2_headers::{Section, StreamHeader};
+use sv2_crypto::{KeyOpener, RootKeys, StreamKey};
+use sv2_headers::StreamHeader;
 
-use crate::{FormatError, SlotError};
-
-/// Tries the key slots of a header.
-///
-/// It is handed the header's sections and a test that tells whether a key is the stream's; it
-/// returns the first key that passes the test.
-pub type SlotKeys<'a> =
-    dyn Fn(&[Section], &mut dyn FnMut(&StreamKey) -> bool) -> Result<StreamKey, SlotError> + 'a;
+use crate::FormatError;
 
 /// The key of a stream, or the means to find it in the stream's own slots.
 pub enum KeySource<'a> {
     /// The key itself.
     Key(&'a StreamKey),
     /// Whoever can open slots.
-    Slots(&'a SlotKeys<'a>),
+    Slots(&'a dyn KeyOpener),
 }
 
 /// A key source that remembers a key it found, so that a second header costs no second
@@ -65,10 +58,10 @@ impl<'a> KeyRing<'a> {
             KeySource::Key(key) => {
                 fitting(key, header, self.context).ok_or(FormatError::WrongKeyOrContext)
             }
-            KeySource::Slots(open) => {
+            KeySource::Slots(opener) => {
                 let mut keys = None;
                 let mut opened_any = false;
-                let found = open(&header.sections, &mut |key| {
+                let found = opener.open_key(&header.sections, &mut |key| {
                     opened_any = true;
                     keys = fitting(key, header, self.context);
                     keys.is_some()

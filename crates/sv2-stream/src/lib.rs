@@ -25,9 +25,9 @@ mod read_ahead;
 mod sealing;
 mod tail;
 
-pub use error::{FormatError, SlotError, Unit};
+pub use error::{FormatError, Unit};
 pub use header::{HeaderStart, KeyedHeader, NewHeader, room_of, signed_in};
-pub use key::{KeyRing, KeySource, SlotKeys, fitting};
+pub use key::{KeyRing, KeySource, fitting};
 pub use metadata::{open_metadata, seal_metadata};
 pub use object::ObjectCrc;
 pub use opened::{OpenedStream, Page};

@@ -6,7 +6,10 @@
 use std::cell::Cell;
 use std::io;
 
-use sv2_core::{DecryptOptions, Gaps, InputSource, KeySource, OutputSink, salvage};
+use sv2_core::{
+    DecryptOptions, Gaps, InputSource, KeySource, OutputSink, Section, SlotError, StreamKey,
+    salvage,
+};
 use sv2_testkit::paint::paint;
 use sv2_testkit::reference::primitives::crc64;
 use sv2_testkit::reference::{self, Params};
@@ -30,11 +33,11 @@ fn a_file_full_of_headers_has_the_slots_of_a_few_opened() {
         carpet.extend_from_slice(&header);
     }
     let opened = Cell::new(0);
-    let open: Box<sv2_core::SlotKeys<'_>> = Box::new(|_, _| {
+    let open = |_: &[Section], _: &mut dyn FnMut(&StreamKey) -> bool| -> Result<_, SlotError> {
         opened.set(opened.get() + 1);
         Err("no slot fits".into())
-    });
-    let keys = KeySource::Slots(&*open);
+    };
+    let keys = KeySource::Slots(&open);
     let output = OutputSink::Writer(Box::new(io::sink()));
     let options = DecryptOptions::standard();
     let done = salvage(InputSource::Memory(&carpet), output, &keys, &options, Gaps::Skip);
