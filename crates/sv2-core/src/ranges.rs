@@ -114,9 +114,9 @@ impl<'a> StreamReader<'a> {
         let stream = stream.into_opened();
         options.check_fingerprint(stream.fingerprint())?;
         let job = DecryptJob::new(&stream.keyed, options);
-        let (policy, read_ahead) = match source {
-            PositionedInput::Custom { .. } => (FetchPolicy::standard(), 16 << 20),
-            _ => (FetchPolicy::standard().max_len(LOCAL_LEN), LOCAL_LEN / 2),
+        let (policy, read_ahead) = match source.is_local() {
+            true => (FetchPolicy::standard().max_len(LOCAL_LEN), LOCAL_LEN / 2),
+            false => (FetchPolicy::standard(), 16 << 20),
         };
         let read_ahead = reader.read_ahead.unwrap_or(read_ahead);
         let frame_size = stream.layout.geometry.frame_size().into();
@@ -203,7 +203,9 @@ impl<'a> StreamReader<'a> {
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(out.len());
         let out = &mut out[..wanted];
         let mut done = self.frames.copy_to(offset, out);
-        let window = self.policy.max_len.saturating_mul(PARALLEL_FETCHES);
+        // A local file gives nothing faster for being asked twice at once.
+        let parallel = if self.source.is_local() { 1 } else { PARALLEL_FETCHES };
+        let window = self.policy.max_len.saturating_mul(parallel);
         while done < wanted {
             let start = offset + done as u64;
             let end = (offset + wanted as u64).min(start.saturating_add(window));

@@ -46,9 +46,9 @@ impl SealedStream {
     ) -> Result<Self, StreamError> {
         // A round trip to a store costs more than many bytes; a local file has none, and a
         // damaged one may not give bytes that are not needed.
-        let options = match source {
-            PositionedInput::Custom { .. } => OpeningOptions::standard(),
-            _ => OpeningOptions::sparing(),
+        let options = match source.is_local() {
+            true => OpeningOptions::sparing(),
+            false => OpeningOptions::standard(),
         };
         let options = options.depth(depth).max_segment_size(ring.max_segment_size());
         let opening = Opening::new(source.len(), options);

@@ -25,6 +25,11 @@ pub(crate) enum PositionedInput<'a> {
 }
 
 impl PositionedInput<'_> {
+    /// Whether it is a file or memory, where many small reads cost little.
+    pub(crate) fn is_local(&self) -> bool {
+        !matches!(self, Self::Custom { .. })
+    }
+
     /// Bytes of the input when it was opened.
     pub(crate) fn len(&self) -> u64 {
         match self {
@@ -80,27 +85,26 @@ impl PositionedInput<'_> {
 
     /// The bytes of all these ranges; a source of the caller's may fetch them at the same time.
     ///
-    /// The ranges lie within the input and are those of one plan, so that they are bounded.
+    /// The ranges are those of one plan, or what is wanted of a tail that was judged, so that they
+    /// are bounded.
     pub(crate) fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Vec<u8>>, StreamError> {
-        let len = |range: &Range<u64>| range.end - range.start;
-        let Self::Custom { source, .. } = self else {
-            return ranges.iter().map(|range| self.read_vec(range.start, len(range))).collect();
-        };
-        let longest = usize::MAX as u64;
-        if ranges.iter().any(|range| range.end > self.len() || len(range) > longest) {
-            let offset = ranges.first().map_or(0, |range| range.start);
-            return Err(StreamError::Read { offset, source: io::ErrorKind::UnexpectedEof.into() });
+        let first = ranges.first().map_or(0, |range| range.start);
+        let failed = |source| StreamError::Read { offset: first, source };
+        let mut buffers = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            let len = usize::try_from(range.end - range.start).ok();
+            let len = len.filter(|_| range.end <= self.len());
+            buffers.push(vec![0; len.ok_or_else(|| failed(io::ErrorKind::UnexpectedEof.into()))?]);
         }
-        let mut buffers: Vec<_> = ranges.iter().map(|range| vec![0; len(range) as usize]).collect();
-        let mut parts: Vec<_> = ranges
-            .iter()
-            .zip(&mut buffers)
-            .map(|(range, buffer)| ReadPart { offset: range.start, buffer })
-            .collect();
-        source.read_many(&mut parts).map_err(|source| StreamError::Read {
-            offset: ranges.first().map_or(0, |range| range.start),
-            source,
-        })?;
+        let parts = ranges.iter().map(|range| range.start).zip(&mut buffers);
+        if let Self::Custom { source, .. } = self {
+            let parts = parts.map(|(offset, buffer)| ReadPart { offset, buffer });
+            source.read_many(&mut parts.collect::<Vec<_>>()).map_err(failed)?;
+        } else {
+            for (offset, buffer) in parts {
+                self.read_exact_at(buffer, offset)?;
+            }
+        }
         Ok(buffers)
     }
 
