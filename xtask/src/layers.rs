@@ -104,7 +104,7 @@ struct Outer {
 const OUTER: &[Outer] = &[
     Outer {
         name: "sv2-cli",
-        required: &["sv2-core", "sv2-keys"],
+        required: &["sv2-core", "sv2-keys", "sv2-parity"],
         forbidden: &["aws-lc-rs", "ring", "sv2-framing", "sv2-frame-worker", "sv2-segment-worker"],
     },
     Outer {

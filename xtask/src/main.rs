@@ -21,6 +21,7 @@ mod model;
 mod msrv;
 mod nostd;
 mod package;
+mod parity;
 mod python;
 mod report;
 mod rust_text;
@@ -89,6 +90,11 @@ const COMMANDS: &[Command] = &[
         "torture",
         "the program, killed at random moments [--kills N] [--seed S]",
         torture::run,
+    ),
+    command(
+        "parity",
+        "random damage of a large file, repaired from parity [--size 1G] [--rounds N]",
+        parity::run,
     ),
     command("soak", "streams larger than memory, through pipes [--gib N]", soak::run),
     command("vectors", "write docs/conformance/vectors anew, or compare [--check]", vectors::run),

@@ -10,7 +10,9 @@ pub(crate) mod fingerprint;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod man;
+pub(crate) mod protect;
 pub(crate) mod recipients;
+pub(crate) mod repair;
 pub(crate) mod verify;
 
 use clap::Subcommand;
@@ -32,6 +34,10 @@ pub(crate) enum Command {
     /// Check streams for damage, and with a key for forgery
     #[command(visible_alias = "t")]
     Verify(verify::VerifyArgs),
+    /// Make a parity file, from which damage is repaired without a key
+    Protect(protect::ProtectArgs),
+    /// Give back what was lost of a file, from its parity file
+    Repair(repair::RepairArgs),
     /// Continue a sealed stream in place
     Append(append::AppendArgs),
     /// Show, add or remove who can open a stream, in place
@@ -61,6 +67,8 @@ pub(crate) fn run(
         Command::Decrypt(args) => decrypt::run(&args, console),
         Command::Cat(args) => cat::run(&args, console),
         Command::Verify(args) => verify::run(&args, console),
+        Command::Protect(args) => protect::run(&args, console),
+        Command::Repair(args) => repair::run(&args, console),
         Command::Append(args) => append::run(&args, console),
         Command::Recipients(args) => recipients::run(&args, console),
         Command::Inspect(args) => inspect::run(&args, console),

@@ -237,6 +237,11 @@ impl Output {
         }
     }
 
+    /// Whether it is a file by name that keeps what is written to it.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept_path().is_some()
+    }
+
     /// Where a report may go without mixing with the data.
     pub(crate) fn free_channel(&self) -> Channel {
         match &self.place {

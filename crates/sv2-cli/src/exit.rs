@@ -19,7 +19,7 @@ pub(crate) enum Exit {
     Damaged,
     /// Not a stream, or a version that this program does not know.
     NotAStream,
-    /// What was to be resumed does not match.
+    /// What was to be resumed or repaired does not match.
     Mismatch,
     /// Interrupted by a signal.
     Interrupted,
@@ -35,8 +35,8 @@ pub(crate) const TABLE: [(u8, &str); 10] = [
     (3, "the stream was tampered with, is truncated or is not sealed"),
     (4, "no identity or key fits, or the passphrase is wrong"),
     (5, "the stream is damaged: a checksum does not match, or only a part was salvaged"),
-    (6, "not a stream, or an unsupported version"),
-    (7, "what was to be resumed does not match"),
+    (6, "not a stream or parity file, or an unsupported version"),
+    (7, "what was to be resumed or repaired does not match"),
     (130, "interrupted; only --resume leaves an unfinished file behind"),
     (141, "the reader of the output went away"),
 ];

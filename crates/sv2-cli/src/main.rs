@@ -19,6 +19,7 @@ mod looked;
 mod man;
 mod names;
 mod other_tools;
+mod parity;
 mod passphrase;
 mod producer;
 mod progress;

@@ -24,6 +24,34 @@ pub(crate) struct RunArgs {
     backend: Option<BackendName>,
 }
 
+/// How many threads work, as arguments, for commands without a cipher.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Speed")]
+pub(crate) struct ThreadArgs {
+    /// Number of worker threads; 0 is one for each processor
+    #[arg(short = 'T', long, value_name = "N", env = "SV2_THREADS", default_value = "0")]
+    #[arg(hide_env_values = true, value_parser = parse_threads)]
+    threads: u16,
+}
+
+impl ThreadArgs {
+    /// The threads that were asked for.
+    pub(crate) fn count(&self) -> NonZeroUsize {
+        threads_or_all(self.threads)
+    }
+}
+
+/// One thread for each processor.
+pub(crate) fn all_threads() -> NonZeroUsize {
+    threads_or_all(0)
+}
+
+/// That many threads, or one for each processor.
+fn threads_or_all(threads: u16) -> NonZeroUsize {
+    let all = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    NonZeroUsize::new(threads.into()).unwrap_or_else(all)
+}
+
 /// Which stream is to be opened, as arguments.
 #[derive(Debug, Args)]
 pub(crate) struct OpeningArgs {
@@ -53,6 +81,11 @@ enum BackendName {
 }
 
 impl RunArgs {
+    /// The threads that were asked for.
+    pub(crate) fn threads(&self) -> NonZeroUsize {
+        threads_or_all(self.threads)
+    }
+
     /// Options for the engine, with progress on `display`.
     pub(crate) fn options(&self, cancel: Cancellation, display: &Display) -> RunOptions {
         let mut options = RunOptions::automatic();

@@ -24,7 +24,7 @@ use crate::{DecryptOptions, KeySource, RandomSource, RunOptions, StreamError};
 
 pub use append::{append, append_on};
 pub use rewrap::{HeaderChange, HeaderContent, MetadataChange, RewrapReport, rewrap, rewrap_on};
-pub use storage::{ChangeFile, ChangeStorage};
+pub use storage::{ChangeFile, ChangeStorage, name_beside, open_beside};
 
 pub(crate) use storage::has_no_locks;
 

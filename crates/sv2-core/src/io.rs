@@ -3,6 +3,7 @@
 mod descriptor;
 mod fill;
 mod input;
+mod named;
 mod output;
 mod place;
 mod places;
@@ -17,6 +18,7 @@ pub use descriptor::{descriptor_number, open_descriptor};
 pub(crate) use fill::Target;
 pub use input::InputSource;
 pub(crate) use input::{Input, SequentialInput};
+pub use named::NamedOutput;
 pub use output::{Existing, OutputSink};
 pub(crate) use output::{
     Output, OutputEnd, Secrecy, SequentialOutput, check_any_order, folder_of, output_failure, sync,

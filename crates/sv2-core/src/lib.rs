@@ -43,7 +43,8 @@ pub mod format {}
 pub use change::{
     ChangeClaim, ChangeFault, ChangeFile, ChangeOptions, ChangeStorage, HeaderChange,
     HeaderContent, MetadataChange, Recovery, RecoveryObserver, RewrapReport, append, append_on,
-    inspect_change, inspect_change_on, recover, recover_on, rewrap, rewrap_on, unfinished_change,
+    inspect_change, inspect_change_on, name_beside, open_beside, recover, recover_on, rewrap,
+    rewrap_on, unfinished_change,
 };
 pub use damage::{Damage, DamageMap, Fault, MAX_DAMAGES};
 pub use decrypt::{decrypt_stream_v2, decrypt_stream_with};
@@ -52,8 +53,9 @@ pub use end::{Trailing, trailing};
 pub use error::{ErrorKind, StreamError, Unit};
 pub use inspect::{Inspection, inspect, object_checksum};
 pub use io::{
-    Existing, HeldOutput, InputSource, OutputFault, OutputPlace, OutputSink, OutputWriter, ReadAt,
-    ReadPart, Waiting, WriteAt, descriptor_number, open_descriptor, remove_unfinished_outputs,
+    Existing, HeldOutput, InputSource, NamedOutput, OutputFault, OutputPlace, OutputSink,
+    OutputWriter, ReadAt, ReadPart, Waiting, WriteAt, descriptor_number, open_descriptor,
+    remove_unfinished_outputs,
 };
 pub use key::KeySource;
 pub use metadata::{OpenedHeader, open_header, read_metadata};

@@ -11,6 +11,7 @@ use crate::console::Console;
 use crate::ends::{Channel, Direction, Input};
 use crate::failure::Failure;
 use crate::keys::IdentityArgs;
+use crate::parity::Kept;
 use crate::progress::Display;
 use crate::report;
 use crate::running::{OpeningArgs, RunArgs, watch_signals};
@@ -25,6 +26,9 @@ Examples:
 Seal and index are checked first. Full segments stay as they are, byte for byte; a short last one is
 opened and written anew under a fresh key. The stream gets a new generation and a new fingerprint,
 and keeps its recipients.
+
+A parity file beside the stream ('sv2 protect') is brought along, which reads the windows that held
+the old end; where that cannot be, the command says that it is stale.
 
 The old end is kept in STREAM.sv2-change until the new one is on stable storage. Whatever stops the
 command, the stream is then in its old or in its new state, and a change that was cut off is taken
@@ -59,7 +63,8 @@ pub(crate) fn run(args: &AppendArgs, console: &Console) -> Result<(), Failure> {
 
     let display = Display::new(console);
     let (mut options, settled) = target.options(&args.opening, console);
-    options.run = args.run.options(cancel, &display);
+    options.run = args.run.options(cancel.clone(), &display);
+    let parity = Kept::before(&target.path);
     let from = input.name.clone();
     let source = input.into_source();
     let done = key.with(|key| append(&target.path, source, key, &options));
@@ -73,9 +78,11 @@ pub(crate) fn run(args: &AppendArgs, console: &Console) -> Result<(), Failure> {
         }
         _ => target.failed(&error),
     })?;
+    let parity = parity.after(args.run.threads(), &cancel, console);
     if console.json {
         let mut report = report::to_json("append", &from, &target.name, &done);
         report["recovery"] = json!(settled.told());
+        report["parity"] = parity;
         console.report(&report, Channel::Stdout)?;
     } else if done.bytes_in == 0 {
         console.note(&format!("{}: nothing was appended", target.name));

@@ -24,6 +24,7 @@ use crate::failure::Failure;
 use crate::invocation;
 use crate::keys::{OpenKey, RecipientArgs, Who};
 use crate::names::{Name, Names, printable};
+use crate::parity::{make_for_output, parse_share};
 use crate::producer::{Measured, Produced, Unfinished, unexpected};
 use crate::progress::Display;
 use crate::resume::note_unfinished;
@@ -43,6 +44,7 @@ Examples:
   sv2 encrypt --recursive -o backup photos   a folder, and only what changed when run again
   sv2 encrypt --digest sha256 a.tar          with digests, so that a fingerprint binds the content
   sv2 encrypt --resume disk.img              again and again, until it is done
+  sv2 encrypt --protect disk.img             with a parity file, for 'sv2 repair'
 
 Passphrases:
   --passphrase-file and --passphrase-fd give the passphrase of the stream, as -p does, unless -i is
@@ -105,6 +107,11 @@ pub(crate) struct EncryptArgs {
     /// Keep the time of the last change and the permissions in the sealed metadata
     #[arg(long)]
     preserve: bool,
+    /// Make a parity file beside the output, from which damage is repaired without a key; with
+    /// =SHARE how much, by default 5%
+    #[arg(long, value_name = "SHARE", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "5%", value_parser = parse_share)]
+    protect: Option<u16>,
     #[command(flatten)]
     tree: TreeArgs,
     #[command(flatten)]
@@ -243,6 +250,10 @@ impl Job<'_> {
         if input.is_stdin() && !args.exec && args.recipients.passphrases.reads_stdin() {
             return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
         }
+        if args.protect.is_some() && !output.is_kept() {
+            return Err(Failure::usage("--protect needs an output that is a file by name")
+                .hint("name the output with -o"));
+        }
         if self.who.is_without_self() {
             told_without_self(&output.name, args.output.removes_input(), console)?;
         }
@@ -273,6 +284,7 @@ impl Job<'_> {
         let done = encrypt_stream_v2(source, sink, &new.key, &options);
         drop(display);
         let done = done.map_err(|error| told(&error, names))?;
+        args.protect(&to, &self.cancel, console)?;
         aftermath.settle(|text| {
             // Who names several inputs knows that each has its output beside it.
             if company == Company::Alone {
@@ -366,6 +378,21 @@ fn told_without_self(output: &Name, removes_input: bool, console: &Console) -> R
     console.note(&format!("{output}: {what}"));
     console.note_hint("add yourself with --self, or say that this is meant with --no-self");
     Ok(())
+}
+
+impl EncryptArgs {
+    /// Makes the parity file that was asked for.
+    fn protect(
+        &self,
+        output: &Name,
+        cancel: &Cancellation,
+        console: &Console,
+    ) -> Result<(), Failure> {
+        match self.protect {
+            Some(share) => make_for_output(output, share, self.run.threads(), cancel, console),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What to do about slots and metadata that a header has no room for.

@@ -1,6 +1,7 @@
 //! `sv2 verify`: streams checked for damage without a key, and for forgery with one.
 
 mod finding;
+mod parity;
 mod strip;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use sv2_core::{Cancellation, Damage, DamageMap, Tail, Unit, scrub, scrub_followed, verify};
 
 use self::finding::{Kind, exit_of};
+use self::parity::Compared;
 use self::strip::{Mark, Strip};
 use crate::change::note_half_changed;
 use crate::console::{Console, print};
@@ -37,6 +39,10 @@ Without -i, -p, -K, --auth or --expect no key is used, not even your default ide
 are scrubbed, which finds accidents and proves nothing against tampering. With a key everything is
 checked that 'sv2 decrypt' checks, and a stream that it refuses as a whole is scrubbed besides. The
 output says which of the two was done.
+
+Where a parity file lies beside the stream ('sv2 protect'), every block is compared with it, and the
+output says what is bad, what can be repaired and what it can repair at most; --map shows it in a
+line of its own. Any other file is judged by its parity file alone.
 
 Every damage is listed with its unit, its place in the stream and the plaintext that it carries;
 units that touch are one line, and what is beyond 10,000 lines is counted. Where bytes are missing
@@ -91,13 +97,23 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
         let exit = match args.check(path, key.as_ref(), &cancel, console) {
             Ok((name, map)) => {
                 let exit = exit_of(&map);
-                args.report(&name, &map, exit, console)?;
+                let parity = parity::compare(&name, args.run.threads(), &cancel, console);
+                args.report(&name, &map, exit, (parity, console))?;
                 note_half_changed(&name, console);
                 exit
             }
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
             Err(failure) if was_interrupted() => return Err(failure),
             Err(failure) => {
+                let name = Name::File(path.clone());
+                // Anything else than a stream is judged by its parity file alone.
+                let parity = (failure.exit == Exit::NotAStream)
+                    .then(|| parity::compare(&name, args.run.threads(), &cancel, console))
+                    .flatten();
+                if let Some(parity) = parity.filter(|parity| parity.is_of_no_stream) {
+                    worst = worse(worst, parity.told_alone(&name, args.map, console)?);
+                    continue;
+                }
                 console.fail(&failure);
                 if failure.exit == Exit::NoKey {
                     // The next stream may have another passphrase.
@@ -105,7 +121,8 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
                 }
                 // What the key cannot be tried on is checked as far as it can be without.
                 if let Some((name, map)) = args.scrub_instead(path, &failure, &cancel, console) {
-                    args.report(&name, &map, Some(failure.exit), console)?;
+                    let parity = parity::compare(&name, args.run.threads(), &cancel, console);
+                    args.report(&name, &map, Some(failure.exit), (parity, console))?;
                 }
                 Some(failure.exit)
             }
@@ -202,13 +219,15 @@ impl VerifyArgs {
         name: &Name,
         map: &DamageMap,
         exit: Option<Exit>,
-        console: &Console,
+        (parity, console): (Option<Compared>, &Console),
     ) -> Result<(), Failure> {
         let found = format!("{name}: {}", finding(map));
         let strip = self.map.then(|| strip_of(map));
         if console.json {
             let strip = strip.map(|strip| strip.cells());
-            return console.report(&to_json(name, map, exit, strip), Channel::Stdout);
+            let mut report = to_json(name, map, exit, strip);
+            report["parity"] = parity.map_or(Value::Null, |parity| parity.json);
+            return console.report(&report, Channel::Stdout);
         }
         if console.quiet {
             if exit.is_some() {
@@ -232,7 +251,12 @@ impl VerifyArgs {
                 damage.offset + damage.len
             ));
         }
-        if let Some(next) = next_step(name, map) {
+        let mut next = next_step(name, map);
+        if let Some(parity) = parity {
+            text.push_str(&parity.text(self.map));
+            next = parity.hint.or(next);
+        }
+        if let Some(next) = next {
             text.push_str(&format!("  hint: {next}\n"));
         }
         if console.verbose {

@@ -11,6 +11,7 @@ mod keys;
 mod labels;
 mod looking;
 mod names;
+mod protecting;
 mod ranges;
 mod recipients;
 mod resuming;

@@ -6,11 +6,13 @@ use snapbox::{assert_data_eq, file};
 
 use crate::sandbox::Sandbox;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "encrypt",
     "decrypt",
     "cat",
     "verify",
+    "protect",
+    "repair",
     "append",
     "recipients",
     "recipients list",

@@ -137,37 +137,10 @@ impl FileStorage {
                 let mut record = self.record();
                 match &mut *record {
                     Some(file) => call(file),
-                    none => call(none.insert(self.open_record()?)),
+                    none => call(none.insert(open_beside(&self.record_path, &self.stream)?)),
                 }
             }
         }
-    }
-
-    /// Opens a change record that an earlier change left, and that nobody can have written who may not
-    /// write to the stream (F-1213).
-    fn open_record(&self) -> io::Result<File> {
-        let refused = |fault: FileFault| io::Error::new(io::ErrorKind::PermissionDenied, fault);
-        // What an earlier change left is read and never written.
-        let found = open_regular(&self.record_path, OpenOptions::new().read(true), |found| {
-            if found.is_symlink() {
-                return Err(refused(FileFault::Link));
-            }
-            if found.is_file() { Ok(()) } else { Err(refused(FileFault::Special)) }
-        })?;
-        let (record, stream) = (found.metadata()?, self.stream.metadata()?);
-        let user = rustix::process::geteuid().as_raw();
-        // Root could write to any stream.
-        let owners = [user, stream.uid(), 0];
-        let fault = if !owners.contains(&record.uid()) {
-            FileFault::Owner
-        } else if record.mode() & !stream.mode() & OTHERS_WRITE != 0 {
-            FileFault::Writable
-        } else if record.nlink() != 1 {
-            FileFault::Names
-        } else {
-            return Ok(found);
-        };
-        Err(refused(fault))
     }
 }
 
@@ -224,10 +197,48 @@ impl ChangeStorage for FileStorage {
     }
 }
 
-/// The change record's name: that of the stream, symbolic links followed, and a suffix.
+/// The change record's name.
 pub(super) fn record_path(stream: &Path) -> io::Result<PathBuf> {
-    let stream = stream.canonicalize()?;
-    let mut name = OsString::from(stream.file_name().unwrap_or_default());
-    name.push(SUFFIX);
-    Ok(stream.with_file_name(name))
+    name_beside(stream, SUFFIX)
+}
+
+/// The name of a file beside another one: that of the other, symbolic links followed, and a suffix.
+///
+/// # Errors
+/// Whatever the system says of the path.
+pub fn name_beside(path: &Path, suffix: &str) -> io::Result<PathBuf> {
+    let path = path.canonicalize()?;
+    let mut name = OsString::from(path.file_name().unwrap_or_default());
+    name.push(suffix);
+    Ok(path.with_file_name(name))
+}
+
+/// Opens for reading a file that lies beside `owner` and that nobody can have written who may not
+/// write to `owner` (F-1213).
+///
+/// # Errors
+/// `PermissionDenied` with a [`FileFault`] inside where somebody else may have written it, and
+/// whatever the system says.
+pub fn open_beside(path: &Path, owner: &File) -> io::Result<File> {
+    let refused = |fault: FileFault| io::Error::new(io::ErrorKind::PermissionDenied, fault);
+    let found = open_regular(path, OpenOptions::new().read(true), |found| {
+        if found.is_symlink() {
+            return Err(refused(FileFault::Link));
+        }
+        if found.is_file() { Ok(()) } else { Err(refused(FileFault::Special)) }
+    })?;
+    let (beside, owner) = (found.metadata()?, owner.metadata()?);
+    let user = rustix::process::geteuid().as_raw();
+    // Root could write to any stream.
+    let owners = [user, owner.uid(), 0];
+    let fault = if !owners.contains(&beside.uid()) {
+        FileFault::Owner
+    } else if beside.mode() & !owner.mode() & OTHERS_WRITE != 0 {
+        FileFault::Writable
+    } else if beside.nlink() != 1 {
+        FileFault::Names
+    } else {
+        return Ok(found);
+    };
+    Err(refused(fault))
 }

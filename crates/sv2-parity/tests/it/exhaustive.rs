@@ -97,7 +97,9 @@ fn every_gap_of_the_promised_length_is_filled() {
     let sidecar = parity_of(&file, geometry);
     let gap = crate::support::area(file.len() as u64, geometry).promise().gap as usize;
     assert_eq!(gap, (2 * 5 * 2 + 1 - 1) * BLOCK + 1);
-    for start in 0..=file.len() - gap {
+    // At every block's first and last bytes and inside of it.
+    let starts = (0..=file.len() - gap).filter(|start| [0, 1, 30, 63].contains(&(start % BLOCK)));
+    for start in starts {
         let mut bad = file.clone();
         bad[start..start + gap].iter_mut().for_each(|byte| *byte ^= 0xA5);
         assert_eq!(repaired(&bad, &sidecar).unwrap().0, file, "{start}");

@@ -41,7 +41,7 @@ pub(super) fn run(
     let done = if resumable.output.is_unfinished() {
         let continued = args.recipients.continued_key(who)?;
         let display = Display::new(console);
-        options.run = args.run.options(cancel, &display);
+        options.run = args.run.options(cancel.clone(), &display);
         let slots = |key: &StreamKey| continued.slots(key).map_err(Stop::Keys);
         let source = input.into_source();
         let done = continued
@@ -61,11 +61,12 @@ pub(super) fn run(
             );
         }
         let display = Display::new(console);
-        options.run = args.run.options(cancel, &display);
+        options.run = args.run.options(cancel.clone(), &display);
         encrypt_resumable(input.into_source(), &resumable.output, &new.key, &options).map_err(
             |error| header_too_small(&error).unwrap_or_else(|| resumable.failure(&error, names)),
         )?
     };
+    args.protect(&to, &cancel, console)?;
     aftermath.settle(|text| console.note(text))?;
     report::resumed("encrypt", names, &done, channel, console)
 }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sv2_core::{
     ChangeOptions, HeaderChange, HeaderContent, MetadataChange, RewrapReport, Section, StreamError,
     rewrap,
@@ -17,8 +17,9 @@ use crate::failure::Failure;
 use crate::invocation;
 use crate::keys::{OpenKey, is_passphrase_slot, ssh_fingerprint};
 use crate::names::printable;
+use crate::parity::Kept;
 use crate::report::hex;
-use crate::running::watch_signals;
+use crate::running::{all_threads, watch_signals};
 use crate::size::counted;
 
 /// What stops a rewrite: the stream, or what was asked of it.
@@ -35,7 +36,7 @@ impl From<StreamError> for Stopped {
 
 /// Runs `sv2 recipients add`.
 pub(super) fn add(args: &AddArgs, console: &Console) -> Result<(), Failure> {
-    watch_signals()?;
+    let cancel = watch_signals()?;
     if args.replace_passphrase && !args.new.passphrase.is_given() {
         return Err(Failure::usage("--replace-passphrase needs --new-passphrase"));
     }
@@ -80,13 +81,15 @@ pub(super) fn add(args: &AddArgs, console: &Console) -> Result<(), Failure> {
         })?;
         changed(content, slots, &named)
     };
+    let parity = Kept::before(&target.path);
     let done = run(&target, &key, &options, change)?;
-    report("recipients add", &target, &done, &settled, console)
+    let parity = parity.after(all_threads(), &cancel, console);
+    report("recipients add", &target, &done, (&settled, parity), console)
 }
 
 /// Runs `sv2 recipients rm`.
 pub(super) fn remove(args: &RemoveArgs, console: &Console) -> Result<(), Failure> {
-    watch_signals()?;
+    let cancel = watch_signals()?;
     let target = Target::open(&args.stream)?;
     let (options, settled) = target.options(&args.opening, console);
     let key = args.identities.open_key()?;
@@ -142,8 +145,10 @@ pub(super) fn remove(args: &RemoveArgs, console: &Console) -> Result<(), Failure
         }
         changed(content, slots, &named)
     };
+    let parity = Kept::before(&target.path);
     let done = run(&target, &key, &options, change)?;
-    report("recipients rm", &target, &done, &settled, console)?;
+    let parity = parity.after(all_threads(), &cancel, console);
+    report("recipients rm", &target, &done, (&settled, parity), console)?;
     if !console.json {
         for told in same {
             console.note(&format!("{}: {told}", target.name));
@@ -242,7 +247,7 @@ fn report(
     command: &str,
     target: &Target,
     done: &RewrapReport,
-    settled: &Settled,
+    (settled, parity): (&Settled, Value),
     console: &Console,
 ) -> Result<(), Failure> {
     if console.json {
@@ -257,6 +262,7 @@ fn report(
             "header_bytes_used": done.used,
             "header_bytes": done.available,
             "recovery": settled.told(),
+            "parity": parity,
             "seconds": done.wall.as_secs_f64(),
         });
         return console.report(&report, Channel::Stdout);

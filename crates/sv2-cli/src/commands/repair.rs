@@ -1,0 +1,316 @@
+//! `sv2 repair`: what was lost of a file is given back from its parity file.
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+use sv2_core::{
+    Cancellation, DamageMap, Existing, InputSource, NamedOutput, RunOptions, StreamError, scrub,
+};
+use sv2_parity::{Findings, Repaired, Sidecar, Source, repair_copy, repair_in_place, scan};
+
+use crate::commands::protect::area_json;
+use crate::console::Console;
+use crate::ends::{Channel, same_file};
+use crate::exit::Exit;
+use crate::failure::{Failure, already_exists};
+use crate::invocation::operand;
+use crate::names::{Name, Names, shown};
+use crate::parity::{
+    Found, Watch, failure, finding, is_of_no_stream, open_settled, parity_path, promise, wrong,
+};
+use crate::running::{ThreadArgs, watch_signals};
+use crate::signals;
+use crate::size::counted;
+
+const EXAMPLES: &str = "\
+Examples:
+  sv2 repair --dry-run backup.sv2           says what is damaged and what can be given back
+  sv2 repair backup.sv2                     writes backup.sv2.repaired
+  sv2 repair -o whole.sv2 backup.sv2
+  sv2 repair -f backup.sv2                  in place; only bad blocks are written
+  sv2 repair -f --backup old.sv2 backup.sv2 in place, with a copy of the file as it was
+  sv2 repair --from copy.sv2 backup.sv2     takes from another copy what it has and this has not
+
+The parity file is the one that 'sv2 protect' made beside the file. Nothing is written unless
+everything can be given back, and nothing that its checksum does not confirm. A repair in place
+that is cut off leaves at worst the same blocks bad, and the same command continues it; bytes behind
+the end are cut off in place only with --cut.
+
+A parity file is not used where the stream was sealed anew since, so that no recipient comes back who
+was removed. Checksums agree after a repair, and nothing is authenticated: a stream is scrubbed
+afterwards, and 'sv2 verify -i KEY' says whether it is what was sealed.";
+
+/// The suffix of a repaired copy where no name was given.
+const REPAIRED: &str = ".repaired";
+
+/// The arguments of `sv2 repair`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct RepairArgs {
+    /// The file to repair
+    file: PathBuf,
+    /// Write the repaired file here; by default to FILE.repaired
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Repair in place, or with -o overwrite the output
+    #[arg(short, long)]
+    force: bool,
+    /// Say what would be done, and write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Take from this copy of the file what it has; it may be damaged too
+    #[arg(long, value_name = "COPY")]
+    from: Option<PathBuf>,
+    /// Copy the file as it is here, before it is repaired in place
+    #[arg(long, value_name = "FILE", requires = "force", conflicts_with = "output")]
+    backup: Option<PathBuf>,
+    /// Cut off in place what stands behind the end of the file
+    #[arg(long, requires = "force", conflicts_with = "output")]
+    cut: bool,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+/// Runs `sv2 repair`.
+pub(crate) fn run(args: &RepairArgs, console: &Console) -> Result<(), Failure> {
+    let cancel = watch_signals()?;
+    let in_place = args.force && args.output.is_none() && !args.dry_run;
+    let name = Name::File(args.file.clone());
+    let file = open_settled(&args.file, in_place)?;
+    let Some(found) = Found::beside(&file, &args.file)? else {
+        let parity = parity_path(&args.file)?;
+        return Err(Failure::usage(format!("{name}: there is no '{}'", shown(&parity))).hint(
+            format!(
+                "without parity, what still opens can be had: sv2 decrypt --salvage=zero {}",
+                operand(args.file.as_os_str())
+            ),
+        ));
+    };
+    let sidecar = found.open(&name)?;
+    let job = Job { args, console, cancel: &cancel, name: &name, found: &found, sidecar: &sidecar };
+    let other = args.from.as_deref().map(|copy| job.open_copy(copy, &file)).transpose()?;
+    let other = other.as_ref().map(|copy| copy as &dyn Source);
+
+    let watch = job.watch();
+    let findings = watch.run(|work| scan(&file, other, &sidecar, work));
+    drop(watch);
+    let findings = findings.map_err(|error| job.failed(&error))?;
+    if findings.is_file_sound() || args.dry_run {
+        return job.tell(&findings, None);
+    }
+    findings.require_repairable().map_err(|error| job.failed(&error))?;
+    let (output, repaired) = if in_place {
+        (args.file.clone(), job.in_place(&file, other, &findings)?)
+    } else {
+        job.copy(&file, other, &findings)?
+    };
+    job.tell(&findings, Some((output, repaired)))
+}
+
+struct Job<'j> {
+    args: &'j RepairArgs,
+    console: &'j Console,
+    cancel: &'j Cancellation,
+    name: &'j Name,
+    found: &'j Found,
+    sidecar: &'j Sidecar<'j>,
+}
+
+impl Job<'_> {
+    fn failed(&self, error: &sv2_parity::ParityError) -> Failure {
+        failure(error, self.name, &self.found.path)
+    }
+
+    fn watch(&self) -> Watch<'_> {
+        let total = self.sidecar.directory().file_len;
+        Watch::new(self.console, self.cancel, self.args.threads.count(), total)
+    }
+
+    fn open_copy(&self, copy: &Path, file: &File) -> Result<File, Failure> {
+        let opened = open_settled(copy, false)?;
+        let metadata =
+            |file: &File| file.metadata().map_err(|error| Failure::file("read", copy, &error));
+        if same_file(&metadata(&opened)?, &metadata(file)?) {
+            return Err(Failure::usage(format!("'{}' is the file itself", shown(copy))));
+        }
+        Ok(opened)
+    }
+
+    fn in_place(
+        &self,
+        file: &File,
+        other: Option<&dyn Source>,
+        findings: &Findings,
+    ) -> Result<Repaired, Failure> {
+        if findings.found_len > findings.file_len && !self.args.cut {
+            let more = findings.found_len - findings.file_len;
+            let sentence = format!(
+                "{}: {} behind the end, which was not there when the file was protected",
+                self.name,
+                counted(more, "byte stands", "bytes stand")
+            );
+            return Err(Failure::usage(sentence).hint(wrong::repair("-f --cut ", &self.args.file)));
+        }
+        if let Some(backup) = &self.args.backup {
+            self.back_up(file, backup)?;
+        }
+        signals::announce(wrong::repair("-f ", &self.args.file));
+        let watch = self.watch();
+        let done = watch.run(|work| repair_in_place(file, other, self.sidecar, findings, work));
+        drop(watch);
+        done.map_err(|error| match error {
+            sv2_parity::ParityError::Cancelled => {
+                Failure::new(Exit::Interrupted, format!("interrupted; {}", signals::RESUMED))
+                    .hint(wrong::repair("-f ", &self.args.file))
+            }
+            error => self.failed(&error),
+        })
+    }
+
+    /// Copies the file as it is; on file systems that share blocks this costs nothing.
+    fn back_up(&self, mut file: &File, backup: &Path) -> Result<(), Failure> {
+        let target = self.create(backup, false)?;
+        let mut writer = target.file();
+        std::io::copy(&mut file, &mut writer)
+            .map_err(|error| Failure::file("write", backup, &error))?;
+        target.finish(self.cancel).map_err(|error| self.told(backup, &error))
+    }
+
+    fn copy(
+        &self,
+        file: &File,
+        other: Option<&dyn Source>,
+        findings: &Findings,
+    ) -> Result<(PathBuf, Repaired), Failure> {
+        let output = self.args.output.clone().unwrap_or_else(|| {
+            let mut name = self.args.file.as_os_str().to_owned();
+            name.push(REPAIRED);
+            name.into()
+        });
+        let target = self.create(&output, self.args.force)?;
+        let watch = self.watch();
+        let done =
+            watch.run(|work| repair_copy(file, other, self.sidecar, findings, target.file(), work));
+        drop(watch);
+        let done = done.map_err(|error| self.failed(&error))?;
+        target.finish(self.cancel).map_err(|error| self.told(&output, &error))?;
+        Ok((output, done))
+    }
+
+    fn create(&self, path: &Path, force: bool) -> Result<NamedOutput, Failure> {
+        for input in [Some(&self.args.file), self.args.from.as_ref(), Some(&self.found.path)] {
+            let both = input.map(|input| (std::fs::metadata(input), std::fs::metadata(path)));
+            if let Some((Ok(input), Ok(output))) = both
+                && same_file(&input, &output)
+            {
+                return Err(Failure::usage(format!("'{}' is an input itself", shown(path)))
+                    .hint("choose another output with -o"));
+            }
+        }
+        let metadata = std::fs::metadata(&self.args.file);
+        let mode = metadata.map_or(0o600, |metadata| metadata.mode());
+        let existing = if force { Existing::Replace } else { Existing::Refuse };
+        NamedOutput::create(path, existing, mode).map_err(|error| self.told(path, &error))
+    }
+
+    fn told(&self, output: &Path, error: &StreamError) -> Failure {
+        let output = Name::File(output.to_owned());
+        match error {
+            StreamError::OutputExists => already_exists(&output, "-o"),
+            error => Failure::stream(error, Names { input: self.name, output: &output }),
+        }
+    }
+
+    /// Says what was found and done, and how a stream looks afterwards.
+    fn tell(&self, findings: &Findings, done: Option<(PathBuf, Repaired)>) -> Result<(), Failure> {
+        let exit = (!findings.is_repairable()).then_some(Exit::Damaged);
+        let scrubbed =
+            done.as_ref().map(|(output, _)| self.scrubbed(output)).transpose()?.flatten();
+        if self.console.json {
+            let mut report = findings_json(findings);
+            report["command"] = json!("repair");
+            report["input"] = json!(self.name.for_machines());
+            report["dry_run"] = json!(self.args.dry_run);
+            report["areas"] = findings.areas.iter().map(area_json).collect();
+            if let Some((output, repaired)) = &done {
+                report["output"] = json!(Name::File(output.clone()).for_machines());
+                report["blocks_computed"] = json!(repaired.computed);
+                report["blocks_from_copy"] = json!(repaired.borrowed);
+                report["bytes_cut"] = json!(repaired.cut);
+                report["undamaged"] = json!(scrubbed.as_ref().map(DamageMap::is_undamaged));
+            }
+            report["authenticated"] = json!(false);
+            self.console.report(&report, Channel::Stdout)?;
+        } else {
+            self.say(findings, done.as_ref(), scrubbed.as_ref());
+        }
+        match exit {
+            Some(exit) => Err(Failure::told(exit)),
+            None => Ok(()),
+        }
+    }
+
+    fn say(
+        &self,
+        findings: &Findings,
+        done: Option<&(PathBuf, Repaired)>,
+        scrubbed: Option<&DamageMap>,
+    ) {
+        let note = |text: &str| self.console.note(text);
+        note(&format!("{}: {}", self.name, finding(findings)));
+        note(&format!("'{}' {}", shown(&self.found.path), promise(&findings.areas)));
+        if let Some((output, repaired)) = done {
+            let mut text = format!(
+                "'{}': {} computed",
+                shown(output),
+                counted(repaired.computed, "block", "blocks")
+            );
+            if repaired.borrowed > 0 {
+                text.push_str(&format!(", {} taken from the other copy", repaired.borrowed));
+            }
+            text.push_str("; checksums agree, and nothing was authenticated");
+            if let Some(map) = scrubbed {
+                let state = if map.is_undamaged() { "no damage" } else { "the stream is damaged" };
+                text.push_str(&format!("; scrubbed: {state}"));
+            }
+            note(&text);
+        }
+        if findings.damaged_parity().next().is_some() || self.sidecar.directories() < 2 {
+            note("the parity file itself is damaged");
+            self.console.note_hint(&wrong::anew(&self.args.file));
+        }
+    }
+
+    /// Scrubs a stream that was repaired; nothing of any other file.
+    fn scrubbed(&self, output: &Path) -> Result<Option<DamageMap>, Failure> {
+        if is_of_no_stream(self.sidecar) {
+            return Ok(None);
+        }
+        let file = File::open(output).map_err(|error| Failure::file("read", output, &error))?;
+        let mut options = RunOptions::automatic();
+        options.cancel = self.cancel.clone();
+        scrub(InputSource::File(file), &options)
+            .map(Some)
+            .map_err(|error| self.told(output, &error))
+    }
+}
+
+/// What a comparison found, for machines.
+pub(crate) fn findings_json(findings: &Findings) -> Value {
+    let of = |windows: &mut dyn Iterator<Item = &sv2_parity::WindowState>| windows.count();
+    json!({
+        "bytes": findings.file_len,
+        "found_bytes": findings.found_len,
+        "bad_blocks": findings.bad_blocks(),
+        "bad_windows": of(&mut findings.damaged()),
+        "hopeless_windows": of(&mut findings.hopeless()),
+        "damaged_parity_windows": of(&mut findings.damaged_parity()),
+        "windows": findings.window_count(),
+        "sound": findings.is_file_sound(),
+        "repairable": findings.is_repairable(),
+        "memory_bytes": findings.memory,
+    })
+}
