@@ -120,6 +120,13 @@ impl Target {
                     ),
                 )
             }
+            StreamError::ChangeRecord(source)
+                if source.kind() == std::io::ErrorKind::InvalidFilename =>
+            {
+                let what =
+                    "its name leaves no room for the file beside it that makes a change safe";
+                (format!("{name}: {what}"), "give the stream a shorter name".to_owned())
+            }
             StreamError::ChangeRecord(source) => (
                 format!(
                     "{name}: a file beside the stream that makes the change safe cannot be used: \

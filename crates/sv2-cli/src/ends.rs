@@ -180,7 +180,7 @@ impl TargetArgs {
 }
 
 /// The failure of a name that cannot be an output.
-fn refused(name: &Name, option: &str, error: io::Error) -> Failure {
+pub(crate) fn refused(name: &Name, option: &str, error: io::Error) -> Failure {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<OutputFault>()) {
         Some(fault) => Failure::usage(format!("'{name}' {fault}"))
             .hint(format!("choose another name with {option}")),

@@ -226,6 +226,7 @@ fn write_advice(source: &io::Error) -> &'static str {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             "name a place in a folder that is there"
         }
+        io::ErrorKind::InvalidFilename => "choose a shorter name",
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "choose another place"
         }

@@ -114,6 +114,11 @@ impl Resumable {
         let output = self.name(CheckpointFile::Output);
         let journal = self.name(CheckpointFile::Journal);
         let (name, advice) = match error {
+            CheckpointError::File { file, source }
+                if source.kind() == std::io::ErrorKind::InvalidFilename =>
+            {
+                (self.name(*file), "choose a shorter name for the output with -o".into())
+            }
             CheckpointError::File { file, .. } => {
                 (self.name(*file), "see to the file or its disk and run the command again".into())
             }

@@ -1,20 +1,22 @@
 //! `sv2 keygen`: an age identity or a raw key.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
-use sv2_core::StreamKey;
+use sv2_core::{OutputPlace, StreamKey};
 use sv2_keys::{Prompt, generate_identity, write_identity_file, write_key_file};
 use zeroize::Zeroizing;
 
 use crate::console::{Console, print};
-use crate::ends::{Channel, require_stdout};
+use crate::ends::{Channel, refused, require_stdout};
 use crate::failure::Failure;
 use crate::key_files;
 use crate::keys::{no_randomness, own_path};
-use crate::names::for_machines;
+use crate::names::{Name, for_machines};
 use crate::passphrase::Questions;
 
 const EXAMPLES: &str = "\
@@ -51,6 +53,11 @@ pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Result<(), Failure> {
         return show(args.file.as_deref(), console);
     }
     let path = args.output.as_ref().filter(|path| path.as_os_str() != "-");
+    if let Some(path) = path
+        && let Some(open) = open_output(path)?
+    {
+        return print_to(open, args.raw, path, console);
+    }
     if path.is_none() {
         if console.json {
             return Err(Failure::usage(
@@ -91,6 +98,28 @@ pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// What a name leads to that is written to and never made: a pipe, a device, an open descriptor.
+fn open_output(path: &Path) -> Result<Option<File>, Failure> {
+    let failed = |error| refused(&Name::File(path.to_owned()), "-o", error);
+    match OutputPlace::find(path).map_err(failed)? {
+        OutputPlace::Open(held) => held.open().map(Some).map_err(failed),
+        _ => Ok(None),
+    }
+}
+
+/// Writes a new secret to something that is open.
+fn print_to(mut open: File, raw: bool, path: &Path, console: &Console) -> Result<(), Failure> {
+    let failed = |error| Failure::file("write to", path, &error);
+    if raw {
+        let key = StreamKey::generate().map_err(|_| no_randomness())?;
+        return open.write_all(digits(&key).as_bytes()).map_err(failed);
+    }
+    let identity = generate_identity();
+    open.write_all(identity.expose_text().as_bytes()).map_err(failed)?;
+    console.note(&format!("recipient: {}", identity.recipient()));
+    Ok(())
 }
 
 /// Prints whom to encrypt to for an identity that is there.

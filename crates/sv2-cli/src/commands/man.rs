@@ -1,6 +1,7 @@
 //! `sv2 man`: the man pages as files.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -22,7 +23,12 @@ pub(crate) fn run(args: &ManArgs, grammar: clap::Command) -> Result<(), Failure>
     fs::create_dir_all(folder).map_err(|error| Failure::file("make", folder, &error))?;
     for (name, page) in pages(grammar) {
         let path = folder.join(name);
-        fs::write(&path, page).map_err(|error| Failure::file("write", &path, &error))?;
+        // Made anew, so that nothing that has the name is written into or followed.
+        let written = match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => fs::File::create_new(&path).and_then(|mut file| file.write_all(&page)),
+        };
+        written.map_err(|error| Failure::file("write", &path, &error))?;
     }
     Ok(())
 }

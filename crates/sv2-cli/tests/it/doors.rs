@@ -156,3 +156,33 @@ fn a_file_whose_name_is_an_option_is_never_taken_for_one() {
     sandbox.good(&["verify", "--", "-rage1attacker.sv2", "a.sv2"]);
     sandbox.good(&["decrypt", "-f", "-K", "key", "./-rage1attacker.sv2"]);
 }
+
+/// A key goes to what is open; where a file is needed none is made among devices.
+#[test]
+fn a_new_key_goes_to_a_descriptor_and_never_over_anything() {
+    let sandbox = Sandbox::new();
+    let piped = shell(&sandbox, "sv2 keygen -o /dev/stdout | grep -c AGE-SECRET-KEY-1");
+    assert_eq!((piped.code, piped.text()), (0, "1\n"), "{}", piped.stderr);
+    sandbox.good(&["keygen", "--raw", "-o", "/dev/null"]);
+    sandbox.bad(&["keygen", "-o", "/dev/nul"], 2, &["/dev/nul", "devices and processes"]);
+    sandbox.write("precious", b"precious");
+    symlink("precious", sandbox.path("sv2.1")).unwrap();
+    sandbox.good(&["man", "."]);
+    assert_eq!(sandbox.read("precious"), b"precious");
+}
+
+/// What lies beside a file needs a name too, and is refused before any work is done.
+#[test]
+fn a_name_without_room_for_its_companions_is_told() {
+    let sandbox = with_stream();
+    let long = "n".repeat(255);
+    fs::copy(sandbox.path("a.sv2"), sandbox.path(&long)).unwrap();
+    sandbox.good(&["encrypt", "-K", "key", "key", "-f", "-o", &"m".repeat(255)]);
+    let out = "o".repeat(255);
+    let resumed = ["encrypt", "--resume", "-K", "key", "key", "-o", &out];
+    sandbox.bad(&resumed, 1, &["File name too long", "shorter name"]);
+    sandbox.bad(&["append", "-K", "key", &long, "key"], 1, &["no room", "shorter name"]);
+    let salvaged = ["decrypt", "--salvage", "-K", "key", "a.sv2", "-o", &out];
+    sandbox.bad(&salvaged, 1, &["File name too long", "shorter name"]);
+    assert!(!sandbox.names().contains(&out));
+}
