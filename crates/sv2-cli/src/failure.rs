@@ -11,6 +11,7 @@ use sv2_keys::{KeyFileError, KeysError, PassphraseError};
 
 use crate::exit::Exit;
 use crate::invocation;
+use crate::kind;
 use crate::looked;
 use crate::names::{Name, Names, printable, shell_word, shown};
 use crate::terminal::found_no_terminal;
@@ -239,7 +240,8 @@ fn explained(error: &StreamError, input: &Name) -> (&'static str, String) {
     let salvage =
         || format!("to get out what is left: {}", invocation::on("decrypt --salvage", input));
     match error {
-        StreamError::NotAStream => ("", "check that it was made by 'sv2 encrypt'".into()),
+        StreamError::NotAStream => kind::of(input)
+            .unwrap_or_else(|| ("", "check that it was made by 'sv2 encrypt'".into())),
         StreamError::Unsupported { .. } => ("", "a newer version of sv2 may read it".into()),
         StreamError::ChecksumMismatch { .. } => (
             "the bytes were damaged after they were written",

@@ -15,6 +15,7 @@ mod invocation;
 mod key_command;
 mod key_files;
 mod keys;
+mod kind;
 mod looked;
 mod man;
 mod names;

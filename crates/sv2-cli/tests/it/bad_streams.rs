@@ -155,3 +155,48 @@ fn a_hint_is_a_whole_command_that_works() {
     assert_eq!(report["exit_code"], 5);
     assert!(!report["error"].as_str().unwrap().contains("hint"));
 }
+
+/// Whatever is no stream is named for what it is, with the command that opens it.
+#[test]
+fn what_is_no_stream_is_named_for_what_it_is() {
+    let sandbox = with_stream();
+    let stream = sandbox.read("a.sv2");
+    let replaced = |from: &[u8], to: &[u8]| {
+        let mut out = Vec::new();
+        let mut rest = &stream[..];
+        while let Some(byte) = rest.first() {
+            if rest.starts_with(from) {
+                out.extend_from_slice(to);
+                rest = &rest[from.len()..];
+            } else {
+                out.push(*byte);
+                rest = &rest[1..];
+            }
+        }
+        // The end is cut off, so that its place does not matter.
+        out.truncate(out.len() - 200);
+        out
+    };
+    let utf16: Vec<u8> = stream[..3000].iter().flat_map(|byte| [*byte, 0]).collect();
+    let cases: [(&[u8], &[&str]); 10] = [
+        (b"", &["it is empty"]),
+        (b"age-encryption.org/v1\n-> X25519 abc\n", &["an age file", "hint: age -d x"]),
+        (b"-----BEGIN AGE ENCRYPTED FILE-----\n", &["an age file", "hint: age -d x"]),
+        (b"-----BEGIN PGP MESSAGE-----\n", &["gpg message", "hint: gpg -d x"]),
+        (b"\x28\xb5\x2f\xfd and so on", &["zstd file", "hint: zstd -dc x"]),
+        (b"\x1f\x8b\x08\0 and so on", &["gzip file", "hint: gzip -dc < x"]),
+        (
+            &replaced(b"\r\n", b"\n"),
+            &["line ends were converted", "hint: fetch it again as binary"],
+        ),
+        (&replaced(b"\n", b"\r\n"), &["line ends were converted"]),
+        (&utf16, &["converted to UTF-16"]),
+        (b"iVNWMg0KGgoAAQEA", &["a stream in base64", "hint: base64 -d x"]),
+    ];
+    for (bytes, words) in cases {
+        sandbox.write("x", bytes);
+        for command in [&["decrypt", "-K", "key", "-o", "out"][..], &["verify"]] {
+            sandbox.bad(&[command, &["x"]].concat(), 6, &[&["x: "], words].concat());
+        }
+    }
+}

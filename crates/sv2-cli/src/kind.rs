@@ -1,0 +1,114 @@
+//! What a file is that is no stream: named for what it is, and what opens it.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::names::{Name, shell_word};
+
+/// Bytes at the start of a file that tell what it is.
+const HEAD: u64 = 64;
+
+/// How a kind of file begins, what it is, and the command that opens it.
+struct Kind {
+    starts: &'static [&'static [u8]],
+    what: &'static str,
+    opened: Opened,
+}
+
+/// How to get on.
+enum Opened {
+    /// A command, with the name of the file behind it.
+    By(&'static str),
+    /// In words.
+    Words(&'static str),
+}
+
+const TEXT_MODE: Opened =
+    Opened::Words("fetch it again as binary: no text mode, no conversion of line ends or encoding");
+
+/// A stream begins with the bytes 89 53 56 32 0d 0a 1a 0a, which tell what was done to them.
+const KINDS: [Kind; 10] = [
+    Kind {
+        starts: &[b"age-encryption.org/v1", b"-----BEGIN AGE ENCRYPTED FILE-----"],
+        what: "it is an age file",
+        opened: Opened::By("age -d"),
+    },
+    Kind {
+        starts: &[b"-----BEGIN PGP MESSAGE-----", b"\x85\x01", b"\x85\x02", b"\x8c\x0d\x04"],
+        what: "it looks like a gpg message",
+        opened: Opened::By("gpg -d"),
+    },
+    Kind {
+        starts: &[b"\x28\xb5\x2f\xfd"],
+        what: "it is a zstd file",
+        opened: Opened::By("zstd -dc"),
+    },
+    Kind { starts: &[b"\x1f\x8b"], what: "it is a gzip file", opened: Opened::By("gzip -dc <") },
+    Kind {
+        starts: &[
+            b"\x89SV2\x0a\x1a\x0a",
+            b"\x89SV2\x0d\x0d\x0a\x1a\x0d\x0a",
+            b"\x89SV2\x0d\x1a\x0d",
+        ],
+        what: "it is a stream whose line ends were converted on the way, as text",
+        opened: TEXT_MODE,
+    },
+    Kind {
+        starts: &[b"\xc2\x89SV2", b"\xef\xbf\xbdSV2", b"\xef\xbb\xbf\x89SV2", b"?SV2"],
+        what: "it is a stream whose bytes were converted to UTF-8 on the way, as text",
+        opened: TEXT_MODE,
+    },
+    Kind {
+        starts: &[
+            b"\x89\0S\0V\0",
+            b"\xfd\xffS\0V\0",
+            b"\xff\xfe\x89\0S\0",
+            b"\xff\xfe\xfd\xffS\0",
+            b"\xff\xfe0 S\0",
+            b"\xfe\xff\0\x89\0S",
+        ],
+        what: "it is a stream whose bytes were converted to UTF-16 on the way, as text",
+        opened: TEXT_MODE,
+    },
+    Kind {
+        starts: &[b"\x09SV2"],
+        what: "it is a stream that lost the highest bit of every byte on the way",
+        opened: TEXT_MODE,
+    },
+    Kind {
+        starts: &[b"iVNWMg0KGgo"],
+        what: "it is a stream in base64",
+        opened: Opened::By("base64 -d"),
+    },
+    Kind {
+        starts: &[b"895356320d0a1a0a", b"895356320D0A1A0A"],
+        what: "it is a stream in hexadecimal digits",
+        opened: Opened::By("xxd -r -p"),
+    },
+];
+
+/// What a named file that is no stream is, and what to do, where it tells.
+pub(crate) fn of(name: &Name) -> Option<(&'static str, String)> {
+    let path = name.path()?;
+    // Nothing but a file is opened for this: a pipe would block.
+    let metadata = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    if metadata.len() == 0 {
+        return Some((
+            "it is empty",
+            "fetch it again, or encrypt again what it was made of".into(),
+        ));
+    }
+    let mut head = Vec::new();
+    File::open(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
+    let kind = KINDS.iter().find(|kind| kind.starts.iter().any(|start| head.starts_with(start)))?;
+    let word = shell_word(path.as_os_str());
+    let hint = match kind.opened {
+        Opened::By(command) if path.as_os_str().as_bytes().starts_with(b"-") => {
+            format!("{command} ./{word}")
+        }
+        Opened::By(command) => format!("{command} {word}"),
+        Opened::Words(words) => words.to_owned(),
+    };
+    Some((kind.what, hint))
+}
