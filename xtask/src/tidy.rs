@@ -1,5 +1,6 @@
 //! Rules on source text that no compiler, formatter or lint holds; `docs/style.md` says why.
 
+mod circles;
 mod claims;
 mod manifest;
 mod markdown;
@@ -21,6 +22,7 @@ pub(crate) fn check() -> Outcome {
         findings.extend(manifest::comment_findings(root));
     }
     findings.extend(manifest::package_findings(&packages, &files));
+    findings.extend(circles::findings(&files));
     findings.extend(claims::findings(&files));
     let warnings: Vec<Finding> = files.iter().filter_map(rust::length_warning).collect();
     for warning in &warnings {
