@@ -92,6 +92,11 @@ impl OutputArgs {
         self.rm
     }
 
+    /// Whether what is there may be replaced.
+    pub(crate) fn overwrites(&self) -> bool {
+        self.target.force
+    }
+
     /// What -o names.
     pub(crate) fn path(&self) -> Option<&Path> {
         self.target.output.as_deref()

@@ -11,6 +11,7 @@ mod console;
 mod ends;
 mod exit;
 mod failure;
+mod finished;
 mod invocation;
 mod key_command;
 mod key_files;

@@ -1,5 +1,6 @@
 //! Progress on standard error: a bar with rate and time left, or lines of JSON.
 
+use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -9,15 +10,20 @@ use serde_json::json;
 use sv2_core::{Observer, Progress};
 
 use crate::console::{Console, ProgressMode};
+use crate::size::readable;
 
 /// Work that is done before this much time has passed shows no bar.
 const QUIET_TIME: Duration = Duration::from_millis(500);
 /// The least time between two lines of JSON.
 const LINE_TIME: Duration = Duration::from_millis(100);
 
-const KNOWN: &str =
-    "{bar:30} {percent:>3}% {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left";
-const UNKNOWN: &str = "{spinner} {bytes}, {binary_bytes_per_sec}, {elapsed}";
+/// The rate is that of the last few seconds, so that what was kept of an earlier run and went by
+/// fast is soon forgotten.
+const WINDOW: Duration = Duration::from_secs(5);
+/// The least time between two looks at the rate.
+const SAMPLE_TIME: Duration = Duration::from_millis(100);
+/// A terminal narrower than this gets no bar, and an unknown one is taken to be so wide.
+const WIDE: usize = 60;
 
 /// What is shown while a command runs; it vanishes when dropped.
 pub(crate) struct Display(Option<Arc<Mutex<State>>>);
@@ -28,7 +34,33 @@ struct State {
     begun: Option<Instant>,
     /// The furthest step so far: segments may end out of order.
     reached: u64,
+    rate: Rate,
     shape: Shape,
+}
+
+/// How fast the work goes.
+#[derive(Default)]
+struct Rate(VecDeque<(Duration, u64)>);
+
+impl Rate {
+    /// Takes note of how far the work had come after a time.
+    fn note(&mut self, after: Duration, done: u64) {
+        if self.0.back().is_some_and(|last| after.saturating_sub(last.0) < SAMPLE_TIME) {
+            return;
+        }
+        self.0.push_back((after, done));
+        // The one before the window is its beginning.
+        while self.0.get(1).is_some_and(|second| after.saturating_sub(second.0) >= WINDOW) {
+            self.0.pop_front();
+        }
+    }
+
+    /// Bytes a second, once two looks tell.
+    fn per_second(&self, after: Duration, done: u64) -> Option<f64> {
+        let (since, before) = self.0.front()?;
+        let seconds = after.saturating_sub(*since).as_secs_f64();
+        (seconds > 0.0 && done > *before).then(|| (done - before) as f64 / seconds)
+    }
 }
 
 enum Shape {
@@ -54,7 +86,9 @@ impl Display {
             ProgressMode::Always => Some(Shape::Bar { after: Duration::ZERO, bar: None }),
             ProgressMode::Json => Some(Shape::Lines { last: None, latest: None }),
         };
-        Self(shape.map(|shape| Arc::new(Mutex::new(State { begun: None, reached: 0, shape }))))
+        Self(shape.map(|shape| {
+            Arc::new(Mutex::new(State { begun: None, reached: 0, rate: Rate::default(), shape }))
+        }))
     }
 
     /// Nothing, for work that goes on beside other work.
@@ -111,13 +145,20 @@ impl State {
         }
         self.reached = progress.done;
         let begun = *self.begun.get_or_insert_with(Instant::now);
+        self.rate.note(begun.elapsed(), progress.done);
         match &mut self.shape {
             Shape::Bar { after, bar } => {
                 if begun.elapsed() < *after {
                     return;
                 }
-                let bar = bar.get_or_insert_with(|| new_bar(progress.total, begun));
-                bar.set_position(progress.done);
+                let bar = bar.get_or_insert_with(new_bar);
+                let rate = self.rate.per_second(begun.elapsed(), progress.done);
+                let width = terminal_width();
+                bar.set_message(line(progress, rate, begun.elapsed(), width));
+                if progress.total == Some(progress.done) {
+                    // What follows may take as long as the disk needs, and says nothing by itself.
+                    bar.tick();
+                }
             }
             Shape::Lines { last, latest } => {
                 *latest = Some(progress);
@@ -131,13 +172,65 @@ impl State {
     }
 }
 
-fn new_bar(total: Option<u64>, begun: Instant) -> ProgressBar {
+fn new_bar() -> ProgressBar {
     let target = ProgressDrawTarget::stderr_with_hz(10);
-    let bar = ProgressBar::with_draw_target(total, target).with_elapsed(begun.elapsed());
-    let template = if total.is_some() { KNOWN } else { UNKNOWN };
-    let style = ProgressStyle::with_template(template);
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+    let bar = ProgressBar::with_draw_target(None, target);
+    let style = ProgressStyle::with_template("{msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
+}
+
+fn terminal_width() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    size.map_or(0, |size| usize::from(size.ws_col)).clamp(0, 1000)
+}
+
+/// What is shown: never wider than the terminal, so that nothing of it stays on the screen.
+fn line(step: Step, rate: Option<f64>, after: Duration, width: usize) -> String {
+    let width = if width == 0 { WIDE } else { width };
+    let speed = rate.map_or_else(String::new, |rate| format!("{}/s", readable(rate as u64)));
+    let Some(total) = step.total else {
+        return joined(&[readable(step.done), speed, clock(after.as_secs())], width);
+    };
+    let percent = match total {
+        0 => 100,
+        _ => (u128::from(step.done.min(total)) * 100 / u128::from(total)) as u64,
+    };
+    let left = match rate {
+        _ if step.done >= total => "flushing".to_owned(),
+        Some(rate) => format!("{} left", clock(((total - step.done) as f64 / rate).ceil() as u64)),
+        None => String::new(),
+    };
+    if width < WIDE {
+        return joined(&[format!("{percent:>3}%"), speed, left], width);
+    }
+    let amount = format!("{percent:>3}% {} of {}", readable(step.done), readable(total));
+    let text = joined(&[amount, speed, left], width);
+    // A space on either side, and one column free for the cursor.
+    let cells = 30.min(width.saturating_sub(text.chars().count() + 4));
+    if cells < 5 {
+        return text;
+    }
+    let full = cells * percent as usize / 100;
+    let head = if full < cells { ">" } else { "" };
+    let bar = format!("{}{head}", "=".repeat(full));
+    format!("[{bar:cells$}] {text}")
+}
+
+/// Parts with commas between, cut to the width.
+fn joined(parts: &[String], width: usize) -> String {
+    let parts: Vec<&str> =
+        parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    parts.join(", ").chars().take(width.saturating_sub(1)).collect()
+}
+
+/// A time for people.
+fn clock(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+    }
 }
 
 fn write_line(progress: Step, begun: Instant) {
@@ -158,9 +251,48 @@ mod tests {
     #[test]
     fn time_is_counted_from_the_first_step() {
         let shape = Shape::Bar { after: Duration::MAX, bar: None };
-        let mut state = State { begun: None, reached: 0, shape };
+        let mut state = State { begun: None, reached: 0, rate: Rate::default(), shape };
         let before = Instant::now();
         state.show(Step { done: 6, total: Some(6) });
         assert!(state.begun.is_some_and(|begun| begun >= before));
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_last_seconds() {
+        let mut rate = Rate::default();
+        let mut done = 0;
+        // A second in which kept segments fly by, and then 100 bytes each tenth of a second.
+        for tenth in 0..=100u64 {
+            done += if tenth < 10 { 1_000_000 } else { 100 };
+            rate.note(Duration::from_millis(100 * tenth), done);
+            if tenth == 80 {
+                let seen = rate.per_second(Duration::from_millis(8000), done).unwrap();
+                assert!((800.0..1200.0).contains(&seen), "{seen}");
+            }
+        }
+        assert!(rate.0.len() < 60, "{}", rate.0.len());
+        assert!(Rate::default().per_second(Duration::from_secs(1), 5).is_none());
+    }
+
+    #[test]
+    fn the_line_fits_the_terminal_and_says_when_it_flushes() {
+        let half = Step { done: 3 << 30, total: Some(4 << 30) };
+        let rate = Some(f64::from(300 << 20));
+        let at = |step, width| line(step, rate, Duration::from_secs(9), width);
+        assert_eq!(
+            at(half, 80),
+            "[======================>       ]  75% 3.0 GiB of 4.0 GiB, 300.0 MiB/s, 4s left"
+        );
+        assert_eq!(at(half, 40), " 75%, 300.0 MiB/s, 4s left");
+        let end = Step { done: 4 << 30, total: Some(4 << 30) };
+        assert!(at(end, 80).ends_with("100% 4.0 GiB of 4.0 GiB, 300.0 MiB/s, flushing"));
+        let unknown = Step { done: 3 << 30, total: None };
+        assert_eq!(at(unknown, 80), "3.0 GiB, 300.0 MiB/s, 9s");
+        for width in 1..200 {
+            for step in [half, end, unknown, Step { done: 0, total: Some(0) }] {
+                assert!(at(step, width).chars().count() <= width.max(1), "{width}");
+            }
+        }
+        assert_eq!((clock(61), clock(3661)), ("1m01s".to_owned(), "1h01m".to_owned()));
     }
 }

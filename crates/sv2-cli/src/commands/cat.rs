@@ -1,6 +1,7 @@
 //! `sv2 cat`: ranges of a stream's plaintext, each byte authenticated before it is printed.
 
 mod range;
+mod rescue;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -10,11 +11,13 @@ use clap::Args;
 use serde_json::json;
 use sv2_core::{Cancellation, StreamError, StreamReader};
 
+use self::rescue::{Rescue, Stop};
 use crate::change::note_half_changed;
 use crate::console::Console;
-use crate::ends::{Direction, Input, OutputWriter, TargetArgs};
+use crate::ends::{Direction, Input, Output, OutputWriter, TargetArgs};
+use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::keys::IdentityArgs;
+use crate::keys::{IdentityArgs, OpenKey};
 use crate::names::Names;
 use crate::progress::Display;
 use crate::report::hex;
@@ -27,6 +30,7 @@ Examples:
   sv2 cat --range -64K: log.sv2                 the last 64 KiB
   sv2 cat --range 0:512 --range 1G:512 -o two disk.img.sv2
   sv2 cat notes.txt.sv2                         everything, to standard output
+  sv2 cat --salvage --range 1G:4K broken.sv2    what still authenticates of a damaged stream
 
 Ranges are printed in the order in which they are given. Offsets and lengths are in bytes, or in K,
 M and G for powers of 1024. What lies beyond the end is cut off, and an offset further back than the
@@ -51,6 +55,13 @@ pub(crate) struct CatArgs {
     #[arg(long = "range", value_name = "OFF:LEN", value_parser = range::parse)]
     #[arg(allow_hyphen_values = true)]
     ranges: Vec<range::Range>,
+    /// Read what still authenticates of a damaged stream, with zeros for what is lost, and say what
+    /// is missing
+    #[arg(long, conflicts_with_all = ["expect", "unsealed"])]
+    salvage: bool,
+    /// Read a stream whose end is missing, or a damaged one up to the damage
+    #[arg(long, conflicts_with = "expect")]
+    unsealed: bool,
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
@@ -73,6 +84,9 @@ pub(crate) fn run(args: &CatArgs, console: &Console) -> Result<(), Failure> {
     let options = args.opening.options();
     let (from, to, channel) = (input.name.clone(), output.name.clone(), output.free_channel());
     let names = Names { input: &from, output: &to };
+    if args.salvage || args.unsealed {
+        return rescued(args, &input, output, &key, &cancel, console);
+    }
     let source = input.into_source();
     let stream = key
         .with(|key| StreamReader::open(source, key, &options))
@@ -111,6 +125,73 @@ pub(crate) fn run(args: &CatArgs, console: &Console) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// Copies what still authenticates of the ranges, and says what of them is missing.
+fn rescued(
+    args: &CatArgs,
+    input: &Input,
+    output: Output,
+    key: &OpenKey,
+    cancel: &Cancellation,
+    console: &Console,
+) -> Result<(), Failure> {
+    let rescue = if args.salvage { Rescue::Salvage } else { Rescue::Unsealed };
+    let whole = [range::Range::WHOLE];
+    let wanted = if args.ranges.is_empty() { &whole[..] } else { &args.ranges };
+    if wanted.iter().any(range::Range::counts_from_the_end) {
+        return Err(Failure::usage(
+            "a range that counts from the end needs a stream whose end is sound",
+        )
+        .hint("name the offset from the start"));
+    }
+    let mut options = args.opening.options();
+    options.run.cancel = cancel.clone();
+    let to = output.name.clone();
+    let names = Names { input: &input.name, output: &to };
+    let mut writer = output.into_writer()?;
+    let (mut lost, mut sealed, mut short) = (Vec::new(), true, false);
+    for range in wanted {
+        // The length is what the stream turns out to have.
+        let range = range.within(u64::MAX);
+        let source = input.again()?;
+        let got = key.with(|key| rescue.copy(source, key, &options, &range, &mut writer));
+        let got = got.map_err(|stop| match stop {
+            Stop::Stream(error) => Failure::stream(&error, names),
+            Stop::Told(failure) => failure,
+        })?;
+        short |= range.end != u64::MAX && got.written < range.end - range.start;
+        sealed &= got.sealed;
+        lost.extend(got.lost);
+    }
+    writer.finish(cancel)?;
+    let missing: u64 = lost.iter().map(|range| range.end - range.start).sum();
+    let mut told = Vec::new();
+    if missing > 0 {
+        let first = &lost[0];
+        told.push(format!(
+            "{} of what was asked for are lost and stand there as zeros, the first at {}",
+            counted(missing, "byte", "bytes"),
+            first.start
+        ));
+    }
+    if short {
+        told.push("a range reaches beyond what is there".to_owned());
+    }
+    if !sealed {
+        told.push(
+            "the seal is lost, so whether anything behind is missing is not known".to_owned(),
+        );
+    }
+    let sentence = format!("{}: {}", input.name, told.join("; "));
+    match (missing > 0 || (args.salvage && !sealed), told.is_empty()) {
+        (true, _) => Err(Failure::new(Exit::Damaged, sentence)),
+        (false, false) => {
+            console.warn(&sentence);
+            Ok(())
+        }
+        (false, true) => Ok(()),
+    }
 }
 
 /// Copies the ranges piece by piece and returns their length.

@@ -16,9 +16,10 @@ use crate::attributes::{Attributes, harmless_name};
 use crate::batch::{self, Company, Item};
 use crate::change::note_half_changed;
 use crate::console::Console;
-use crate::ends::{Direction, Input, Output, OutputArgs};
+use crate::ends::{Direction, Input, Output, OutputArgs, derived};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::finished::holds;
 use crate::invocation;
 use crate::keys::{IdentityArgs, OpenKey};
 use crate::names::{Name, Names, shown};
@@ -69,7 +70,7 @@ code 0 then says that nothing was lost, 5 that something was or that the seal wa
 With --resume an interrupted command leaves OUTPUT.unfinished, the plaintext so far, and
 OUTPUT.sv2-journal, which says how much of it is safely on the disk; the same command continues
 there. Files that do not belong to the stream are left alone, and the exit code is 7. What is left
-stays until it is continued or you remove it; without --resume it is not used, and told of.";
+stays until it is continued or you remove it; without --resume it is reported but not used.";
 
 /// The arguments of `sv2 decrypt`.
 #[derive(Debug, Args)]
@@ -151,10 +152,15 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
     }
     // A stream that is not there is no reason to ask for a key.
     let first = match &items[..] {
-        [item] => Some(args.open(item)?),
+        [item] if !args.resume => Some(args.open(item)?),
         _ => None,
     };
     let key = args.identities.open_key()?;
+    if let ([item], true) = (&items[..], args.resume)
+        && args.is_finished(item, &key, &cancel, console)
+    {
+        return Ok(());
+    }
     let job = Job { args, key, cancel, console };
     if let (Some(ends), [_]) = (first, &items[..]) {
         return job.decrypt(ends, Company::Alone);
@@ -192,6 +198,38 @@ impl DecryptArgs {
             }
         };
         Ok(Ends { input, output })
+    }
+
+    /// Whether a run with --resume finds that an earlier one finished: the output equals what the
+    /// stream holds, byte for byte.
+    fn is_finished(
+        &self,
+        item: &Item,
+        key: &OpenKey,
+        cancel: &Cancellation,
+        console: &Console,
+    ) -> bool {
+        let Some(stream) = &item.input else { return false };
+        let file = match self.output.path() {
+            Some(path) => path.to_owned(),
+            None => match derived(stream, Direction::Decrypt) {
+                Ok(path) => path,
+                Err(_) => return false,
+            },
+        };
+        if self.output.overwrites() || self.output.removes_input() || !file.is_file() {
+            return false;
+        }
+        let options = self.stream.opening.options();
+        let is_finished = holds(stream, &file, key, &options, cancel);
+        if is_finished {
+            console.note(&format!(
+                "{}: already complete; it equals what '{}' holds, byte for byte",
+                shown(&file),
+                shown(stream)
+            ));
+        }
+        is_finished
     }
 
     /// What the stream keeps of its file, read with the key.

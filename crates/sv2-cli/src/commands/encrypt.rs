@@ -1,6 +1,7 @@
 //! `sv2 encrypt`: a file or standard input to a sealed stream.
 
 mod resume;
+mod stream;
 
 use std::ffi::OsString;
 use std::fs::Metadata;
@@ -8,22 +9,24 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
-use serde_json::{Map, Value, json};
+use clap::Args;
+use serde_json::{Map, Value};
 use sv2_core::{
-    Cancellation, DecryptOptions, DigestAlg, EncryptOptions, InputSource, StreamError,
-    StreamReader, Suite, Waiting, encrypt_stream_v2, read_metadata,
+    Cancellation, DecryptOptions, InputSource, StreamError, StreamReader, Waiting,
+    encrypt_stream_v2, read_metadata,
 };
 
+use self::stream::StreamArgs;
 use crate::attributes::Attributes;
 use crate::batch::{self, Company, Item};
 use crate::console::Console;
-use crate::ends::{Direction, Input, OutputArgs};
+use crate::ends::{Direction, Input, OutputArgs, derived};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::finished::holds;
 use crate::invocation;
 use crate::keys::{OpenKey, RecipientArgs, Who};
-use crate::names::{Name, Names, printable};
+use crate::names::{Name, Names, shown};
 use crate::parity::{make_for_output, parse_share};
 use crate::producer::{Measured, Produced, Unfinished, unexpected};
 use crate::progress::Display;
@@ -71,16 +74,17 @@ Folders:
 
 Metadata:
   Nothing about the file is stored unless --name or --meta asks for it. What is stored is sealed:
-  only who can open the stream can read it, though its length can be told within 64 bytes.
+  only those who can open the stream can read it, though its length can be told within 64 bytes.
 
 Interruptions:
   With --resume an interrupted command leaves OUTPUT.unfinished, and the same command continues it:
   each segment there that opens and holds what the input holds is kept, everything else is written
   anew, so an input that changed costs no more than time. Continuing needs a key that opens what
   was begun: your default identity, one named with -i or SV2_IDENTITY, the passphrase or the raw
-  key. The result opens for whom the last command names. Cipher, digest, sizes and context must be
+  key. Only the recipients of the last command can open the result. Cipher, digest, sizes and context must be
   those that it was begun with; otherwise nothing is changed and the exit code is 7. What is left
-  stays until it is continued or you remove it; without --resume it is not used, and told of.";
+  stays until it is continued or you remove it; without --resume it is reported but not used. A run
+  that finds the finished stream compares it with the source and ends with 0 if they are equal.";
 
 /// The arguments of `sv2 encrypt`.
 #[derive(Debug, Args)]
@@ -120,54 +124,6 @@ pub(crate) struct EncryptArgs {
     stream: StreamArgs,
     #[command(flatten)]
     run: RunArgs,
-}
-
-/// What the new stream is like, as arguments.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Stream")]
-struct StreamArgs {
-    /// The cipher
-    #[arg(long, value_enum, default_value_t = SuiteName::Aes256Gcm)]
-    suite: SuiteName,
-    /// The digest of each segment, for who signs or compares fingerprints
-    #[arg(long, value_enum, default_value_t = DigestName::None)]
-    digest: DigestName,
-    /// Plaintext bytes in a frame, the unit of random access: a power of two, 256 to 1M; by default
-    /// 64K, or the segment's size where that is smaller
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
-    frame_size: Option<u64>,
-    /// Plaintext bytes in a segment, the unit of parallelism: a power of two, from one frame to
-    /// 16384 of them and up to 1G; by default 4M
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
-    segment_size: Option<u64>,
-    /// Bytes of the header, the room for key slots and metadata: a multiple of 64 up to 64K; by
-    /// default 4K with key slots and 1K without, and more where they need it
-    #[arg(long, value_name = "SIZE", value_parser = size::parse_header)]
-    header_size: Option<u32>,
-    /// Text that is not stored and must be given again to decrypt
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    context: String,
-    /// Store a file name in the sealed metadata: the input's, or the one after =
-    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
-    name: Option<Option<String>>,
-    /// Store a pair of texts in the sealed metadata (repeatable)
-    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
-    meta: Vec<(String, String)>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum SuiteName {
-    #[value(name = "aes-256-gcm")]
-    Aes256Gcm,
-    #[value(name = "chacha20-poly1305")]
-    ChaCha20Poly1305,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum DigestName {
-    None,
-    Sha256,
-    Blake3,
 }
 
 /// Everything that the inputs of one command share.
@@ -246,6 +202,9 @@ impl Job<'_> {
         {
             return Ok(());
         }
+        if args.resume && self.is_finished(&input)? {
+            return Ok(());
+        }
         let output = args.output.place_at(&input, item.output.as_deref(), Direction::Encrypt)?;
         if input.is_stdin() && !args.exec && args.recipients.passphrases.reads_stdin() {
             return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
@@ -304,6 +263,34 @@ impl Job<'_> {
             console.note(&report::to_text(&from, &to, &done));
         }
         Ok(())
+    }
+
+    /// Whether a run with --resume finds that an earlier one finished: the stream opens, and equals
+    /// the source byte for byte.
+    fn is_finished(&self, input: &Input) -> Result<bool, Failure> {
+        let Self { args, console, .. } = self;
+        let (Some(source), false) = (input.name.path(), args.output.removes_input()) else {
+            return Ok(false);
+        };
+        let stream = match args.output.path() {
+            Some(path) => path.to_owned(),
+            None => derived(source, Direction::Encrypt)?,
+        };
+        if args.output.overwrites() || !stream.is_file() {
+            return Ok(false);
+        }
+        let mut options = DecryptOptions::standard();
+        options.context = args.stream.context.clone().into_bytes();
+        let key = args.recipients.continued_key(&self.who)?.key;
+        let is_finished = holds(&stream, source, &key, &options, &self.cancel);
+        if is_finished {
+            console.note(&format!(
+                "{}: already complete; it opens and equals '{}' byte for byte",
+                shown(&stream),
+                input.name
+            ));
+        }
+        Ok(is_finished)
     }
 
     /// What is read: the input itself, or by way of who knows when it is whole.
@@ -410,77 +397,4 @@ fn header_too_small(error: &StreamError) -> Option<Failure> {
     let sentence =
         format!("the key slots and metadata need {value} bytes and the header has room for {max}");
     Some(Failure::usage(sentence).hint(hint))
-}
-
-impl StreamArgs {
-    /// What the stream is like, without slots and metadata.
-    fn options(&self) -> Result<EncryptOptions, Failure> {
-        let mut options = EncryptOptions::standard();
-        options.suite = match self.suite {
-            SuiteName::Aes256Gcm => Suite::Aes256Gcm,
-            SuiteName::ChaCha20Poly1305 => Suite::ChaCha20Poly1305,
-        };
-        options.digest = match self.digest {
-            DigestName::None => DigestAlg::None,
-            DigestName::Sha256 => DigestAlg::Sha256,
-            DigestName::Blake3 => DigestAlg::Blake3,
-        };
-        options.geometry = size::geometry(self.frame_size, self.segment_size)?;
-        options.context = self.context.clone().into_bytes();
-        options.header_len = self.header_size;
-        Ok(options)
-    }
-
-    /// Whether a name of one file is given.
-    fn has_name(&self) -> bool {
-        matches!(self.name, Some(Some(_)))
-    }
-
-    /// The metadata object, where there is anything to store.
-    fn metadata(
-        &self,
-        input: &Input,
-        keeps_attributes: bool,
-        labels: &[String],
-    ) -> Result<Option<Vec<u8>>, Failure> {
-        let mut object = Map::new();
-        if keeps_attributes && input.is_named_file() {
-            Attributes::of(input.metadata()).write(&mut object);
-        }
-        if let Some(name) = &self.name {
-            let name = match name {
-                Some(name) => name.as_str(),
-                None => input.base_name().ok_or_else(|| {
-                    Failure::usage("the input has no name that is text; give one with --name=NAME")
-                })?,
-            };
-            if name.is_empty() || matches!(name, "." | "..") || name.contains(['/', '\\', '\0']) {
-                return Err(Failure::usage(format!(
-                    "'{}' is no file name without folders; give another with --name=NAME",
-                    printable(name)
-                )));
-            }
-            object.insert("name".into(), json!(name));
-        }
-        if !labels.is_empty() {
-            object.insert("slots".into(), json!(labels));
-        }
-        let mut user = Map::new();
-        for (key, value) in &self.meta {
-            if user.insert(key.clone(), json!(value)).is_some() {
-                return Err(Failure::usage(format!("--meta names '{}' twice", printable(key))));
-            }
-        }
-        if !user.is_empty() {
-            object.insert("user".into(), Value::Object(user));
-        }
-        Ok((!object.is_empty()).then(|| Value::Object(object).to_string().into_bytes()))
-    }
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("metadata is given as KEY=VALUE".into()),
-    }
 }

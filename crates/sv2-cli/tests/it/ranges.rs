@@ -150,3 +150,35 @@ fn a_reader_that_has_enough_is_no_news() {
     let ended = Ended::of(child.wait_with_output().unwrap());
     assert_eq!((ended.code, ended.stderr.as_str()), (141, ""));
 }
+
+/// What still authenticates of the ranges comes out, and what is missing is told.
+#[test]
+fn a_damaged_or_unsealed_stream_is_read_as_far_as_it_authenticates() {
+    let sandbox = crate::bad_streams::with_stream();
+    let plain = sandbox.read("plain");
+    let mut stream = sandbox.read("a.sv2");
+    stream[crate::bad_streams::frame(3, 1) + 100] ^= 1;
+    sandbox.write("bad.sv2", &stream);
+    let cat = ["cat", "-K", "key", "bad.sv2", "--salvage"];
+    let ended = sandbox.run(&[&cat[..], &["--range", "3000:1000", "--range", "0:10"]].concat());
+    assert_eq!(ended.code, 5, "{}", ended.stderr);
+    let mut expected = plain[3000..4000].to_vec();
+    let hole = 3 * 1024 + 256 - 3000;
+    expected[hole..hole + 256].fill(0);
+    expected.extend_from_slice(&plain[..10]);
+    assert_eq!(ended.stdout, expected);
+    assert!(ended.stderr.contains("256 bytes of what was asked for are lost"), "{}", ended.stderr);
+    // A range that the damage does not touch is whole.
+    let sound = sandbox.good(&[&cat[..], &["--range", "0:3000"]].concat());
+    assert_eq!((&sound.stdout[..], sound.stderr.as_str()), (&plain[..3000], ""));
+    stream = sandbox.read("a.sv2");
+    stream.truncate(crate::bad_streams::frame(5, 0));
+    sandbox.write("cut.sv2", &stream);
+    let cat = ["cat", "-K", "key", "cut.sv2", "--unsealed", "--range"];
+    let ended = sandbox.good(&[&cat[..], &["5000:1000"]].concat());
+    assert_eq!(ended.stdout, &plain[5000..5 * 1024]);
+    for word in ["beyond what is there", "the seal is lost"] {
+        assert!(ended.stderr.contains(word), "{}", ended.stderr);
+    }
+    sandbox.bad(&[&cat[..], &["-10:5"]].concat(), 2, &["counts from the end"]);
+}

@@ -324,3 +324,28 @@ fn a_decrypt_of_another_stream_is_refused() {
     assert!(report["kept_segments"].as_u64().unwrap() > 100, "{report}");
     assert_eq!(sandbox.read("b"), painted(LEN));
 }
+
+/// A loop around --resume can tell "done" from a mistake.
+#[test]
+fn a_finished_run_is_complete_only_where_it_equals_the_source() {
+    let sandbox = Sandbox::new();
+    sandbox.raw_key();
+    sandbox.write("a", &painted(5000));
+    let encrypt = [&["encrypt", "--resume", "-K", "key", "a"][..], &SMALL].concat();
+    let decrypt = ["decrypt", "--resume", "-K", "key", "a.sv2", "-o", "b"];
+    for arguments in [&encrypt[..], &decrypt] {
+        sandbox.good(arguments);
+        let again = sandbox.good(arguments);
+        assert!(again.stderr.contains("already complete"), "{}", again.stderr);
+    }
+    sandbox.write("b", &painted(5001));
+    sandbox.bad(&decrypt, 2, &["'b' already exists"]);
+    let mut other = painted(5000);
+    other[4321] ^= 1;
+    sandbox.write("a", &other);
+    sandbox.bad(&encrypt, 2, &["'a.sv2' already exists"]);
+    sandbox.write("other", &[8; 32]);
+    sandbox.write("a", &painted(5000));
+    let foreign = [&["encrypt", "--resume", "-K", "other", "a"][..], &SMALL].concat();
+    sandbox.bad(&foreign, 2, &["'a.sv2' already exists"]);
+}

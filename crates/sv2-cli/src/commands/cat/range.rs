@@ -23,6 +23,11 @@ impl Range {
     /// Everything.
     pub(super) const WHOLE: Self = Self { start: Start::FromStart(0), len: None };
 
+    /// Whether its place depends on where the plaintext ends.
+    pub(super) fn counts_from_the_end(&self) -> bool {
+        matches!(self.start, Start::FromEnd(_))
+    }
+
     /// The bytes of a plaintext of `total` bytes that are in the range, like a positioned read:
     /// what lies beyond the end is not there.
     pub(super) fn within(self, total: u64) -> ops::Range<u64> {
