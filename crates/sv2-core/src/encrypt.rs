@@ -6,7 +6,7 @@ use crate::drive::{Drive, Ends, Plan};
 use crate::io::{Cut, Input, Secrecy, Target};
 use crate::seal::{Feed, Front, SealJob};
 use crate::{
-    Driver, EncryptOptions, InputSource, OutputSink, StreamError, StreamKey, StreamReport,
+    Driver, EncryptOptions, InputSource, OutputSink, Section, StreamError, StreamKey, StreamReport,
 };
 
 /// Encrypts `input` to `output` as one sealed stream.
@@ -36,6 +36,42 @@ pub fn encrypt_stream_v2(
     let job = SealJob::begin(key, options)?;
     let report = job.watch.ended(job.encrypt(input, output))?;
     Ok(report.since(begun))
+}
+
+/// Encrypts under a key that is drawn here and lies in the slots that `slots` makes for it: the
+/// key is of this stream alone (F-317), and nobody has it who cannot open a slot.
+///
+/// # Errors
+/// Those of `slots`; `Usage` where it makes none, or `options` have slots already; everything else
+/// as with [`encrypt_stream_v2`].
+///
+/// # Panics
+/// As [`encrypt_stream_v2`].
+pub fn encrypt_for<E: From<StreamError>>(
+    input: InputSource<'_>,
+    output: OutputSink<'_>,
+    slots: impl FnOnce(&StreamKey) -> Result<Vec<Section>, E>,
+    options: &EncryptOptions,
+) -> Result<StreamReport, E> {
+    let (key, options) = drawn(slots, options)?;
+    Ok(encrypt_stream_v2(input, output, &key, &options)?)
+}
+
+/// A key for one stream, and options with the slots that it lies in.
+pub(crate) fn drawn<E: From<StreamError>>(
+    slots: impl FnOnce(&StreamKey) -> Result<Vec<Section>, E>,
+    options: &EncryptOptions,
+) -> Result<(StreamKey, EncryptOptions), E> {
+    if !options.slots.is_empty() {
+        let why = "the slots are made for the key that is drawn, and none can be given";
+        return Err(StreamError::Usage(why).into());
+    }
+    let key = StreamKey::generate().map_err(StreamError::from)?;
+    let slots = slots(&key)?;
+    if slots.is_empty() {
+        return Err(StreamError::Usage("without a key slot nobody could open the stream").into());
+    }
+    Ok((key, EncryptOptions { slots, ..options.clone() }))
 }
 
 impl SealJob {

@@ -233,8 +233,12 @@ pub enum ErrorKind {
     Usage,
     /// What was to be resumed does not match.
     Checkpoint,
-    /// The caller's wish.
+    /// Cancelled by the caller.
     Cancelled,
+    /// Somebody else is changing the stream; the same call may succeed later.
+    Busy,
+    /// A defect of this program or of the system below it; trying again does not help.
+    Internal,
 }
 
 impl StreamError {
@@ -262,18 +266,81 @@ impl StreamError {
             | Self::OutputKept { .. }
             | Self::Checkpoint(_)
             | Self::InputChanged { .. }
-            | Self::Busy
             | Self::ChangeRecord(_)
             | Self::UnfinishedChange { .. }
             | Self::NoLocks(_)
-            | Self::Defect { .. }
-            | Self::Spawn(_)
-            | Self::Crypto(_) => ErrorKind::Io,
+            | Self::Spawn(_) => ErrorKind::Io,
+            Self::Busy => ErrorKind::Busy,
+            Self::Defect { .. } | Self::Crypto(_) => ErrorKind::Internal,
             Self::OutputExists
             | Self::OutputRefused(_)
             | Self::HeaderFull { .. }
             | Self::Usage(_) => ErrorKind::Usage,
             Self::Cancelled { .. } => ErrorKind::Cancelled,
+        }
+    }
+
+    /// The part of the stream that the error is about, where it is about one.
+    #[must_use]
+    pub fn unit(&self) -> Option<Unit> {
+        match self {
+            Self::Unsupported { unit, .. }
+            | Self::Malformed { unit, .. }
+            | Self::AuthenticationFailed { unit, .. }
+            | Self::ChecksumMismatch { unit, .. } => Some(*unit),
+            Self::StaleHeader { .. } => Some(Unit::Header),
+            Self::Unsealed { .. } | Self::TrailingData { .. } => Some(Unit::Trailer),
+            _ => None,
+        }
+    }
+
+    /// Where in the input or output the error is, in bytes from its start.
+    #[must_use]
+    pub fn offset(&self) -> Option<u64> {
+        match self {
+            Self::Malformed { offset, .. }
+            | Self::AuthenticationFailed { offset, .. }
+            | Self::ChecksumMismatch { offset, .. }
+            | Self::TrailingData { offset }
+            | Self::Read { offset, .. }
+            | Self::Write { offset, .. }
+            | Self::InputChanged { offset } => Some(*offset),
+            _ => None,
+        }
+    }
+
+    /// The number of the segment that the error is about, or before which a call was cancelled.
+    #[must_use]
+    pub fn segment(&self) -> Option<u64> {
+        match (self, self.unit()) {
+            (
+                Self::DigestMismatch { segment }
+                | Self::Cancelled { segment }
+                | Self::Defect { segment },
+                _,
+            ) => Some(*segment),
+            (
+                _,
+                Some(
+                    Unit::Segment { segment }
+                    | Unit::Footer { segment }
+                    | Unit::Frame { segment, .. },
+                ),
+            ) => Some(segment),
+            _ => None,
+        }
+    }
+
+    /// What the operating system, a reader or a writer said, where that is the cause.
+    #[must_use]
+    pub fn io(&self) -> Option<&io::Error> {
+        match self {
+            Self::Read { source, .. }
+            | Self::Write { source, .. }
+            | Self::OutputKept { source, .. }
+            | Self::ChangeRecord(source)
+            | Self::Spawn(source) => Some(source),
+            _ => None,
         }
     }
 

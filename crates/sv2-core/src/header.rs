@@ -1,6 +1,6 @@
 //! The stream header, as sv2-stream makes and judges it.
 
-pub(crate) use sv2_stream::{HeaderStart, KeyedHeader, NewHeader, room_of, signed_in};
+pub(crate) use sv2_stream::{HeaderStart, KeyedHeader, NewHeader, check_slots, room_of, signed_in};
 
 use crate::EncryptOptions;
 

@@ -48,7 +48,7 @@ pub use change::{
 };
 pub use damage::{Damage, DamageMap, Fault, MAX_DAMAGES};
 pub use decrypt::{decrypt_stream_v2, decrypt_stream_with};
-pub use encrypt::encrypt_stream_v2;
+pub use encrypt::{encrypt_for, encrypt_stream_v2};
 pub use end::{Trailing, trailing};
 pub use error::{ErrorKind, StreamError, Unit};
 pub use inspect::{Inspection, inspect, object_checksum};

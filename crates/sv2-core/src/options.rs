@@ -91,6 +91,42 @@ impl RunOptions {
         }
     }
 
+    /// The same with so many worker threads; 0 is one for each processor.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads: NonZeroUsize::new(threads), ..self }
+    }
+
+    /// The same with a cipher library.
+    #[must_use]
+    pub fn backend(self, backend: Backend) -> Self {
+        Self { backend: Some(backend), ..self }
+    }
+
+    /// The same with a driver.
+    #[must_use]
+    pub fn driver(self, driver: Driver) -> Self {
+        Self { driver: Some(driver), ..self }
+    }
+
+    /// The same with a token.
+    #[must_use]
+    pub fn cancel(self, cancel: &Cancellation) -> Self {
+        Self { cancel: cancel.clone(), ..self }
+    }
+
+    /// The same with an observer.
+    #[must_use]
+    pub fn observer(self, observer: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        Self { observer: Some(Arc::new(observer)), ..self }
+    }
+
+    /// The same within a pool.
+    #[must_use]
+    pub fn pool(self, pool: &Pool) -> Self {
+        Self { pool: Some(pool.clone()), ..self }
+    }
+
     pub(crate) fn worker_threads(&self) -> NonZeroUsize {
         self.threads
             .or_else(|| std::thread::available_parallelism().ok())

@@ -15,7 +15,9 @@ use crate::io::{Input, PositionedInput};
 use crate::key::KeyRing;
 use crate::ranges::cache::{FrameCache, PageCache};
 use crate::ranges::cursor::Position;
+use crate::report::timed;
 use crate::tail::{SealedStream, explain_frame};
+use crate::watch::{Lap, Watch};
 use crate::{DecryptOptions, InputSource, KeySource, StreamError};
 
 pub use cursor::StreamCursor;
@@ -68,6 +70,9 @@ impl ReaderOptions {
 /// entry of it is used, and each frame before a byte of it is handed out.
 /// Sizes come from the sealed trailer alone.
 ///
+/// Of the options of a run it takes the cipher library, the token, which it looks at before each
+/// fetch, and the observer, which is told of each fetch and of its first segment.
+///
 /// Over a source of the caller's, opening asks for the stream's first bytes and its last in one
 /// [`ReadAt::read_many`](crate::ReadAt::read_many), and a read for the frames it needs together
 /// with the page of the index that they need; a page is fetched once, whoever asks for it.
@@ -75,6 +80,7 @@ pub struct StreamReader<'a> {
     source: PositionedInput<'a>,
     stream: OpenedStream,
     worker: DecryptSegmentWorker,
+    watch: Watch,
     pages: PageCache,
     frames: FrameCache,
     policy: FetchPolicy,
@@ -124,6 +130,7 @@ impl<'a> StreamReader<'a> {
             source,
             stream,
             worker: job.worker().clone(),
+            watch: job.watch,
             pages: PageCache::new(reader.cached_pages),
             frames: FrameCache::new(frame_size, reader.cached_frames),
             policy: reader.fetch.unwrap_or(policy),
@@ -209,6 +216,8 @@ impl<'a> StreamReader<'a> {
         while done < wanted {
             let start = offset + done as u64;
             let end = (offset + wanted as u64).min(start.saturating_add(window));
+            let segment = self.stream.layout.position(start).segment.0;
+            self.watch.check_cancelled(segment)?;
             let plaintext = self.fetch(start..end)?;
             let count = plaintext.copy_to(start, &mut out[done..][..(end - start) as usize]);
             self.keep_ends(&plaintext, start..end);
@@ -249,10 +258,13 @@ impl<'a> StreamReader<'a> {
     }
 
     fn open_frames(&self, range: Range<u64>) -> Result<Plaintext, Failure> {
+        let (len, first) = (range.end - range.start, self.stream.layout.position(range.start));
+        let segment = first.segment.0;
         let mut claims = self.pages.claims();
         let mut plan = self.stream.plan(&[range], &self.policy, |number| claims.ask(number));
         let wire: Vec<_> = plan.wire().collect();
-        for (range, bytes) in wire.iter().zip(self.source.read_ranges(&wire)?) {
+        let (fetched, read) = timed(|| self.source.read_ranges(&wire));
+        for (range, bytes) in wire.iter().zip(fetched?) {
             plan.supply(range.start, bytes);
         }
         for page in plan.take_pages(&self.stream)? {
@@ -263,7 +275,9 @@ impl<'a> StreamReader<'a> {
         for number in plan.pages_elsewhere().collect::<Vec<_>>() {
             plan.supply_page(self.page(number)?);
         }
-        Ok(plan.open(&self.stream, &self.worker)?)
+        let (opened, time) = timed(|| plan.open(&self.stream, &self.worker));
+        self.watch.segment(len, Lap::new(segment).read(read).cipher(time));
+        Ok(opened?)
     }
 
     /// A page that somebody else was fetching.

@@ -6,7 +6,9 @@ use crate::decrypt::{DecryptJob, Next, Opened, PipeSource, read_header};
 use crate::header::KeyedHeader;
 use crate::io::SequentialInput;
 use crate::key::KeyRing;
+use crate::report::timed;
 use crate::tail::PipeIndex;
+use crate::watch::Lap;
 use crate::{DecryptOptions, KeySource, StreamError};
 
 /// Reads the plaintext of a stream that is read once, from front to back.
@@ -15,7 +17,12 @@ use crate::{DecryptOptions, KeySource, StreamError};
 /// `Ok(0)` is returned only when the stream's seal was checked, or at the end of an unsealed
 /// stream where the options allow one; until then what was read may stem from an older version of
 /// the stream.
-/// After an error every further read fails.
+/// After an error every further read fails, also after one that says `WouldBlock`: a reader that
+/// may say so is to be waited for below. An error is a [`StreamError`] in an `io::Error` of a
+/// fitting kind.
+///
+/// Of the options of a run it takes the cipher library, the token and the observer, which it looks
+/// at before and after each segment; it works on the thread that reads.
 pub struct DecryptReader<'a> {
     keyed: KeyedHeader,
     state: State<'a>,
@@ -59,7 +66,7 @@ impl<'a> DecryptReader<'a> {
 
     fn advance(&mut self) -> Result<(), StreamError> {
         let state = std::mem::replace(&mut self.state, State::Failed);
-        self.state = match self.next(state) {
+        self.state = match self.job.watch.ended(self.next(state)) {
             Err(error) if self.job.options().accepts_unsealed(&error) => State::Unsealed,
             next => next?,
         };
@@ -71,11 +78,17 @@ impl<'a> DecryptReader<'a> {
         let State::Reading { mut source, mut index, segment, .. } = state else {
             return Ok(state);
         };
+        let number = index.segments();
+        self.job.watch.check_cancelled(number)?;
         let buffer = segment.map(|opened| opened.wire).unwrap_or_default();
-        match source.read(buffer)? {
+        let (next, read) = timed(|| source.read(buffer));
+        match next? {
             Next::Segment(received) => {
-                let opened = self.job.open(received)?;
+                let (opened, time) = timed(|| self.job.open(received));
+                let opened = opened?;
                 index.push(&opened.header.salt, &opened.digest);
+                let lap = Lap::new(number).read(read).cipher(time);
+                self.job.watch.segment(opened.layout.plaintext_len().into(), lap);
                 Ok(State::Reading { source, index, segment: Some(opened), taken: 0 })
             }
             Next::Tail(_) => {
@@ -106,7 +119,7 @@ impl Read for DecryptReader<'_> {
                 }
                 State::Reading { .. } => {}
             }
-            self.advance().map_err(io::Error::other)?;
+            self.advance()?;
         }
     }
 }

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use sv2_framing::{FrameIndex, SegmentIndex, SegmentLayout};
 
+use crate::encrypt::drawn;
 use crate::seal::{Filled, Moved, SealJob};
 use crate::tail::IndexBuilder;
-use crate::{EncryptOptions, StreamError, StreamKey, StreamReport};
+use crate::{EncryptOptions, Section, StreamError, StreamKey, StreamReport};
 
 /// Encrypts what is written to it, on the thread that writes.
 ///
@@ -50,6 +51,21 @@ impl<W: Write> EncryptWriter<W> {
         let full = job.layout().full_segment();
         let (wire, index) = (Vec::new(), job.index());
         Ok(Self { writer, job, wire, full, filled: 0, index, failed: false, begun })
+    }
+
+    /// As [`EncryptWriter::new`], under a key that is drawn here and lies in the slots that `slots`
+    /// makes for it, as with [`encrypt_for`](crate::encrypt_for).
+    ///
+    /// # Errors
+    /// Those of `slots`; `Usage` where it makes none, or `options` have slots already; everything
+    /// else as with [`EncryptWriter::new`].
+    pub fn create_for<E: From<StreamError>>(
+        writer: W,
+        slots: impl FnOnce(&StreamKey) -> Result<Vec<Section>, E>,
+        options: &EncryptOptions,
+    ) -> Result<Self, E> {
+        let (key, options) = drawn(slots, options)?;
+        Ok(Self::new(writer, &key, &options)?)
     }
 
     /// The writer below, which holds whole segments only.

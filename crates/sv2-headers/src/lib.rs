@@ -33,7 +33,8 @@ pub use header::{
 pub use id::{DigestAlg, Suite};
 pub use index::{IndexEntry, IndexShape, PAGE_ENTRIES};
 pub use section::{
-    MAX_SLOTS, SECTION_METADATA, SECTION_SLOT, SLOT_KIND_AGE, Section, sections_len,
+    MAX_SLOTS, PRIVATE_SLOT_KINDS, SECTION_METADATA, SECTION_SLOT, SLOT_KIND_AGE, Section,
+    sections_len,
 };
 pub use slot::{AgeSlot, age_slot};
 pub use trailer::{TRAILER_LEN, TRAILER_MAGIC, Trailer};

@@ -1,6 +1,7 @@
 //! The sections of a header: key slots, sealed metadata, what later versions add (section 3).
 
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 use crate::HeaderError;
 use crate::slot::{self, AgeSlot};
@@ -11,6 +12,8 @@ pub const SECTION_SLOT: u16 = 1;
 pub const SECTION_METADATA: u16 = 2;
 /// Slot kind of one complete binary age v1 file that holds the stream key.
 pub const SLOT_KIND_AGE: u16 = 1;
+/// Slot kinds for private use (format.md section 3.3).
+pub const PRIVATE_SLOT_KINDS: RangeInclusive<u16> = 0x8000..=0xffff;
 /// The largest number of slots in a header.
 pub const MAX_SLOTS: usize = 64;
 
@@ -38,6 +41,13 @@ impl Section {
         body.extend_from_slice(&slot_kind.to_be_bytes());
         body.extend_from_slice(bytes);
         Self { kind: SECTION_SLOT, body }
+    }
+
+    /// A key slot of a kind of the caller's own, one of [`PRIVATE_SLOT_KINDS`], which readers that
+    /// do not know it skip; `None` for another kind.
+    #[must_use]
+    pub fn private_slot(slot_kind: u16, bytes: &[u8]) -> Option<Self> {
+        PRIVATE_SLOT_KINDS.contains(&slot_kind).then(|| Self::slot(slot_kind, bytes))
     }
 
     /// The slot kind and the slot's bytes, if this is a slot.

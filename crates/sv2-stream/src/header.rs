@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use sv2_crypto::{RandomSource, RootKeys, SegmentsKey, StreamKey};
 use sv2_framing::StreamLayout;
 use sv2_headers::{
-    DigestAlg, Geometry, HEADER_PREFIX_LEN, HEADER_TRAILING_LEN, Section, StreamHeader, Suite,
-    Trailer, fitting_header_len, sections_len,
+    DigestAlg, Geometry, HEADER_PREFIX_LEN, HEADER_TRAILING_LEN, SECTION_SLOT, Section,
+    StreamHeader, Suite, Trailer, fitting_header_len, sections_len,
 };
 
 use crate::metadata::seal_metadata;
@@ -80,6 +80,17 @@ pub fn signed_in(
     signed(header, keys)
 }
 
+/// Whether these sections are key slots, which metadata and sections of later versions are not.
+///
+/// # Errors
+/// `Misuse`.
+pub fn check_slots(slots: &[Section]) -> Result<(), FormatError> {
+    match slots.iter().all(|slot| slot.kind == SECTION_SLOT) {
+        true => Ok(()),
+        false => Err(FormatError::Misuse("only key slots can be given as slots")),
+    }
+}
+
 /// A header with its bytes and the keys that follow from it.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -105,6 +116,7 @@ impl KeyedHeader {
         new: &NewHeader<'_>,
         random: &RandomSource,
     ) -> Result<Self, FormatError> {
+        check_slots(new.slots)?;
         let refused = |error| FormatError::from_header(error, Unit::Header, 0);
         let mut header = StreamHeader {
             suite: new.suite,
@@ -142,6 +154,7 @@ impl KeyedHeader {
         metadata: Option<&[u8]>,
         random: &RandomSource,
     ) -> Result<Self, FormatError> {
+        check_slots(&slots)?;
         let Self { mut header, bytes, keys, offset } = self;
         header.sections = slots;
         if let Some(json) = metadata {

@@ -26,7 +26,7 @@ mod sealing;
 mod tail;
 
 pub use error::{FormatError, Unit};
-pub use header::{HeaderStart, KeyedHeader, NewHeader, room_of, signed_in};
+pub use header::{HeaderStart, KeyedHeader, NewHeader, check_slots, room_of, signed_in};
 pub use key::{KeyRing, KeySource, fitting};
 pub use metadata::{open_metadata, seal_metadata};
 pub use object::ObjectCrc;

@@ -17,7 +17,7 @@ use sv2_stream::{open_metadata, seal_metadata};
 use crate::change::record::{Direction, Plan};
 use crate::change::storage::FileStorage;
 use crate::change::{ChangeOptions, ChangeStorage, replay, stream_source};
-use crate::header::{KeyedHeader, room_of, signed_in};
+use crate::header::{KeyedHeader, check_slots, room_of, signed_in};
 use crate::io::PositionedInput;
 use crate::key::KeyRing;
 use crate::tail::SealedStream;
@@ -154,6 +154,7 @@ fn rewritten(
     options: &ChangeOptions,
 ) -> Result<(StreamHeader, Vec<u8>), StreamError> {
     let HeaderChange { slots, metadata } = wanted;
+    check_slots(&slots).map_err(StreamError::from)?;
     if slots_of(&slots).is_empty() {
         return Err(StreamError::Usage("without a key slot nobody could open the stream"));
     }

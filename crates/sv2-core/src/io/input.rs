@@ -13,6 +13,7 @@ use crate::io::{PositionedInput, ReadAt, Waiting, read_slots};
 const PIPE_CAPACITY: usize = 1 << 20;
 
 /// What a call reads.
+#[non_exhaustive]
 pub enum InputSource<'a> {
     /// Anything that reads; consumed once, from where it stands.
     Reader(Box<dyn Read + Send + 'a>),

@@ -24,6 +24,7 @@ pub enum Existing {
 }
 
 /// What a call writes.
+#[non_exhaustive]
 pub enum OutputSink<'a> {
     /// Anything that writes.
     Writer(Box<dyn Write + 'a>),

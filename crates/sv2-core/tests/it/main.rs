@@ -1,5 +1,6 @@
 //! Whole streams: the engine against the reference, faults at both ends, and what callers choose.
 
+mod adapters;
 mod cancellation;
 mod differential;
 mod fault_points;

@@ -89,10 +89,10 @@ fn messages_and_kinds_side_by_side() {
     Io: the output is whole, but naming it failed <- broken pipe
     Io: the input changed while it was being read, at byte 512
     Cancelled: cancelled before segment 3
-    Io: a defect of this program shows at segment 3
+    Internal: a defect of this program shows at segment 3
     Io: no thread could be started <- broken pipe
     Usage: a pipe cannot be inspected, only a file
-    Io: a cryptographic primitive failed <- the operating system's random source failed
+    Internal: a cryptographic primitive failed <- the operating system's random source failed
     ");
 }
 

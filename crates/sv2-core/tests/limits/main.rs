@@ -2,6 +2,7 @@
 //!
 //! No clock decides: a limit that holds for bytes read and bytes allocated holds on any machine.
 
+mod many;
 mod memory;
 mod proportion;
 mod slots;
