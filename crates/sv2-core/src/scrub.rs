@@ -83,15 +83,16 @@ fn scrub_source(
     check.push_all(headers::front(&look));
     let sealed = look.trailer.is_some();
     let Some(trailer) = look.fitting() else {
-        check.push_all(headers::trailer(&look, source.len()));
         if let Some(trailing) = find_trailing(source)? {
             // A sealed stream, and something behind it that hides its end.
+            check.push_all(headers::trailer(&look, source.len()));
             let found = Checked { end_is_known: true, ..Checked::nothing() };
             let map = check.map(&look.layout, found, begun, true);
             return Ok(DamageMap { trailing: Some(trailing), ..map });
         }
         // Nothing says where anything is, so it is looked for.
         let found = scattered::look_for_parts(source, &look, run, &mut |it| check.push(it))?;
+        check.push_all(headers::trailer(&look, source.len()));
         return Ok(check.map(&look.layout, found.as_checked(), begun, sealed));
     };
     let segments = SegmentScrub::of_look(source, &look, trailer.plaintext_len);

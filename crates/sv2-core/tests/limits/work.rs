@@ -190,8 +190,8 @@ fn claims_of_a_tail_cost_no_reads() {
         let source = Counting::new(&claims);
         let _ = scrub(source.input(), &options().run).map(drop);
         let read = source.read.load(Ordering::SeqCst);
-        // Each byte once, and both ends once more to find the way.
-        assert!(read <= claims.len() as u64 + 1024, "byte {at}: {read}");
+        // Each byte once, the index twice, and the end once more to look for what it hides.
+        assert!(read <= 3 * claims.len() as u64 + 4096, "byte {at}: {read}");
     }
     assert_linear("a sound stream", &stream);
     assert_linear("a stream that is cut", &stream[..2 * SEGMENT]);
