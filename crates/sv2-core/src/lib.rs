@@ -63,7 +63,7 @@ pub use options::{
     DecryptOptions, Driver, EncryptOptions, Observer, Progress, RunOptions, Tail, fastest_backend,
 };
 pub use pool::Pool;
-pub use ranges::{ReaderOptions, StreamCursor, StreamReader};
+pub use ranges::{ReaderOptions, SharedCursor, StreamCursor, StreamReader};
 pub use reader::DecryptReader;
 pub use report::{StageTimes, StreamReport};
 pub use resume::{
@@ -78,4 +78,4 @@ pub use sv2_crypto::{Backend, KeyOpener, RandomSource, SlotError, StreamKey, haz
 pub use sv2_framing::StreamLayout;
 pub use sv2_headers::{DigestAlg, Geometry, HeaderError, Section, StreamHeader, Suite, Trailer};
 pub use sv2_pipeline::Cancellation;
-pub use sv2_stream::FetchPolicy;
+pub use sv2_stream::{FetchPolicy, Plaintext};

@@ -5,6 +5,7 @@ mod cursor;
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::sync::Arc;
 
 use sv2_headers::{DigestAlg, StreamHeader, TRAILER_LEN};
 use sv2_segment_worker::DecryptSegmentWorker;
@@ -20,7 +21,7 @@ use crate::tail::{SealedStream, explain_frame};
 use crate::watch::{Lap, Watch};
 use crate::{DecryptOptions, InputSource, KeySource, StreamError};
 
-pub use cursor::StreamCursor;
+pub use cursor::{SharedCursor, StreamCursor};
 
 /// What one read of a local file or of memory fetches at most: large enough that system calls do
 /// not count, small enough that what was read is still in the processor's cache when it is opened.
@@ -198,6 +199,12 @@ impl<'a> StreamReader<'a> {
         StreamCursor::new(self, Position::new(self.read_ahead))
     }
 
+    /// As [`StreamReader::cursor`], but one that shares the reader instead of borrowing it.
+    #[must_use]
+    pub fn shared_cursor(self: &Arc<Self>) -> SharedCursor<'a> {
+        SharedCursor::new(Arc::clone(self), Position::new(self.read_ahead))
+    }
+
     /// Reads at most `out.len()` bytes of plaintext from `offset` on and returns their number:
     /// fewer only at the end of the stream, none at or beyond it (F-822).
     ///
@@ -218,7 +225,7 @@ impl<'a> StreamReader<'a> {
             let end = (offset + wanted as u64).min(start.saturating_add(window));
             let segment = self.stream.layout.position(start).segment.0;
             self.watch.check_cancelled(segment)?;
-            let plaintext = self.fetch(start..end)?;
+            let plaintext = self.fetch(std::slice::from_ref(&(start..end)))?;
             let count = plaintext.copy_to(start, &mut out[done..][..(end - start) as usize]);
             self.keep_ends(&plaintext, start..end);
             done += count;
@@ -227,6 +234,17 @@ impl<'a> StreamReader<'a> {
             }
         }
         Ok(wanted)
+    }
+
+    /// Opens every frame that holds a part of these ranges of plaintext, each frame once; the
+    /// ranges may be in any order and overlap, and what is beyond the end is left out (F-822).
+    ///
+    /// All wire ranges are asked for at once, so what is held is the sum of them.
+    ///
+    /// # Errors
+    /// As [`StreamReader::read_at`].
+    pub fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Plaintext, StreamError> {
+        self.fetch(ranges)
     }
 
     fn frame_size(&self) -> u64 {
@@ -245,9 +263,9 @@ impl<'a> StreamReader<'a> {
         }
     }
 
-    /// Fetches and opens the frames of a range.
-    fn fetch(&self, range: Range<u64>) -> Result<Plaintext, StreamError> {
-        self.open_frames(range).map_err(|failure| {
+    /// Fetches and opens the frames of ranges.
+    fn fetch(&self, ranges: &[Range<u64>]) -> Result<Plaintext, StreamError> {
+        self.open_frames(ranges).map_err(|failure| {
             // F-824: a replaced stream explains whatever failed.
             match failure {
                 _ if self.was_replaced() => StreamError::StaleIndex,
@@ -257,11 +275,13 @@ impl<'a> StreamReader<'a> {
         })
     }
 
-    fn open_frames(&self, range: Range<u64>) -> Result<Plaintext, Failure> {
-        let (len, first) = (range.end - range.start, self.stream.layout.position(range.start));
-        let segment = first.segment.0;
+    fn open_frames(&self, ranges: &[Range<u64>]) -> Result<Plaintext, Failure> {
+        let within = |range: &Range<u64>| range.end.min(self.len()).saturating_sub(range.start);
+        let len: u64 = ranges.iter().map(within).sum();
+        let start = ranges.iter().map(|range| range.start).min().unwrap_or(0).min(self.len());
+        let segment = self.stream.layout.position(start).segment.0;
         let mut claims = self.pages.claims();
-        let mut plan = self.stream.plan(&[range], &self.policy, |number| claims.ask(number));
+        let mut plan = self.stream.plan(ranges, &self.policy, |number| claims.ask(number));
         let wire: Vec<_> = plan.wire().collect();
         let (fetched, read) = timed(|| self.source.read_ranges(&wire));
         for (range, bytes) in wire.iter().zip(fetched?) {

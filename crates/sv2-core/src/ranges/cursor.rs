@@ -1,6 +1,7 @@
 //! A position in the plaintext, with what was read ahead of it.
 
 use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
 
 use sv2_stream::{Plaintext, ReadAhead};
 
@@ -38,7 +39,7 @@ impl Position {
             return Ok(kept);
         }
         let end = self.ahead.window(of.stream.layout, of.len(), self.offset, out.len() as u64);
-        let window = of.fetch(self.offset..end)?;
+        let window = of.fetch(std::slice::from_ref(&(self.offset..end)))?;
         let count = window.copy_to(self.offset, out);
         of.keep_ends(&window, self.offset..self.offset + count as u64);
         self.window = Some(window);
@@ -76,6 +77,30 @@ impl Read for StreamCursor<'_, '_> {
 }
 
 impl Seek for StreamCursor<'_, '_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.position.seek(self.reader.len(), to)
+    }
+}
+
+/// A [`StreamCursor`] that shares its reader, for who cannot keep a borrow.
+pub struct SharedCursor<'a> {
+    reader: Arc<StreamReader<'a>>,
+    position: Position,
+}
+
+impl<'a> SharedCursor<'a> {
+    pub(crate) fn new(reader: Arc<StreamReader<'a>>, position: Position) -> Self {
+        Self { reader, position }
+    }
+}
+
+impl Read for SharedCursor<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.position.read(&self.reader, out)
+    }
+}
+
+impl Seek for SharedCursor<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.position.seek(self.reader.len(), to)
     }

@@ -1,6 +1,6 @@
 //! What reading over a store costs: round trips, requests and bytes, counted at the source.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::{Arc, Barrier, LazyLock, Mutex, PoisonError};
 
@@ -190,8 +190,6 @@ fn reading_64_mib_from_front_to_back_takes_at_most_12_requests() {
 
 #[test]
 fn a_cursor_that_jumps_about_fetches_the_frames_it_reads_alone() {
-    use std::io::{Seek, SeekFrom};
-
     let store = Store::new(16, 16);
     let reader = store.open();
     store.taken();
@@ -205,6 +203,36 @@ fn a_cursor_that_jumps_about_fetches_the_frames_it_reads_alone() {
 }
 
 /// F-704: whoever waits for a page that another reader fetches uses it only when it was checked.
+#[test]
+fn many_ranges_take_one_round_trip_and_open_each_frame_once() {
+    let store = Store::new(16, 16);
+    let reader = store.open();
+    store.taken();
+    let ranges =
+        [40 * MIB..40 * MIB + 10, 5..9, 7..100, 40 * MIB + 5..40 * MIB + 20, 64 * MIB..u64::MAX];
+    let opened = reader.read_ranges(&ranges).expect("sound frames");
+    let frames: Vec<u64> = opened.frames().map(|(offset, _)| offset).collect();
+    assert_eq!(frames, [0, 40 * MIB]);
+    let mut out = [0; 95];
+    assert_eq!(opened.copy_to(5, &mut out), 95);
+    assert_eq!(out[..], PLAINTEXT[5..100]);
+    let trips = store.taken();
+    assert_eq!((trips.len(), requests(&trips)), (1, 2));
+}
+
+#[test]
+fn a_shared_cursor_reads_what_a_borrowing_one_reads() {
+    let reader = Arc::new(Store::new(2, 2).open());
+    let mut shared = reader.shared_cursor();
+    shared.seek(SeekFrom::Start(SEGMENT - 3)).expect("a place within");
+    drop(reader);
+    let mut out = [0; 6];
+    shared.read_exact(&mut out).expect("sound frames");
+    assert_eq!(out[..3], PLAINTEXT[PLAINTEXT.len() - 3..]);
+    assert_eq!(out[3..], PLAINTEXT[..3]);
+    assert!(shared.seek(SeekFrom::Current(-i64::MAX)).is_err());
+}
+
 #[test]
 fn a_page_is_fetched_once_by_512_readers_that_start_together() {
     let store = Store::new(1 << 18, 8);

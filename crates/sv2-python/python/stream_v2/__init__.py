@@ -1,0 +1,102 @@
+"""Parallel, seekable, authenticated encryption of files and objects.
+
+    encrypt, decrypt                 whole files, objects or bytes
+    open                             a stream as a binary file that can seek
+    AsyncStream                      ranges of a stream, for asyncio
+    Key                              what opens streams, by reference or as a secret
+    inspect, recipients              what a stream says of itself, without a key
+    fingerprint, object_checksum     its identity; its CRC-64/NVME as stores have it
+    scrub, verify, salvage           damage found, proved absent, got around
+    append, rewrap, recover          more data and other recipients, in place
+
+The file system `sv2` puts it under fsspec: pandas, pyarrow, dask, duckdb and zarr read
+"sv2::s3://bucket/key" with storage_options={"sv2": {"identity_file": "id.txt"}}.
+
+>>> key = Key.generate()
+>>> decrypt(encrypt(b"attack at dawn", to=key), key=key)
+b'attack at dawn'
+"""
+
+from ._async import AsyncStream
+from ._errors import (
+    AuthenticationError,
+    BusyError,
+    CancelledError,
+    CheckpointError,
+    DamagedError,
+    InputChangedError,
+    MalformedError,
+    NoKeyError,
+    NotAStreamError,
+    Sv2Error,
+    UnfinishedChangeError,
+    UnsealedError,
+    UsageError,
+)
+from ._files import Reader, Writer, open
+from ._native import (
+    Damage,
+    DamageMap,
+    Inspection,
+    Key,
+    Report,
+    RewrapReport,
+    SalvageReport,
+    __version__,
+    append,
+    decrypt,
+    encrypt,
+    fingerprint,
+    inspect,
+    object_checksum,
+    recipients,
+    recover,
+    register,
+    rewrap,
+    salvage,
+    scrub,
+    unregister,
+    verify,
+)
+
+__all__ = [
+    "AsyncStream",
+    "AuthenticationError",
+    "BusyError",
+    "CancelledError",
+    "CheckpointError",
+    "Damage",
+    "DamageMap",
+    "DamagedError",
+    "InputChangedError",
+    "Inspection",
+    "Key",
+    "MalformedError",
+    "NoKeyError",
+    "NotAStreamError",
+    "Reader",
+    "Report",
+    "RewrapReport",
+    "SalvageReport",
+    "Sv2Error",
+    "UnfinishedChangeError",
+    "UnsealedError",
+    "UsageError",
+    "Writer",
+    "__version__",
+    "append",
+    "decrypt",
+    "encrypt",
+    "fingerprint",
+    "inspect",
+    "object_checksum",
+    "open",
+    "recipients",
+    "recover",
+    "register",
+    "rewrap",
+    "salvage",
+    "scrub",
+    "unregister",
+    "verify",
+]
