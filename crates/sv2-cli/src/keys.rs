@@ -166,12 +166,16 @@ impl OpenKey {
         }
     }
 
-    /// Whether one of these slots opens without a passphrase of its own; a raw key needs none.
-    pub(crate) fn opens_any(&self, slots: &[Section]) -> bool {
+    /// Whether one of these slots opens to this stream's key without a passphrase of its own; a raw
+    /// key needs none.
+    ///
+    /// Another recipient can make a slot that opens to anything, so what merely opens counts for
+    /// nothing.
+    pub(crate) fn opens_any(&self, slots: &[Section], key: &StreamKey) -> bool {
         let Self::Slots(opener) = self else { return true };
         let public: Vec<Section> =
             slots.iter().filter(|slot| !is_passphrase_slot(slot)).cloned().collect();
-        opener.open(&public, &mut |_| true).is_ok()
+        opener.open(&public, &mut |found| found.expose() == key.expose()).is_ok()
     }
 }
 
@@ -190,4 +194,33 @@ pub(crate) fn is_passphrase_slot(section: &Section) -> bool {
 /// The sentence about a system without random numbers.
 pub(crate) fn no_randomness() -> Failure {
     Failure::new(crate::exit::Exit::Io, "the operating system's random source failed")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use sv2_keys::{Prompt, parse_identities, seal_slot};
+
+    use super::*;
+
+    /// Another recipient can give the user a slot that opens, to a key of no use.
+    #[test]
+    fn a_slot_that_opens_to_another_key_does_not_count_for_the_user() {
+        let text = "AGE-SECRET-KEY-1K60U7WZSWQUQLD4LYT0J66R004J6UV60AJLQ4QFMX0059544WP0QJJXUHT";
+        let identities = parse_identities(text.as_bytes(), Path::new("id")).unwrap();
+        let prompt: Arc<dyn Prompt> = Arc::new(NoPrompt);
+        let recipient = identities[0].recipients(&prompt).unwrap().remove(0);
+        let (key, other) = (StreamKey::generate().unwrap(), StreamKey::generate().unwrap());
+        let [own, decoy] = [&key, &other].map(|key| seal_slot(key, &recipient, &prompt).unwrap());
+        let opener = OpenKey::Slots(SlotOpener {
+            identities,
+            passphrase: PassphraseSource::None,
+            max_log_n: READER_MAX_LOG_N,
+            prompt,
+        });
+        assert!(!opener.opens_any(std::slice::from_ref(&decoy), &key));
+        assert!(opener.opens_any(&[decoy, own], &key));
+        assert!(!opener.opens_any(&[], &key));
+    }
 }

@@ -7,7 +7,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
-use sv2_crypto::{Backend, RootKeys, SegmentCipher, SegmentsKey, StreamKey, sha256};
+use sv2_crypto::hazmat::{SegmentCipher, segment_cipher, segment_material};
+use sv2_crypto::{Backend, RootKeys, SegmentsKey, StreamKey, sha256};
 use sv2_headers::{HEADER_CORE_LEN, Suite};
 
 /// Frame sizes in bytes.
@@ -44,7 +45,7 @@ fn suite_name(suite: Suite) -> &'static str {
 
 fn cipher(suite: Suite, backend: Backend) -> SegmentCipher {
     let key = SegmentsKey::from_bytes(KEY);
-    key.segment_cipher(&[0; 56], suite, backend).expect("a backend of this build")
+    segment_cipher(&key, &[0; 56], suite, backend).expect("a backend of this build")
 }
 
 fn painted(len: usize) -> Vec<u8> {
@@ -138,7 +139,7 @@ fn hkdf_of_each(criterion: &mut Criterion) {
     let key = SegmentsKey::from_bytes(KEY);
     let keyed = [9; 56];
     group.bench_function("ring/segment-key", |bencher| {
-        bencher.iter(|| key.segment_material(black_box(&keyed)));
+        bencher.iter(|| segment_material(&key, black_box(&keyed)));
     });
     #[cfg(feature = "aws-lc")]
     group.bench_function("aws-lc/segment-key", |bencher| {

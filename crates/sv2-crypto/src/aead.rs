@@ -17,9 +17,71 @@ pub const NONCE_LEN: usize = 12;
 /// Length of a tag in bytes.
 pub const TAG_LEN: usize = 16;
 
+/// Opens the frames of one segment, in place.
+#[derive(Debug)]
+pub struct SegmentOpener(pub(crate) SegmentCipher);
+
+impl SegmentOpener {
+    /// Opens the ciphertext of frame `frame` in place.
+    ///
+    /// # Errors
+    /// `AuthenticationFailed`; `ciphertext` is then unspecified: neither ciphertext nor
+    /// plaintext, and must not be released.
+    pub fn open(
+        &self,
+        frame: u32,
+        ciphertext: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), CryptoError> {
+        self.0.open(frame, ciphertext, tag)
+    }
+}
+
+/// Seals the frames of one segment, in place, each at most once and in increasing order (F-508).
+///
+/// [`SegmentsKey::begin_segment`](crate::SegmentsKey::begin_segment) makes one under a salt that it
+/// draws, and there is no other way to one outside of [`hazmat`](crate::hazmat) (F-511).
+#[derive(Debug)]
+pub struct SegmentSealer {
+    cipher: SegmentCipher,
+    next: u32,
+}
+
+impl SegmentSealer {
+    pub(crate) fn new(cipher: SegmentCipher) -> Self {
+        Self { cipher, next: 0 }
+    }
+
+    /// Forgets which frames were sealed.
+    pub(crate) fn rewind(&mut self) {
+        self.next = 0;
+    }
+
+    /// The first frame that may still be sealed.
+    #[must_use]
+    pub fn next(&self) -> u32 {
+        self.next
+    }
+
+    /// Seals the plaintext of frame `frame` in place and returns its tag.
+    ///
+    /// # Errors
+    /// `AlreadySealed` for a frame below [`SegmentSealer::next`]; `plaintext` is then as it was.
+    /// `TooLong` for more bytes than the AEAD takes in one call, which no frame has;
+    /// `plaintext` is then unspecified and must not be released.
+    pub fn seal(&mut self, frame: u32, plaintext: &mut [u8]) -> Result<[u8; TAG_LEN], CryptoError> {
+        if frame < self.next {
+            return Err(CryptoError::AlreadySealed);
+        }
+        self.next = frame.checked_add(1).ok_or(CryptoError::TooLong)?;
+        self.cipher.seal(frame, plaintext)
+    }
+}
+
 /// Seals and opens the frames of one segment, in place.
 ///
-/// A frame number may be sealed once under one cipher, ever; whoever holds one sees to that.
+/// A frame number may be sealed once under one cipher, ever; whoever holds one sees to that, and
+/// nobody outside of [`hazmat`](crate::hazmat) does.
 /// The expanded key is on the heap, where no move copies it, and is overwritten by the drop.
 pub struct SegmentCipher {
     aead: Box<Aead>,
@@ -212,9 +274,9 @@ mod tests {
         let material = key.segment_material(&[1; 56]);
         wipes_itself(&*material);
         let cipher = key
-            .segment_cipher(&[1; 56], Suite::Aes256Gcm, Backend::Ring)
+            .segment_opener(&[1; 56], Suite::Aes256Gcm, Backend::Ring)
             .expect("ring is in every build");
-        wipes_itself(&cipher.base_nonce);
-        assert_eq!(cipher.base_nonce[..], material[32..]);
+        wipes_itself(&cipher.0.base_nonce);
+        assert_eq!(cipher.0.base_nonce[..], material[32..]);
     }
 }

@@ -13,6 +13,9 @@ pub enum CryptoError {
     /// The backend is not part of this build.
     #[error("the cipher backend is not part of this build")]
     BackendMissing,
+    /// A frame at or before the last one that was sealed under this salt (F-508).
+    #[error("the frame was sealed before")]
+    AlreadySealed,
     /// More bytes than one frame of any geometry has were handed to the AEAD.
     #[error("the input is too long for one AEAD call")]
     TooLong,

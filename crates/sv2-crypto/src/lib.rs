@@ -21,7 +21,7 @@ mod salt;
 mod schedule;
 mod secret;
 
-pub use aead::{NONCE_LEN, SegmentCipher, TAG_LEN};
+pub use aead::{NONCE_LEN, SegmentOpener, SegmentSealer, TAG_LEN};
 pub use backend::Backend;
 pub use digest::{SegmentDigest, Sha256, fingerprint, sha256};
 pub use error::CryptoError;
@@ -29,4 +29,4 @@ pub use key::StreamKey;
 pub use mac::MacKey;
 pub use opener::{KeyOpener, SlotError};
 pub use salt::{RandomSource, hazmat};
-pub use schedule::{MetadataCipher, RootKeys, SegmentsKey};
+pub use schedule::{RootKeys, SegmentsKey};

@@ -7,14 +7,18 @@ use ring::hkdf;
 use sv2_headers::{HEADER_CORE_LEN, Suite};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::aead::{self, NONCE_LEN, SegmentCipher, TAG_LEN};
+use crate::aead::{self, NONCE_LEN, SegmentCipher, SegmentOpener, SegmentSealer, TAG_LEN};
 use crate::digest::sha256;
 use crate::mac::MacKey;
 use crate::secret::{Secret, without_traces};
-use crate::{Backend, CryptoError, StreamKey};
+use crate::{Backend, CryptoError, RandomSource, StreamKey};
 
 /// Bytes of a segment header that its key is derived from.
 const SEGMENT_KEYED_LEN: usize = 56;
+/// Where the salt stands in them.
+const SEGMENT_SALT: core::ops::Range<usize> = 24..48;
+/// Bytes of the salt of metadata.
+const SALT_LEN: usize = 24;
 
 /// Everything that the stream key, the header's core and the context determine.
 pub struct RootKeys {
@@ -82,18 +86,45 @@ impl RootKeys {
         key
     }
 
-    /// The cipher for metadata under this salt.
+    /// Seals metadata in place, under a salt that is drawn here (F-330); returns salt and tag.
     ///
     /// # Errors
-    /// `BackendMissing` never happens for a backend of [`Backend::available`].
-    pub fn metadata_cipher(
+    /// `RandomSource` without random bytes; `plaintext` is then as it was.
+    /// `TooLong`, which metadata that fits a header never causes; `plaintext` is then unspecified.
+    pub fn seal_metadata(
         &self,
         suite: Suite,
-        salt: &[u8; 24],
-    ) -> Result<MetadataCipher, CryptoError> {
+        random: &RandomSource,
+        plaintext: &mut [u8],
+    ) -> Result<([u8; SALT_LEN], [u8; TAG_LEN]), CryptoError> {
+        let mut salt = [0; SALT_LEN];
+        random.fill(&mut salt)?;
+        let tag = self.metadata_cipher(suite, &salt)?.seal(0, plaintext)?;
+        Ok((salt, tag))
+    }
+
+    /// Opens the ciphertext of metadata in place.
+    ///
+    /// # Errors
+    /// `AuthenticationFailed`; `ciphertext` then holds no plaintext.
+    pub fn open_metadata(
+        &self,
+        suite: Suite,
+        salt: &[u8; SALT_LEN],
+        ciphertext: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), CryptoError> {
+        self.metadata_cipher(suite, salt)?.open(0, ciphertext, tag)
+    }
+
+    fn metadata_cipher(
+        &self,
+        suite: Suite,
+        salt: &[u8; SALT_LEN],
+    ) -> Result<SegmentCipher, CryptoError> {
         let mut material = Box::new(Zeroizing::new([0; 32 + NONCE_LEN]));
         expand(&self.prk, &[label!("meta"), salt], &mut material[..]);
-        Ok(MetadataCipher(cipher(suite, Backend::Ring, &material)?))
+        cipher(suite, Backend::Ring, &material)
     }
 
     fn mac_key(&self, label: &[u8]) -> MacKey {
@@ -134,11 +165,49 @@ impl SegmentsKey {
         key
     }
 
-    /// The cipher of the segment whose header begins with these 56 bytes.
+    /// What opens the segment whose header begins with these 56 bytes.
     ///
     /// # Errors
     /// `BackendMissing` where the backend is not part of this build.
-    pub fn segment_cipher(
+    pub fn segment_opener(
+        &self,
+        keyed: &[u8; SEGMENT_KEYED_LEN],
+        suite: Suite,
+        backend: Backend,
+    ) -> Result<SegmentOpener, CryptoError> {
+        self.segment_cipher(keyed, suite, backend).map(SegmentOpener)
+    }
+
+    /// Begins one attempt at segment `index`: draws its salt, puts that into its place in these
+    /// first 56 bytes of the segment's header, whatever stood there, and gives what seals the
+    /// segment's frames under it (F-506, F-507, F-511).
+    ///
+    /// # Errors
+    /// `RandomSource` without random bytes, `BackendMissing` where the backend is not part of this
+    /// build; the bytes are then unspecified.
+    pub fn begin_segment(
+        &self,
+        index: u64,
+        keyed: &mut [u8; SEGMENT_KEYED_LEN],
+        random: &RandomSource,
+        suite: Suite,
+        backend: Backend,
+    ) -> Result<SegmentSealer, CryptoError> {
+        keyed[SEGMENT_SALT].copy_from_slice(&random.segment_salt(index)?);
+        self.sealer(keyed, suite, backend)
+    }
+
+    /// A sealer under the salt in these bytes.
+    pub(crate) fn sealer(
+        &self,
+        keyed: &[u8; SEGMENT_KEYED_LEN],
+        suite: Suite,
+        backend: Backend,
+    ) -> Result<SegmentSealer, CryptoError> {
+        self.segment_cipher(keyed, suite, backend).map(SegmentSealer::new)
+    }
+
+    pub(crate) fn segment_cipher(
         &self,
         keyed: &[u8; SEGMENT_KEYED_LEN],
         suite: Suite,
@@ -147,10 +216,8 @@ impl SegmentsKey {
         cipher(suite, backend, &self.segment_material(keyed))
     }
 
-    /// The segment's AEAD key and base nonce, for conformance vectors and for handing a single
-    /// segment's key to a machine that is trusted with no more.
-    #[must_use]
-    pub fn segment_material(
+    /// The segment's AEAD key and base nonce.
+    pub(crate) fn segment_material(
         &self,
         keyed: &[u8; SEGMENT_KEYED_LEN],
     ) -> Box<Zeroizing<[u8; 32 + NONCE_LEN]>> {
@@ -163,28 +230,6 @@ impl SegmentsKey {
 impl fmt::Debug for SegmentsKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SegmentsKey(..)")
-    }
-}
-
-/// The cipher of one sealed metadata section; good for one message.
-#[derive(Debug)]
-pub struct MetadataCipher(SegmentCipher);
-
-impl MetadataCipher {
-    /// Seals `plaintext` in place and returns the tag.
-    ///
-    /// # Errors
-    /// `TooLong`, which metadata that fits a header never causes; `plaintext` is then unspecified.
-    pub fn seal(self, plaintext: &mut [u8]) -> Result<[u8; TAG_LEN], CryptoError> {
-        self.0.seal(0, plaintext)
-    }
-
-    /// Opens `ciphertext` in place.
-    ///
-    /// # Errors
-    /// `AuthenticationFailed`; `ciphertext` then holds no plaintext.
-    pub fn open(self, ciphertext: &mut [u8], tag: &[u8; TAG_LEN]) -> Result<(), CryptoError> {
-        self.0.open(0, ciphertext, tag)
     }
 }
 

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
-use sv2_crypto::{Backend, SegmentCipher, SegmentsKey};
+use sv2_crypto::hazmat::{SegmentCipher, rewind, segment_cipher, segment_sealer};
+use sv2_crypto::{Backend, SegmentOpener, SegmentSealer, SegmentsKey};
 use sv2_frame_worker::{DecryptFrameWorker, EncryptFrameWorker, Explain, FrameInput};
 use sv2_framing::{FRAME_HEADER_LEN, FrameIndex, SegmentLayout};
 use sv2_headers::{DigestAlg, Geometry, Suite};
@@ -36,7 +37,17 @@ fn main() {
 
 fn cipher(backend: Backend) -> SegmentCipher {
     let key = SegmentsKey::from_bytes([7; 32]);
-    key.segment_cipher(&[0; 56], Suite::Aes256Gcm, backend).expect("a backend of this build")
+    segment_cipher(&key, &[0; 56], Suite::Aes256Gcm, backend).expect("a backend of this build")
+}
+
+fn sealer(backend: Backend) -> SegmentSealer {
+    let key = SegmentsKey::from_bytes([7; 32]);
+    segment_sealer(&key, &[0; 56], Suite::Aes256Gcm, backend).expect("a backend of this build")
+}
+
+fn opener(backend: Backend) -> SegmentOpener {
+    let key = SegmentsKey::from_bytes([7; 32]);
+    key.segment_opener(&[0; 56], Suite::Aes256Gcm, backend).expect("a backend of this build")
 }
 
 /// A frame's place in a wire buffer, with painted plaintext in it.
@@ -57,9 +68,11 @@ fn seal(criterion: &mut Criterion, backend: Backend, layout: SegmentLayout) {
     group.bench_function(id("aead", backend, layout), |bencher| {
         bencher.iter(|| cipher.seal(0, &mut record[slot.clone()]).expect("a frame"));
     });
+    let mut sealer = sealer(backend);
     group.bench_function(id("worker", backend, layout), |bencher| {
         bencher.iter(|| {
-            let mut worker = EncryptFrameWorker::new(&cipher, layout);
+            rewind(&mut sealer);
+            let mut worker = EncryptFrameWorker::new(&mut sealer, layout);
             worker.encrypt(FrameInput { index: FIRST, record: &mut record }).expect("a frame")
         });
     });
@@ -68,9 +81,10 @@ fn seal(criterion: &mut Criterion, backend: Backend, layout: SegmentLayout) {
 fn open(criterion: &mut Criterion, backend: Backend, layout: SegmentLayout) {
     let mut group = criterion.benchmark_group("frame/open");
     group.throughput(Throughput::Bytes(layout.frame_size().into()));
-    let cipher = cipher(backend);
+    let (cipher, opener) = (cipher(backend), opener(backend));
     let mut sealed = painted(layout);
-    let mut sealer = EncryptFrameWorker::new(&cipher, layout);
+    let mut sealer = sealer(backend);
+    let mut sealer = EncryptFrameWorker::new(&mut sealer, layout);
     sealer.encrypt(FrameInput { index: FIRST, record: &mut sealed }).expect("a frame");
     let slot = FRAME_HEADER_LEN..FRAME_HEADER_LEN + layout.frame_size() as usize;
     let mut tag = [0; 16];
@@ -85,7 +99,7 @@ fn open(criterion: &mut Criterion, backend: Backend, layout: SegmentLayout) {
     for (what, explain) in
         [("worker-of-a-file", Explain::CallerRereads), ("worker-of-a-pipe", Explain::Now)]
     {
-        let worker = DecryptFrameWorker::new(&cipher, layout, explain);
+        let worker = DecryptFrameWorker::new(&opener, layout, explain);
         group.bench_function(id(what, backend, layout), |bencher| {
             bencher.iter_batched_ref(
                 || sealed.clone(),

@@ -1,6 +1,6 @@
 //! Opening one frame (format.md sections 5, 6 and 9).
 
-use sv2_crypto::SegmentCipher;
+use sv2_crypto::SegmentOpener;
 use sv2_framing::{FRAME_CRC_LEN, FRAME_HEADER_LEN, FrameError, SegmentLayout, TAG_LEN, crc};
 
 use crate::{FrameInput, FrameOutput, FrameWorkerError};
@@ -20,7 +20,7 @@ pub enum Explain {
 /// Opens the frames of one segment, in any order.
 #[derive(Debug, Clone, Copy)]
 pub struct DecryptFrameWorker<'a> {
-    cipher: &'a SegmentCipher,
+    opener: &'a SegmentOpener,
     layout: SegmentLayout,
     explain: Explain,
 }
@@ -28,8 +28,8 @@ pub struct DecryptFrameWorker<'a> {
 impl<'a> DecryptFrameWorker<'a> {
     /// A worker for a segment.
     #[must_use]
-    pub fn new(cipher: &'a SegmentCipher, layout: SegmentLayout, explain: Explain) -> Self {
-        Self { cipher, layout, explain }
+    pub fn new(opener: &'a SegmentOpener, layout: SegmentLayout, explain: Explain) -> Self {
+        Self { opener, layout, explain }
     }
 
     /// Opens the ciphertext in its slot; header, tag and checksum stay as they were.
@@ -71,7 +71,7 @@ impl<'a> DecryptFrameWorker<'a> {
             covered[FRAME_HEADER_LEN..].split_at_mut(header.ciphertext_len as usize);
         let mut expected_tag = [0; TAG_LEN];
         expected_tag.copy_from_slice(tag);
-        match self.cipher.open(frame.0.into(), ciphertext, &expected_tag) {
+        match self.opener.open(frame.0.into(), ciphertext, &expected_tag) {
             Ok(()) => Ok(FrameOutput {
                 index: frame,
                 plaintext_len: header.ciphertext_len,

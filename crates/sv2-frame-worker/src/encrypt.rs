@@ -1,6 +1,6 @@
 //! Sealing one frame (format.md section 5).
 
-use sv2_crypto::SegmentCipher;
+use sv2_crypto::SegmentSealer;
 use sv2_framing::{FRAME_CRC_LEN, FRAME_HEADER_LEN, SegmentLayout, TAG_LEN, crc};
 
 use crate::{FrameInput, FrameOutput, FrameWorkerError};
@@ -8,16 +8,15 @@ use crate::{FrameInput, FrameOutput, FrameWorkerError};
 /// Seals the frames of one segment, each once.
 #[derive(Debug)]
 pub struct EncryptFrameWorker<'a> {
-    cipher: &'a SegmentCipher,
+    sealer: &'a mut SegmentSealer,
     layout: SegmentLayout,
-    next: u16,
 }
 
 impl<'a> EncryptFrameWorker<'a> {
     /// A worker for a segment whose salt was just drawn.
     #[must_use]
-    pub fn new(cipher: &'a SegmentCipher, layout: SegmentLayout) -> Self {
-        Self { cipher, layout, next: 0 }
+    pub fn new(sealer: &'a mut SegmentSealer, layout: SegmentLayout) -> Self {
+        Self { sealer, layout }
     }
 
     /// Seals the plaintext in its slot and writes header, tag and checksum around it.
@@ -32,7 +31,7 @@ impl<'a> EncryptFrameWorker<'a> {
     pub fn encrypt(&mut self, input: FrameInput<'_>) -> Result<FrameOutput, FrameWorkerError> {
         let frame = input.index;
         // F-508
-        if frame.0 < self.next {
+        if u32::from(frame.0) < self.sealer.next() {
             return Err(FrameWorkerError::AlreadySealed { frame });
         }
         let record = input.record;
@@ -40,13 +39,12 @@ impl<'a> EncryptFrameWorker<'a> {
             let source = sv2_framing::FrameError::FrameHeader { frame };
             return Err(FrameWorkerError::Malformed { frame, source });
         }
-        self.next = frame.0 + 1;
         let header = self.layout.frame_header(frame);
         let crc_at = record.len() - FRAME_CRC_LEN;
         let tag_at = crc_at - TAG_LEN;
         record[..FRAME_HEADER_LEN].copy_from_slice(&header.encode());
         let tag = self
-            .cipher
+            .sealer
             .seal(frame.0.into(), &mut record[FRAME_HEADER_LEN..tag_at])
             .map_err(|source| FrameWorkerError::Cipher { frame, source })?;
         record[tag_at..crc_at].copy_from_slice(&tag);

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
-use sv2_crypto::{Backend, RandomSource, RootKeys, SegmentCipher, SegmentsKey, StreamKey};
+use sv2_crypto::hazmat::{SegmentCipher, segment_cipher};
+use sv2_crypto::{Backend, RandomSource, RootKeys, SegmentsKey, StreamKey};
 use sv2_framing::{SegmentHeader, SegmentIndex, SegmentLayout, TAG_LEN};
 use sv2_headers::{DigestAlg, Geometry, StreamHeader, Suite};
 use sv2_segment_worker::{
@@ -119,7 +120,7 @@ impl Bed {
         let (index, plaintext_len) = (SegmentIndex(0), layout.plaintext_len());
         let entry = sealer.encrypt_in_place(index, plaintext_len, &mut wire).expect("a segment");
         let header = context.sealed_header(index, plaintext_len, entry.salt);
-        let cipher = own_key.segment_cipher(&header.keyed(), Suite::Aes256Gcm, backend);
+        let cipher = segment_cipher(&own_key, &header.keyed(), Suite::Aes256Gcm, backend);
         let cipher = cipher.expect("a backend of this build");
         Self { backend, layout, sealer, opener, header, cipher, wire }
     }

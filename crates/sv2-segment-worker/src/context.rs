@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use sv2_crypto::{Backend, CryptoError, RandomSource, SegmentCipher, SegmentsKey};
+use sv2_crypto::{Backend, CryptoError, RandomSource, SegmentOpener, SegmentSealer, SegmentsKey};
 use sv2_framing::crc::SegmentCrc;
 use sv2_framing::{FRAME_HEADER_LEN, SegmentHeader, SegmentIndex, SegmentLayout, TAG_LEN};
 use sv2_headers::{DigestAlg, Geometry, StreamHeader, Suite};
@@ -88,18 +88,22 @@ impl SegmentCryptoContext {
         SegmentHeader { index, plaintext_len, salt, stream_tag: self.stream_tag }
     }
 
-    /// Begins a segment: draws its salt (F-506, F-507).
+    /// Begins a segment under a salt that is drawn for it (F-506, F-507).
     pub(crate) fn begin(
         &self,
         index: SegmentIndex,
         plaintext_len: u32,
-    ) -> Result<SegmentHeader, CryptoError> {
-        let salt = self.random.segment_salt(index.0)?;
-        Ok(self.sealed_header(index, plaintext_len, salt))
+    ) -> Result<(SegmentHeader, SegmentSealer), CryptoError> {
+        let mut header = self.sealed_header(index, plaintext_len, [0; 24]);
+        let mut keyed = header.keyed();
+        let (random, backend) = (&self.random, self.backend);
+        let sealer = self.key.begin_segment(index.0, &mut keyed, random, self.suite, backend)?;
+        header.salt.copy_from_slice(&keyed[24..48]);
+        Ok((header, sealer))
     }
 
-    pub(crate) fn cipher(&self, header: &SegmentHeader) -> Result<SegmentCipher, CryptoError> {
-        self.key.segment_cipher(&header.keyed(), self.suite, self.backend)
+    pub(crate) fn opener(&self, header: &SegmentHeader) -> Result<SegmentOpener, CryptoError> {
+        self.key.segment_opener(&header.keyed(), self.suite, self.backend)
     }
 
     pub(crate) fn crc(&self) -> &SegmentCrc {

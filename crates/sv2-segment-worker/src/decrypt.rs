@@ -137,14 +137,14 @@ impl DecryptSegmentWorker {
         if wire.len() < layout.body_len() {
             return Err(length(segment, layout.body_len(), wire.len()));
         }
-        let cipher = self
+        let opener = self
             .context
-            .cipher(header)
+            .opener(header)
             .map_err(|source| SegmentWorkerError::Crypto { segment, source })?;
         let mut digest = SegmentDigest::new(self.context.digest());
         digest.update(&header.keyed());
         let hashed = self.context.digest() != DigestAlg::None;
-        let worker = DecryptFrameWorker::new(&cipher, layout, explain);
+        let worker = DecryptFrameWorker::new(&opener, layout, explain);
         for frame in (0..layout.frame_count()).map(FrameIndex) {
             let range = layout.frame(frame);
             let record = &mut wire[range.clone()];
@@ -176,11 +176,11 @@ impl DecryptSegmentWorker {
     ) -> Result<(), SegmentWorkerError> {
         let segment = header.index;
         let layout = self.layout(header)?;
-        let cipher = self
+        let opener = self
             .context
-            .cipher(header)
+            .opener(header)
             .map_err(|source| SegmentWorkerError::Crypto { segment, source })?;
-        let worker = DecryptFrameWorker::new(&cipher, layout, Explain::CallerRereads);
+        let worker = DecryptFrameWorker::new(&opener, layout, Explain::CallerRereads);
         let start = layout.frame(first).start;
         let mut opened = 0;
         for frame in (first.0..layout.frame_count()).map(FrameIndex) {

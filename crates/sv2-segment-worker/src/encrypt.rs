@@ -77,8 +77,7 @@ impl EncryptSegmentWorker {
             });
         }
         let crypto = |source| SegmentWorkerError::Crypto { segment: index, source };
-        let header = self.context.begin(index, plaintext_len).map_err(crypto)?;
-        let cipher = self.context.cipher(&header).map_err(crypto)?;
+        let (header, mut sealer) = self.context.begin(index, plaintext_len).map_err(crypto)?;
         let alg = self.context.digest();
 
         let header_bytes = encode_segment_header(&header);
@@ -87,7 +86,7 @@ impl EncryptSegmentWorker {
         let mut digest = SegmentDigest::new(alg);
         digest.update(&header_bytes[..SEGMENT_KEYED_LEN]);
 
-        let mut worker = EncryptFrameWorker::new(&cipher, layout);
+        let mut worker = EncryptFrameWorker::new(&mut sealer, layout);
         for frame in (0..layout.frame_count()).map(FrameIndex) {
             let range = layout.frame(frame);
             let record = &mut wire[range.clone()];

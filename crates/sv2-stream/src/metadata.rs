@@ -28,11 +28,9 @@ pub fn seal_metadata(
         let unit = Unit::Metadata;
         return Err(FormatError::Malformed { unit, what: "JSON object", offset: 0 });
     }
-    let mut salt = [0; SALT_LEN];
-    random.fill(&mut salt)?;
     let mut padded = json.to_vec();
     padded.resize(json.len().next_multiple_of(STEP), b' ');
-    let tag = keys.metadata_cipher(suite, &salt)?.seal(&mut padded)?;
+    let (salt, tag) = keys.seal_metadata(suite, random, &mut padded)?;
     let body = [&salt[..], &padded, &tag].concat();
     Ok(Section { kind: SECTION_METADATA, body })
 }
@@ -69,5 +67,5 @@ fn open(
     ciphertext: &mut [u8],
     tag: &[u8; TAG_LEN],
 ) -> Result<(), CryptoError> {
-    keyed.keys.metadata_cipher(keyed.header.suite, salt)?.open(ciphertext, tag)
+    keyed.keys.open_metadata(keyed.header.suite, salt, ciphertext, tag)
 }

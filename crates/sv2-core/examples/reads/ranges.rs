@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use sv2_core::{DecryptOptions, InputSource, KeySource, StreamReader, Suite, fastest_backend};
 use sv2_crypto::RootKeys;
+use sv2_crypto::hazmat::segment_cipher;
 
 use crate::{Bed, Dice, Result, plaintext, spread};
 
@@ -63,7 +64,7 @@ pub(crate) fn check(bed: &Bed) -> Result<()> {
 pub(crate) fn measure(bed: &Bed) -> Result<()> {
     let suite = Suite::Aes256Gcm;
     let keys = RootKeys::derive(&bed.key, &[0; 48], b"");
-    let cipher = keys.segments_key().segment_cipher(&[0; 56], suite, fastest_backend(suite))?;
+    let cipher = segment_cipher(&keys.segments_key(), &[0; 56], suite, fastest_backend(suite))?;
     let mut sealed = vec![7; FRAME as usize];
     let tag = cipher.seal(0, &mut sealed)?;
     let reader = open(bed)?;

@@ -33,7 +33,7 @@ fn derived_keys_are_gone_when_they_are_dropped() {
     let key = StreamKey::generate().expect("random bytes");
     let roots = RootKeys::derive(&key, &[7; 48], b"tenant");
     let segments = roots.segments_key();
-    let material = segments.segment_material(&[5; 56]);
+    let material = sv2_core::hazmat::segment_material(&segments, &[5; 56]);
     let needles = [
         ("the stream key", Needle::of(key.expose())),
         ("the key of the segments", Needle::of(segments.expose())),

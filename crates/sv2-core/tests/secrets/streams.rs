@@ -32,7 +32,7 @@ fn needles(key: &StreamKey, stream: &[u8]) -> Vec<(String, Needle)> {
     for segment in 0..LEN.div_ceil(SEGMENT) {
         let at = 1024 + segment * WIRE;
         let keyed = stream[at..at + 56].try_into().expect("a segment header");
-        let material = segments.segment_material(&keyed);
+        let material = sv2_core::hazmat::segment_material(&segments, &keyed);
         // In halves, as AES uses it: an allocator writes into what it was given back.
         for (half, bytes) in [("first", &material[..16]), ("second", &material[16..32])] {
             let what = format!("{half} half of the key of segment {segment}");

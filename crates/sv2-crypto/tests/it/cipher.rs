@@ -1,7 +1,8 @@
 //! Sealing and opening frames (F-514), by both suites and by every backend of the build.
 
 use proptest::prelude::*;
-use sv2_crypto::{Backend, CryptoError, SegmentCipher, SegmentsKey};
+use sv2_crypto::hazmat::{SegmentCipher, segment_cipher};
+use sv2_crypto::{Backend, CryptoError, RandomSource, SegmentsKey};
 use sv2_headers::Suite;
 
 use crate::appendix::{array, example};
@@ -11,7 +12,7 @@ const SUITES: [Suite; 2] = [Suite::Aes256Gcm, Suite::ChaCha20Poly1305];
 fn cipher(suite: Suite, backend: Backend) -> SegmentCipher {
     let keyed: [u8; 56] = example("segment header")[..56].try_into().expect("64 bytes");
     let key = SegmentsKey::from_bytes(array("K_segments"));
-    key.segment_cipher(&keyed, suite, backend).expect("an available backend")
+    segment_cipher(&key, &keyed, suite, backend).expect("an available backend")
 }
 
 fn each() -> impl Iterator<Item = (Suite, Backend)> {
@@ -88,9 +89,42 @@ fn the_other_suite_and_the_other_segment_do_not_open() {
     let other = cipher(Suite::ChaCha20Poly1305, Backend::Ring);
     assert!(other.open(0, &mut sealed.clone(), &tag).is_err());
     let other = SegmentsKey::from_bytes(array("K_segments"))
-        .segment_cipher(&[0; 56], Suite::Aes256Gcm, Backend::Ring)
+        .segment_opener(&[0; 56], Suite::Aes256Gcm, Backend::Ring)
         .expect("ring");
     assert!(other.open(0, &mut sealed, &tag).is_err());
+}
+
+/// F-508, F-511: a segment is begun under a salt of the random source, whatever the caller put into
+/// its place, and each of its frames is sealed once.
+#[test]
+fn a_segment_is_begun_under_a_salt_that_is_drawn_and_seals_each_frame_once() {
+    let key = SegmentsKey::from_bytes(array("K_segments"));
+    for (suite, backend) in each() {
+        let begin = || {
+            let mut keyed = [7; 56];
+            let random = RandomSource::System;
+            let sealer = key.begin_segment(0, &mut keyed, &random, suite, backend);
+            (keyed, sealer.expect("a backend of this build"))
+        };
+        let (keyed, mut sealer) = begin();
+        let (other, _) = begin();
+        assert_ne!(keyed[24..48], [7; 24]);
+        assert_ne!(keyed[24..48], other[24..48]);
+        assert_eq!((&keyed[..24], &keyed[48..]), (&[7; 24][..], &[7; 8][..]));
+        let opener = key.segment_opener(&keyed, suite, backend).expect("the same backend");
+        for frame in [0, 1, 5] {
+            let mut bytes = *b"plaintext";
+            let tag = sealer.seal(frame, &mut bytes).expect("short");
+            assert_eq!(sealer.next(), frame + 1);
+            for again in 0..=frame {
+                let mut other = *b"something";
+                assert_eq!(sealer.seal(again, &mut other), Err(CryptoError::AlreadySealed));
+                assert_eq!(&other, b"something", "left as it was");
+            }
+            assert_eq!(opener.open(frame, &mut bytes, &tag), Ok(()));
+            assert_eq!(&bytes, b"plaintext");
+        }
+    }
 }
 
 /// A backend that is not built in is refused by name, and one that is listed never.
@@ -98,7 +132,7 @@ fn the_other_suite_and_the_other_segment_do_not_open() {
 fn available_backends_are_those_that_make_ciphers() {
     let key = SegmentsKey::from_bytes([1; 32]);
     for backend in [Backend::Ring, Backend::AwsLc] {
-        let made = key.segment_cipher(&[0; 56], Suite::Aes256Gcm, backend);
+        let made = key.segment_opener(&[0; 56], Suite::Aes256Gcm, backend);
         match Backend::available().contains(&backend) {
             true => assert!(made.is_ok(), "{}", backend.name()),
             false => assert_eq!(made.err(), Some(CryptoError::BackendMissing)),
@@ -120,7 +154,7 @@ proptest! {
             let mut outcomes = Vec::new();
             for &backend in Backend::available() {
                 let key = SegmentsKey::from_bytes(key);
-                let cipher = key.segment_cipher(&[9; 56], suite, backend).expect("available");
+                let cipher = segment_cipher(&key, &[9; 56], suite, backend).expect("available");
                 let mut bytes = plaintext.clone();
                 let tag = cipher.seal(frame, &mut bytes).expect("short");
                 outcomes.push((cipher, bytes, tag));

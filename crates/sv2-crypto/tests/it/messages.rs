@@ -44,8 +44,9 @@ fn debug_output_is_the_name_and_nothing_else() {
     let key = StreamKey::from_bytes([0xAB; 32]);
     let root = RootKeys::derive(&key, &[0; 48], b"");
     let segments = SegmentsKey::from_bytes([0xAB; 32]);
-    let cipher = segments.segment_cipher(&[0; 56], Suite::Aes256Gcm, Backend::Ring);
-    let metadata = root.metadata_cipher(Suite::Aes256Gcm, &[0; 24]);
+    let cipher = segments.segment_opener(&[0; 56], Suite::Aes256Gcm, Backend::Ring);
+    let (random, mut keyed) = (RandomSource::System, [0; 56]);
+    let sealer = segments.begin_segment(0, &mut keyed, &random, Suite::Aes256Gcm, Backend::Ring);
     let hazmat = RandomSource::Hazmat(Arc::new(Ones));
     let all: [&dyn Debug; 10] = [
         &key,
@@ -53,7 +54,7 @@ fn debug_output_is_the_name_and_nothing_else() {
         &root.seal_key(),
         &segments,
         &cipher,
-        &metadata,
+        &sealer,
         &Sha256::new(),
         &SegmentDigest::new(DigestAlg::Blake3),
         &RandomSource::System,
@@ -65,8 +66,8 @@ fn debug_output_is_the_name_and_nothing_else() {
         RootKeys(..)
         MacKey(..)
         SegmentsKey(..)
-        Ok(SegmentCipher(..))
-        Ok(MetadataCipher(SegmentCipher(..)))
+        Ok(SegmentOpener(SegmentCipher(..)))
+        Ok(SegmentSealer { cipher: SegmentCipher(..), next: 0 })
         Sha256(..)
         SegmentDigest(..)
         System

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use ring::hmac;
-use sv2_crypto::{Backend, RootKeys, SegmentsKey, StreamKey, sha256};
+use sv2_crypto::{Backend, RandomSource, RootKeys, SegmentsKey, StreamKey, sha256};
 use sv2_headers::Suite;
 
 use crate::appendix::{array, example};
@@ -109,7 +109,7 @@ fn a_mac_holds_for_its_message_and_for_no_other() {
 fn segment_material_is_that_of_the_worked_example() {
     let key = SegmentsKey::from_bytes(array("K_segments"));
     let keyed: [u8; 56] = example("segment header")[..56].try_into().expect("64 bytes");
-    let material = key.segment_material(&keyed);
+    let material = sv2_crypto::hazmat::segment_material(&key, &keyed);
     assert_eq!(material[..32], example("segment key"));
     assert_eq!(material[32..], example("base nonce"));
     assert_eq!(example("nonce of frame 0"), example("base nonce"));
@@ -122,16 +122,29 @@ fn metadata_is_sealed_under_its_own_key() {
     let material = expand(&example("prk"), &[&label("meta")[..], &salt].concat(), 44);
     for suite in [Suite::Aes256Gcm, Suite::ChaCha20Poly1305] {
         let mut sealed = b"{}".to_vec();
-        let cipher = root().metadata_cipher(suite, &salt).expect("ring is in every build");
-        let tag = cipher.seal(&mut sealed).expect("short");
-
+        let random = RandomSource::Hazmat(std::sync::Arc::new(Salt(0x77)));
+        let (drawn, tag) = root().seal_metadata(suite, &random, &mut sealed).expect("short");
+        assert_eq!(drawn, salt);
         let expected = seal_by_hand(suite, &material, b"{}");
         assert_eq!([&sealed[..], &tag].concat(), expected);
 
-        let open = |salt| root().metadata_cipher(suite, salt).expect("ring");
-        assert!(open(&[0x78; 24]).open(&mut sealed.clone(), &tag).is_err(), "another salt");
-        assert_eq!(open(&salt).open(&mut sealed, &tag), Ok(()));
+        let open = |salt, sealed: &mut [u8]| root().open_metadata(suite, salt, sealed, &tag);
+        assert!(open(&[0x78; 24], &mut sealed.clone()).is_err(), "another salt");
+        assert_eq!(open(&salt, &mut sealed), Ok(()));
         assert_eq!(sealed, b"{}");
+    }
+}
+
+/// A source of one byte.
+struct Salt(u8);
+
+impl sv2_crypto::hazmat::FixedRandom for Salt {
+    fn fill(&self, out: &mut [u8]) {
+        out.fill(self.0);
+    }
+
+    fn segment_salt(&self, _: u64) -> [u8; 24] {
+        [self.0; 24]
     }
 }
 
@@ -227,7 +240,7 @@ proptest! {
         let segments_key = keys.segments_key();
         prop_assert_eq!(&segments_key.expose()[..], &segments[..]);
         let material = expand(&segments, &[&label("segment")[..], &keyed].concat(), 44);
-        prop_assert_eq!(&segments_key.segment_material(&keyed)[..], &material[..]);
+        prop_assert_eq!(&sv2_crypto::hazmat::segment_material(&segments_key, &keyed)[..], &material[..]);
     }
 
     /// Segment headers that differ have ciphers that differ.
@@ -241,7 +254,9 @@ proptest! {
         other[bit / 8] ^= 1 << (bit % 8);
         let key = SegmentsKey::from_bytes(array("K_segments"));
         for suite in [Suite::Aes256Gcm, Suite::ChaCha20Poly1305] {
-            let cipher = |keyed| key.segment_cipher(keyed, suite, Backend::Ring).expect("ring");
+            let cipher = |keyed| {
+                sv2_crypto::hazmat::segment_cipher(&key, keyed, suite, Backend::Ring).expect("ring")
+            };
             let mut frame = *b"hello";
             let tag = cipher(&keyed).seal(0, &mut frame).expect("short");
             prop_assert!(cipher(&other).open(0, &mut frame, &tag).is_err());

@@ -4,7 +4,7 @@ use sv2_frame_worker::{DecryptFrameWorker, Explain, FrameInput, FrameWorkerError
 use sv2_framing::{FrameError, FrameIndex};
 use sv2_headers::checksum;
 
-use crate::support::{LEN, SUITES, cipher, layout, plaintext, record, sealed};
+use crate::support::{LEN, SUITES, layout, opener, plaintext, record, sealed};
 
 /// The part of a frame that a byte belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +34,8 @@ enum Checksum {
 #[test]
 fn every_flipped_bit_has_the_documented_outcome() {
     for suite in SUITES {
-        let cipher = cipher(suite);
-        let wire = sealed(&cipher);
+        let cipher = opener(suite);
+        let wire = sealed(suite);
         for (frame, bit) in
             (0..3).flat_map(|frame| (0..record(frame).len() * 8).map(move |bit| (frame, bit)))
         {
@@ -79,8 +79,9 @@ fn every_flipped_bit_has_the_documented_outcome() {
 
 #[test]
 fn a_frame_under_another_key_does_not_open() {
-    let [aes, chacha] = SUITES.map(cipher);
-    let mut bytes = sealed(&aes)[record(1)].to_vec();
+    let [aes, chacha] = SUITES;
+    let chacha = opener(chacha);
+    let mut bytes = sealed(aes)[record(1)].to_vec();
     let opener = DecryptFrameWorker::new(&chacha, layout(LEN), Explain::Now);
     let frame = FrameIndex(1);
     let opened = opener.decrypt(FrameInput { index: frame, record: &mut bytes });

@@ -6,7 +6,7 @@ use sv2_framing::{FrameIndex, SegmentLayout, crc};
 use sv2_headers::{DigestAlg, Geometry, Suite};
 
 use crate::appendix::example;
-use crate::support::{LEN, SUITES, cipher, layout, plaintext, record, sealed};
+use crate::support::{LEN, SUITES, layout, opener, plaintext, record, sealed, sealer};
 
 const EXPLAINS: [Explain; 2] = [Explain::Now, Explain::CallerRereads];
 
@@ -15,11 +15,11 @@ const EXPLAINS: [Explain; 2] = [Explain::Now, Explain::CallerRereads];
 fn the_frame_is_sealed_to_the_bytes_of_the_example() {
     let geometry = Geometry::new(8, 0).expect("within limits");
     let layout = SegmentLayout::new(geometry, DigestAlg::None, 16).expect("1..=S");
-    let cipher = cipher(Suite::Aes256Gcm);
+    let (cipher, mut sealing) = (opener(Suite::Aes256Gcm), sealer(Suite::Aes256Gcm));
     let index = FrameIndex(0);
     let mut frame = vec![0xEE; 48];
     frame[8..24].copy_from_slice(&example("plaintext"));
-    let mut sealer = EncryptFrameWorker::new(&cipher, layout);
+    let mut sealer = EncryptFrameWorker::new(&mut sealing, layout);
     let output = sealer.encrypt(FrameInput { index, record: &mut frame }).expect("a frame");
     assert_eq!(frame, example("frame"));
     let expected = FrameOutput { index, plaintext_len: 16, crc: crc::crc64(&frame[..40]) };
@@ -40,9 +40,9 @@ fn the_frame_is_sealed_to_the_bytes_of_the_example() {
 #[test]
 fn frames_open_in_any_order() {
     for suite in SUITES {
-        let cipher = cipher(suite);
+        let cipher = opener(suite);
         for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [1, 1, 1]] {
-            let wire = sealed(&cipher);
+            let wire = sealed(suite);
             let opener = DecryptFrameWorker::new(&cipher, layout(LEN), Explain::Now);
             for frame in order {
                 let mut bytes = wire[record(frame)].to_vec();
@@ -61,8 +61,8 @@ fn frames_open_in_any_order() {
 #[test]
 fn equal_frames_are_sealed_to_unequal_bytes() {
     for suite in SUITES {
-        let cipher = cipher(suite);
-        let mut sealer = EncryptFrameWorker::new(&cipher, layout(1024));
+        let mut sealer = sealer(suite);
+        let mut sealer = EncryptFrameWorker::new(&mut sealer, layout(1024));
         let mut seen = Vec::new();
         for frame in 0..4 {
             let mut record = vec![0; 288];
@@ -95,11 +95,12 @@ proptest! {
         let layout = SegmentLayout::new(geometry, DigestAlg::None, len).expect("1..=S");
         let index = FrameIndex(frame.index(layout.frame_count().into()) as u16);
         let content = plaintext(layout.plaintext_slot(index).len());
-        let cipher = cipher(SUITES[suite]);
+        let cipher = opener(SUITES[suite]);
         let seal = |filling: u8| {
             let mut record = vec![filling; layout.frame(index).len()];
             record[8..8 + content.len()].copy_from_slice(&content);
-            let mut sealer = EncryptFrameWorker::new(&cipher, layout);
+            let mut sealer = sealer(SUITES[suite]);
+            let mut sealer = EncryptFrameWorker::new(&mut sealer, layout);
             let output = sealer.encrypt(FrameInput { index, record: &mut record });
             (record, output)
         };

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use sv2_crypto::{Backend, SegmentCipher, SegmentsKey};
+use sv2_crypto::hazmat::segment_sealer;
+use sv2_crypto::{Backend, SegmentOpener, SegmentSealer, SegmentsKey};
 use sv2_frame_worker::{EncryptFrameWorker, FrameInput};
 use sv2_framing::{FrameIndex, SegmentLayout};
 use sv2_headers::{DigestAlg, Geometry, Suite};
@@ -13,11 +14,21 @@ pub(crate) const SUITES: [Suite; 2] = [Suite::Aes256Gcm, Suite::ChaCha20Poly1305
 /// Two full frames of 256 bytes and a short one.
 pub(crate) const LEN: usize = 600;
 
-/// A cipher under the key of the worked example.
-pub(crate) fn cipher(suite: Suite) -> SegmentCipher {
+/// What opens under the key of the worked example.
+pub(crate) fn opener(suite: Suite) -> SegmentOpener {
+    let (key, keyed) = key();
+    key.segment_opener(&keyed, suite, Backend::Ring).expect("ring is in every build")
+}
+
+/// What seals under it.
+pub(crate) fn sealer(suite: Suite) -> SegmentSealer {
+    let (key, keyed) = key();
+    segment_sealer(&key, &keyed, suite, Backend::Ring).expect("ring is in every build")
+}
+
+fn key() -> (SegmentsKey, [u8; 56]) {
     let keyed: [u8; 56] = example("segment header")[..56].try_into().expect("64 bytes");
-    let key = SegmentsKey::from_bytes(array("K_segments"));
-    key.segment_cipher(&keyed, suite, Backend::Ring).expect("ring is in every build")
+    (SegmentsKey::from_bytes(array("K_segments")), keyed)
 }
 
 pub(crate) fn layout(plaintext_len: usize) -> SegmentLayout {
@@ -37,11 +48,12 @@ pub(crate) fn plaintext(len: usize) -> Vec<u8> {
 }
 
 /// A segment of 600 bytes with all frames sealed; its header and footer stay zero.
-pub(crate) fn sealed(cipher: &SegmentCipher) -> Vec<u8> {
+pub(crate) fn sealed(suite: Suite) -> Vec<u8> {
     let layout = layout(LEN);
     let mut wire = vec![0; layout.wire_len()];
     let content = plaintext(LEN);
-    let mut worker = EncryptFrameWorker::new(cipher, layout);
+    let mut sealer = sealer(suite);
+    let mut worker = EncryptFrameWorker::new(&mut sealer, layout);
     for frame in 0..3u16 {
         let start = 256 * usize::from(frame);
         let slot = layout.plaintext_slot(FrameIndex(frame));

@@ -132,7 +132,7 @@ pub(super) fn remove(args: &RemoveArgs, console: &Console) -> Result<(), Failure
             )));
         }
         let is_own_gone = opened.is_some_and(|opened| !slots.contains(opened));
-        if is_own_gone && !args.force && !key.opens_any(&slots) {
+        if is_own_gone && !args.force && !key.opens_any(&slots, content.key) {
             return Err(refused(
                 "this would remove the slot that your key opens, and it opens none of the others"
                     .to_owned(),
