@@ -63,7 +63,7 @@ const COMMANDS: &[Command] = &[
     command("layers", "dependencies of each crate against the table of layers", |args| {
         none(args, layers::check)
     }),
-    command("spec", "requirements of docs/format.md and who cites them", spec::run),
+    command("spec", "requirements of the documents and who cites them", spec::run),
     command("clippy", "lints, warnings denied", |args| none(args, clippy::check)),
     command("test", "all tests, fuzz corpora included [ARGS of nextest]", test::run),
     command("model", "the pipeline's interleavings, explored [--times N]", model::run),

@@ -1,4 +1,5 @@
-//! The numbered requirements of `docs/format.md` and `docs/parity.md`, and the code and the tests that cite each.
+//! The numbered requirements of `docs/format.md`, `docs/local-files.md` and `docs/parity.md`, and the
+//! code and the tests that cite each.
 
 mod citations;
 
@@ -8,9 +9,12 @@ use citations::{Citation, Role};
 use std::collections::BTreeMap;
 
 /// Where the requirements are, and what their ids begin with.
-const SPECS: [(&str, &str); 2] = [("docs/format.md", "F-"), ("docs/parity.md", "R-")];
+///
+/// Documents may share a beginning; a number is given once in all of them.
+const SPECS: [(&str, &str); 3] =
+    [("docs/format.md", "F-"), ("docs/local-files.md", "F-"), ("docs/parity.md", "R-")];
 
-/// The document that has, or should have, a requirement.
+/// The document that should have a requirement which none has.
 fn spec_of(id: &str) -> &'static str {
     SPECS.iter().find(|(_, start)| id.starts_with(start)).map_or(SPECS[0].0, |(path, _)| path)
 }
@@ -35,6 +39,8 @@ struct Exemption {
 /// A numbered requirement.
 #[derive(Debug, PartialEq, Eq)]
 struct Requirement {
+    /// The document that gives it.
+    spec: String,
     line: usize,
     /// Whether it says MUST; such a one needs a test.
     is_must: bool,
@@ -76,7 +82,7 @@ fn cover(specs: &[&SourceFile], files: &[SourceFile]) -> Coverage {
     let mut findings = Vec::new();
     let mut requirements = BTreeMap::new();
     for spec in specs {
-        requirements.append(&mut self::requirements(spec, &mut findings));
+        take_requirements(spec, &mut requirements, &mut findings);
     }
     let mut citations: BTreeMap<String, Vec<Citation>> = BTreeMap::new();
     for file in files {
@@ -92,21 +98,27 @@ fn cover(specs: &[&SourceFile], files: &[SourceFile]) -> Coverage {
     Coverage { requirements, citations, findings }
 }
 
-/// The requirements by id: lines that begin with the id in bold.
-fn requirements(spec: &SourceFile, findings: &mut Vec<Finding>) -> BTreeMap<String, Requirement> {
-    let mut requirements = BTreeMap::new();
+/// Takes in the requirements of a document: lines that begin with the id in bold.
+fn take_requirements(
+    spec: &SourceFile,
+    requirements: &mut BTreeMap<String, Requirement>,
+    findings: &mut Vec<Finding>,
+) {
     for (number, line) in spec.text.lines().enumerate() {
         let bold = line.strip_prefix("**").and_then(|rest| rest.split_once("**"));
         let Some((id, text)) = bold.filter(|(id, _)| citations::is_id(id)) else {
             continue;
         };
         let is_must = text.split(|c: char| !c.is_ascii_alphabetic()).any(|word| word == "MUST");
-        let requirement = Requirement { line: number + 1, is_must };
-        if requirements.insert(id.to_owned(), requirement).is_some() {
-            findings.push(Finding::new(&spec.path, number + 1, format!("gives {id} twice")));
+        let requirement = Requirement { spec: spec.path.clone(), line: number + 1, is_must };
+        if let Some(other) = requirements.insert(id.to_owned(), requirement) {
+            let message = match other.spec == spec.path {
+                true => format!("gives {id} twice"),
+                false => format!("gives {id}, which {} gives too", other.spec),
+            };
+            findings.push(Finding::new(&spec.path, number + 1, message));
         }
     }
-    requirements
 }
 
 impl Coverage {
@@ -126,7 +138,7 @@ fn listing(coverage: &Coverage) -> String {
     let mut text = String::new();
     for (id, requirement) in &coverage.requirements {
         let level = if requirement.is_must { "MUST" } else { "" };
-        text.push_str(&format!("{id} {level:4} {}:{}\n", spec_of(id), requirement.line));
+        text.push_str(&format!("{id} {level:4} {}:{}\n", requirement.spec, requirement.line));
         for role in [Role::Code, Role::Reference, Role::Test] {
             for citation in coverage.citations.get(id).into_iter().flatten() {
                 if citation.role == role {
@@ -143,8 +155,9 @@ fn conclude(coverage: Coverage, exemptions: &[Exemption]) -> Outcome {
     let untested = coverage.untested();
     let mut findings = coverage.findings.clone();
     let mut find = |id: &str, message: String| {
-        let line = coverage.requirements.get(id).map_or(0, |requirement| requirement.line);
-        findings.push(Finding::new(spec_of(id), line, format!("{id} {message}")));
+        let given = coverage.requirements.get(id);
+        let (spec, line) = given.map_or((spec_of(id), 0), |it| (it.spec.as_str(), it.line));
+        findings.push(Finding::new(spec, line, format!("{id} {message}")));
     };
     let is_exempt = |id: &str| exemptions.iter().any(|exemption| exemption.id == id);
     for id in untested.iter().filter(|id| !is_exempt(id)) {
@@ -203,6 +216,15 @@ mod tests {
     fn an_id_that_is_given_twice_fails() {
         let spec = "**F-101** One thing.\n**F-101** Another.\n";
         assert_eq!(concluded(spec, &[], &[]), "docs/format.md:2: gives F-101 twice\n1 finding(s)");
+    }
+
+    #[test]
+    fn an_id_that_two_documents_give_fails_and_is_told_with_both() {
+        let one = file(SPECS[0].0, "**F-101** One thing.\n");
+        let other = file(SPECS[1].0, "**F-102** Another.\n**F-101** A third.\n");
+        let found = cover(&[&one, &other], &[]).findings;
+        let told: Vec<String> = found.iter().map(Finding::to_string).collect();
+        assert_eq!(told, ["docs/local-files.md:2: gives F-101, which docs/format.md gives too"]);
     }
 
     #[test]

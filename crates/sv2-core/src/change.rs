@@ -1,4 +1,4 @@
-//! Changing a sealed stream in place (format.md section 11 and appendix A.2).
+//! Changing a sealed stream in place (format.md section 11, local-files.md section 1).
 //!
 //! Every change goes through a record: a file beside the stream that is on stable storage before
 //! the first byte of the stream changes, and by which a change that was cut off is finished or

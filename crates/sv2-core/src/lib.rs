@@ -40,6 +40,13 @@ mod writer;
 #[doc = include_str!("../format.md")]
 pub mod format {}
 
+/// The files beside a stream, as `docs/local-files.md` of the project: what numbers such as F-1207
+/// refer to.
+#[cfg(all(doc, not(doctest)))]
+#[allow(rustdoc::broken_intra_doc_links, reason = "brackets of the text are offsets")]
+#[doc = include_str!("../local-files.md")]
+pub mod local_files {}
+
 pub use change::{
     ChangeClaim, ChangeFault, ChangeFile, ChangeOptions, ChangeStorage, HeaderChange,
     HeaderContent, MetadataChange, Recovery, RecoveryObserver, RewrapReport, append, append_on,

@@ -1,5 +1,5 @@
-//! Calls that can be interrupted at any point and continued by a later one (format.md section 11
-//! and appendix A.1).
+//! Calls that can be interrupted at any point and continued by a later one (local-files.md
+//! sections 2 and 3).
 //!
 //! What is written goes to an unfinished file beside the output, which gets the output's name at
 //! the end and stays where it is when a call fails or its process dies.

@@ -1,5 +1,5 @@
 //! HMAC-SHA-256 under a derived key: header MAC, seal, journal, change
-//! record (format.md sections 3 and 7, appendix A).
+//! record (format.md sections 3 and 7, local-files.md).
 
 use core::fmt;
 

@@ -157,7 +157,7 @@ impl SegmentsKey {
     }
 
     /// `K_parts`, which authenticates plans and receipts among machines that seal one stream by
-    /// parts (format.md appendix A.5).
+    /// parts (format.md appendix A).
     #[must_use]
     pub fn parts_key(&self) -> MacKey {
         let mut key = MacKey(Secret::zero());

@@ -1,4 +1,4 @@
-//! One stream that many machines seal, part by part (format.md section 10 and appendix A.5).
+//! One stream that many machines seal, part by part (format.md section 10 and appendix A).
 //!
 //! A [`Coordinator`] has the stream key: it makes the header and a plan, hands `K_segments` to
 //! the machines (F-406), and makes the tail from their receipts. A [`PartSealer`] has the plan and

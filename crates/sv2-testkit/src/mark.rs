@@ -1,4 +1,5 @@
-//! The mark that an interrupted encrypt leaves in its user's state folder (format.md, appendix A.4).
+//! The mark that an interrupted encrypt leaves in its user's state folder (local-files.md,
+//! section 5).
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! Change records: what a recovery does to a stream, and what stops it (appendix A.2).
+//! Change records: what a recovery does to a stream, and what stops it (local-files.md
+//! section 1.1).
 
 mod disk;
 mod model;

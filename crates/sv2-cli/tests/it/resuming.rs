@@ -190,7 +190,7 @@ fn unfinished(sandbox: &Sandbox, more: &[&str]) -> Vec<u8> {
 /// Gives a file the permissions of one that an interrupted run left.
 fn leave(sandbox: &Sandbox, name: &str) {
     fs::set_permissions(sandbox.path(name), fs::Permissions::from_mode(0o600)).unwrap();
-    // And the mark of the command, as appendix A.4 has it.
+    // And the mark of the command, as local-files.md section 5 has it.
     let output = sandbox.path(name.strip_suffix(".unfinished").unwrap());
     let folder = output.parent().unwrap().canonicalize().unwrap();
     let output = folder.join(output.file_name().unwrap());

@@ -1,4 +1,4 @@
-//! Continuing a sealed stream with more plaintext (format.md section 11, F-1109 and F-1110).
+//! Continuing a sealed stream with more plaintext (format.md section 11.2, F-1109 and F-1110).
 //!
 //! Full segments stay where they are, byte for byte; a short last one is opened and written anew
 //! under a fresh salt.

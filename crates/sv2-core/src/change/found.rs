@@ -1,4 +1,4 @@
-//! Reading the change record that lies beside a stream (format.md appendix A.2).
+//! Reading the change record that lies beside a stream (local-files.md section 1.1).
 
 use sv2_crypto::{Sha256, sha256};
 use sv2_framing::StreamLayout;

@@ -1,4 +1,4 @@
-//! The record of a change: what it holds, and writing it (format.md appendix A.2).
+//! The record of a change: what it holds, and writing it (local-files.md section 1.1).
 //!
 //! It holds ciphertext and headers of the stream, never a key and never plaintext (F-1208).
 

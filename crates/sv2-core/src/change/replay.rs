@@ -1,4 +1,4 @@
-//! Replaying the record of a change that was cut off (format.md appendix A.2).
+//! Replaying the record of a change that was cut off (local-files.md section 1.1).
 //!
 //! Whatever the record says is judged under the stream's key before the first byte of the stream
 //! is written.

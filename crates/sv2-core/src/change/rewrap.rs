@@ -1,5 +1,5 @@
 //! Rewriting the header of a sealed stream: other recipients, the same segments (format.md
-//! section 11, F-1107 and F-1108).
+//! section 11.1, F-1107 and F-1108).
 //!
 //! A recipient who is removed is not locked out of what he could read: who had the stream key
 //! keeps it.

@@ -15,7 +15,8 @@ use crate::{FileFault, StreamError};
 /// Bits of a mode by which group and others write.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// What the name of a change record ends with; the rest is the name of the stream (appendix A.2).
+/// What the name of a change record ends with; the rest is the name of the stream (local-files.md
+/// section 1.1).
 const SUFFIX: &str = ".sv2-change";
 
 /// One of the two files of a change.

@@ -1,5 +1,5 @@
 //! Checkpoints of a decrypt: what is on stable storage is counted in the journal, on a thread
-//! beside the workers (format.md appendix A.1, F-1201).
+//! beside the workers (local-files.md section 3.1, F-1201).
 //!
 //! The plaintext of the counted segments is brought to stable storage first, then the record is
 //! written, and it is on stable storage itself before the next one is begun: so only the last

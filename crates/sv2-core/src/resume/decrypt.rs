@@ -1,5 +1,5 @@
-//! A decrypt that can be resumed, by a journal beside its output (format.md section 11, F-1106,
-//! and appendix A.1).
+//! A decrypt that can be resumed, by a journal beside its output (local-files.md section 3,
+//! F-1106).
 
 use std::fs::File;
 use std::io;

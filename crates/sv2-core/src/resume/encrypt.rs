@@ -1,4 +1,4 @@
-//! An encrypt that can be resumed (format.md section 11, F-1104 and F-1105).
+//! An encrypt that can be resumed (local-files.md section 2, F-1104 and F-1105).
 //!
 //! The unfinished stream holds its header from the moment it has a name.
 //! Its segments come in any order, and a later call looks at each: it keeps what opens and equals

@@ -42,8 +42,8 @@ pub enum FileFault {
     Names,
 }
 
-/// Why a resumable call does not go on from what an earlier one left (format.md section 11 and
-/// appendix A.1).
+/// Why a resumable call does not go on from what an earlier one left (local-files.md sections 2
+/// and 3).
 ///
 /// Nothing was changed then: both files are as they were found.
 #[derive(Debug, thiserror::Error)]

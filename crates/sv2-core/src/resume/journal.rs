@@ -1,4 +1,4 @@
-//! The journal of a decrypt: what it holds, and judging it (format.md appendix A.1).
+//! The journal of a decrypt: what it holds, and judging it (local-files.md section 3.1).
 //!
 //! It holds counts and MACs, never a key and never plaintext (F-1205).
 

@@ -1,4 +1,4 @@
-//! Which segments of an unfinished stream stay (format.md section 11, F-1104).
+//! Which segments of an unfinished stream stay (local-files.md section 2, F-1104).
 
 use std::fs::File;
 

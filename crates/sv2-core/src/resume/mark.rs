@@ -1,5 +1,5 @@
 //! The mark that a resumable call leaves in a folder of its user, by which a later one knows what
-//! lies beside its output again (format.md F-1116 to F-1118 and appendix A.4).
+//! lies beside its output again (F-1116 to F-1118, local-files.md section 5).
 //!
 //! Whoever can write to the folder of the output can put a file of this user there, by renaming
 //! it; nobody but the user can write a mark.

@@ -1,5 +1,5 @@
 //! Changing sealed streams in place: what a change does, and what is left when it is cut off at
-//! any point (format.md section 11 and appendix A.2).
+//! any point (format.md section 11, local-files.md section 1).
 
 mod append;
 mod crash;

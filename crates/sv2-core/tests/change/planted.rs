@@ -1,5 +1,5 @@
 //! Change records that somebody planted: without the key, kept from an earlier change, or by another
-//! holder of the key (format.md appendix A.2).
+//! holder of the key (local-files.md section 1.1).
 
 use sv2_core::{
     ChangeFault, ChangeOptions, DigestAlg, InputSource, KeySource, StreamError, append,

@@ -1,4 +1,4 @@
-//! Change records that are damaged, of something else, or in use (format.md appendix A.2).
+//! Change records that are damaged, of something else, or in use (local-files.md section 1.1).
 
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -95,7 +95,7 @@ impl Folder {
         Self { folder, state, output }
     }
 
-    /// Leaves the mark of an earlier encrypt of this output, as appendix A.4 has it.
+    /// Leaves the mark of an earlier encrypt of this output, as local-files.md section 5 has it.
     pub(crate) fn mark(&self, header: &[u8]) {
         let folder = self.state.path().join("resume");
         fs::create_dir_all(&folder).expect("a folder of ours");

@@ -49,7 +49,7 @@ fn keys_are_those_of_the_worked_example() {
     }
 }
 
-/// Format, appendix A.5: the key of plans and receipts follows from the key of segments.
+/// Format, appendix A: the key of plans and receipts follows from the key of segments.
 #[test]
 fn the_key_of_plans_and_receipts_follows_from_that_of_the_segments() {
     let parts = expand(&example("K_segments"), &label("parts"), 32);

@@ -1,4 +1,4 @@
-//! What a change record means, read from front to back out of memory (appendix A.2, F-1206,
+//! What a change record means, read from front to back out of memory (local-files.md section 1.1, F-1206,
 //! F-1207, F-1210, F-1212, F-1214, F-1215).
 
 use super::states::{HEADER_LEN, States, keys};
