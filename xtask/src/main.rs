@@ -16,6 +16,7 @@ mod doc;
 mod faults;
 mod fmt;
 mod fuzz;
+mod instructions;
 mod layers;
 mod model;
 mod msrv;
@@ -84,6 +85,11 @@ const COMMANDS: &[Command] = &[
     }),
     command("fuzz", "run fuzz targets --minutes N [TARGET], or --list, or --check", fuzz::run),
     command("bench", "sv2 against cat, cp, age, rage, openssl [--quick] [--geometry]", bench::run),
+    command(
+        "instructions",
+        "instructions that fixed work takes, against the committed figures [--write]",
+        instructions::run,
+    ),
     command("blast", "what a touched file rebuilds, and the time to tests [--check]", blast::run),
     command("faults", "every system call of the program on files, failed once", faults::run),
     command(
