@@ -60,11 +60,33 @@ fn on_disk(what: &str, path: &str) -> Result<(), Box<dyn Error>> {
         println!("{} blocks bad in {} windows", findings.bad_blocks(), findings.damaged().count());
         if what == "repair" {
             println!("{:?}", repair_in_place(&file, None, &sidecar, &findings, &work())?);
+            findings.repair_memory()
+        } else {
+            findings.memory
         }
-        findings.memory
     };
-    println!("{what}: {:.2} s, at most {} MiB", begun.elapsed().as_secs_f64(), memory >> 20);
+    let (seconds, bound) = (begun.elapsed().as_secs_f64(), memory + PROGRAM);
+    let Some(peak) = peak_memory() else {
+        println!("{what}: {seconds:.2} s, at most {} MiB", memory >> 20);
+        return Ok(());
+    };
+    let (peak_mib, memory_mib) = (peak >> 20, memory >> 20);
+    println!(
+        "{what}: {seconds:.2} s, at most {memory_mib} MiB promised, {peak_mib} MiB at the peak"
+    );
+    assert!(peak <= bound, "{what} took {peak} bytes where {bound} were promised");
     Ok(())
+}
+
+/// Bytes that the program itself takes, beside what its threads hold.
+const PROGRAM: u64 = 16 << 20;
+
+/// The most memory that this process had resident, in bytes, where the system tells it.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
 }
 
 /// What came of the rounds of one kind.
@@ -96,8 +118,9 @@ fn random_damage(len: u64, rounds: u64, seed: u64) -> Result<(), Box<dyn Error>>
     println!("{} bytes, {} windows, {promise:?}", stream.len(), model.windows());
     let subjects = ["the file", "the file twice", "the parity file", "both"];
     let mut tallies: Vec<Tally> = subjects.iter().map(|_| Tally::default()).collect();
+    // Each round damages these and undoes it: a copy of everything would cost more than the rest.
+    let (mut bad_file, mut bad_parity) = (stream.clone(), parity.clone());
     for round in 0..rounds {
-        let (mut bad_file, mut bad_parity) = (stream.clone(), parity.clone());
         let kinds = [0, 0].map(|_: u8| KINDS[dice.below(KINDS.len() as u64) as usize]);
         let subject = (round % 4) as usize;
         // Around what the promise covers, on either side of it, and far below.
@@ -115,23 +138,28 @@ fn random_damage(len: u64, rounds: u64, seed: u64) -> Result<(), Box<dyn Error>>
         let tally = &mut tallies[subject];
         tally.rounds += 1;
         let before = sv2_crc::crc64(&bad_file);
-        let file = Memory::new(bad_file);
-        let done = repaired(&file, &Memory::new(bad_parity));
-        let file = file.into_bytes();
+        let (file, sidecar) = (Memory::new(bad_file), Memory::new(bad_parity));
+        let done = repaired(&file, &sidecar);
+        bad_file = file.into_bytes();
+        bad_parity = sidecar.into_bytes();
         let context = format!("seed {seed}, round {round}, {kinds:?}");
         match done {
             Ok(blocks) => {
                 assert_eq!(verdict, Verdict::Covered, "{context}");
-                assert!(file == stream, "{context}: other bytes");
+                assert!(bad_file == stream, "{context}: other bytes");
                 tally.covered += 1;
                 tally.blocks += blocks;
             }
             Err(error) => {
                 assert_eq!(verdict, Verdict::Lost, "{context}: {error}");
-                assert!(sv2_crc::crc64(&file) == before, "{context}: something was written");
+                assert!(sv2_crc::crc64(&bad_file) == before, "{context}: something was written");
                 tally.refused += 1;
+                bad_file.clear();
+                bad_file.extend_from_slice(&stream);
             }
         }
+        bad_parity.clear();
+        bad_parity.extend_from_slice(&parity);
         if round % 50 == 49 {
             eprintln!("{} rounds", round + 1);
         }

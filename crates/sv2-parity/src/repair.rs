@@ -9,7 +9,7 @@ use crate::{Findings, ParityError, Part, Sidecar, Source, Target, WindowState, W
 
 /// Restored blocks of an in-place repair that are kept between the proof that all can be restored
 /// and the first write; what does not fit is computed twice.
-const KEPT: u64 = 64 << 20;
+pub(crate) const KEPT: u64 = 64 << 20;
 
 /// What a repair gave back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

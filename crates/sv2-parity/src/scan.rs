@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::identity::judge;
+use crate::repair::KEPT;
 use crate::source::len_of;
 use crate::window::{Copies, Losses, load_parity};
 use crate::{Area, ParityError, Part, Sidecar, Source, Work, work};
@@ -46,7 +47,7 @@ pub struct Findings {
     pub found_len: u64,
     /// Length that it had when it was protected.
     pub file_len: u64,
-    /// Memory that the threads held at most, in bytes.
+    /// Memory that the threads hold at most, in bytes.
     pub memory: u64,
 }
 
@@ -111,6 +112,13 @@ impl Findings {
     #[must_use]
     pub fn window_count(&self) -> u64 {
         self.areas.iter().map(Area::windows).sum()
+    }
+
+    /// Memory that a repair holds at most, in bytes: that of its threads, and what one in place
+    /// keeps until it is known that all can be given back.
+    #[must_use]
+    pub fn repair_memory(&self) -> u64 {
+        self.memory + KEPT
     }
 
     /// Fails where [`Findings::is_repairable`] does not hold.

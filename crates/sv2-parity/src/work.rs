@@ -49,10 +49,11 @@ impl Work<'_> {
     }
 }
 
-/// Data and parity of the largest window, tables, and the slices that the code works on.
+/// Data and parity of the largest window, as many blocks that are computed from them, tables, and
+/// the slices that the code works on.
 fn memory_for(areas: &[Area]) -> u64 {
     let of = |area: &Area| {
-        let blocks = u64::from(area.geometry().data()) + u64::from(area.geometry().parity());
+        let blocks = u64::from(area.geometry().data()) + 2 * u64::from(area.geometry().parity());
         blocks * area.geometry().block_len() as u64 + (8 << 20)
     };
     areas.iter().map(of).max().unwrap_or(0)
