@@ -104,6 +104,14 @@ impl Look {
         self.front.as_ref().is_ok_and(|front| front.sound)
     }
 
+    /// Whether the header that leads is sound.
+    pub(crate) fn header_is_sound(&self) -> bool {
+        match &self.copy {
+            Some((_, copy)) if self.by_copy => copy.as_ref().is_ok_and(|copy| copy.sound),
+            _ => self.front_is_sound(),
+        }
+    }
+
     /// The trailer, where lengths may be taken from it.
     pub(crate) fn fitting(&self) -> Option<&Trailer> {
         self.trailer.as_ref().filter(|_| self.fits).map(|sealed| &sealed.trailer)
@@ -170,12 +178,13 @@ pub(crate) fn front_header(
     }))
 }
 
-fn layout_of(header: &StreamHeader) -> StreamLayout {
+/// Lengths and offsets under a header.
+pub(crate) fn layout_of(header: &StreamHeader) -> StreamLayout {
     StreamLayout { geometry: header.geometry, digest: header.digest, header_len: header.header_len }
 }
 
 /// Whether a trailer says of a stream under this header what its length is (F-837).
-fn fits(header: &StreamHeader, trailer: &Trailer, stream_len: u64) -> bool {
+pub(crate) fn fits(header: &StreamHeader, trailer: &Trailer, stream_len: u64) -> bool {
     trailer.check_counts(header.geometry).is_ok()
         && (trailer.header_len, trailer.digest) == (header.header_len, header.digest)
         && layout_of(header).stream_len(trailer.plaintext_len) == Some(stream_len)

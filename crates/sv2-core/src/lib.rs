@@ -19,6 +19,7 @@ mod header;
 mod inspect;
 mod io;
 mod key;
+mod mend;
 mod metadata;
 mod options;
 mod pool;
@@ -65,6 +66,7 @@ pub use io::{
     remove_unfinished_outputs,
 };
 pub use key::KeySource;
+pub use mend::{Mend, Mends, find_mends};
 pub use metadata::{OpenedHeader, open_header, read_metadata};
 pub use options::{
     DecryptOptions, Driver, EncryptOptions, Observer, Progress, RunOptions, Tail, fastest_backend,

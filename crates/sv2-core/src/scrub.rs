@@ -72,6 +72,14 @@ pub fn scrub_followed(input: InputSource<'_>, run: &RunOptions) -> Result<Damage
     }
 }
 
+/// As [`scrub`], of a source that was opened.
+pub(crate) fn scrub_whole(
+    source: &PositionedInput<'_>,
+    run: &RunOptions,
+) -> Result<DamageMap, StreamError> {
+    scrub_source(source, run, &mut |_| {})
+}
+
 fn scrub_source(
     source: &PositionedInput<'_>,
     run: &RunOptions,
@@ -139,7 +147,8 @@ pub fn verify(
     Ok(DamageMap { trailing, ..map })
 }
 
-fn positioned(input: InputSource<'_>) -> Result<PositionedInput<'_>, StreamError> {
+/// An input that can be read at offsets.
+pub(crate) fn positioned(input: InputSource<'_>) -> Result<PositionedInput<'_>, StreamError> {
     match input.open()? {
         Input::Positioned(source) => Ok(source),
         Input::Sequential(_) => {

@@ -1,23 +1,24 @@
-//! `sv2 repair`: what was lost of a file is given back from its parity file.
+//! `sv2 repair`: what was lost of a file is given back from its parity file, and what follows from
+//! the rest of a stream is put back without one.
+
+mod mending;
+mod outputs;
 
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use sv2_core::{
-    Cancellation, DamageMap, Existing, InputSource, NamedOutput, RunOptions, StreamError, scrub,
-};
+use sv2_core::DamageMap;
 use sv2_parity::{Findings, Repaired, Sidecar, Source, repair_copy, repair_in_place, scan};
 
+use self::outputs::Outputs;
 use crate::commands::protect::area_json;
 use crate::console::Console;
 use crate::ends::{Channel, same_file};
 use crate::exit::Exit;
-use crate::failure::{Failure, already_exists};
-use crate::invocation::operand;
-use crate::names::{Name, Names, shown};
+use crate::failure::Failure;
+use crate::names::{Name, shown};
 use crate::parity::{
     Found, Watch, failure, finding, is_of_no_stream, open_settled, parity_path, promise, wrong,
 };
@@ -33,18 +34,21 @@ Examples:
   sv2 repair -f backup.sv2                  in place; only bad blocks are written
   sv2 repair -f --backup old.sv2 backup.sv2 in place, with a copy of the file as it was
   sv2 repair --from copy.sv2 backup.sv2     takes from another copy what it has and this has not
+  sv2 repair -f --cut backup.sv2            in place, and cuts off what stands behind the end
 
 The parity file is the one that 'sv2 protect' made beside the file. Nothing is written unless
 everything can be given back, and nothing that its checksum does not confirm. A repair in place
 that is cut off leaves at worst the same blocks bad, and the same command continues it; bytes behind
 the end are cut off in place only with --cut.
 
+Where there is no parity file, or with --without-parity, a stream gets back what follows from the
+rest of it: a header from its copy and the copy from the header, entries of the index from their
+segments, headers and footers of segments from the index, a trailer of which only lengths and the
+like were lost. What a frame held does not come back so.
+
 A parity file is not used where the stream was sealed anew since, so that no recipient comes back who
 was removed. Checksums agree after a repair, and nothing is authenticated: a stream is scrubbed
 afterwards, and 'sv2 verify -i KEY' says whether it is what was sealed.";
-
-/// The suffix of a repaired copy where no name was given.
-const REPAIRED: &str = ".repaired";
 
 /// The arguments of `sv2 repair`.
 #[derive(Debug, Args)]
@@ -70,6 +74,9 @@ pub(crate) struct RepairArgs {
     /// Cut off in place what stands behind the end of the file
     #[arg(long, requires = "force", conflicts_with = "output")]
     cut: bool,
+    /// Put back what follows from the rest of the stream, and use no parity file
+    #[arg(long, conflicts_with = "from")]
+    without_parity: bool,
     #[command(flatten)]
     threads: ThreadArgs,
 }
@@ -80,17 +87,18 @@ pub(crate) fn run(args: &RepairArgs, console: &Console) -> Result<(), Failure> {
     let in_place = args.force && args.output.is_none() && !args.dry_run;
     let name = Name::File(args.file.clone());
     let file = open_settled(&args.file, in_place)?;
-    let Some(found) = Found::beside(&file, &args.file)? else {
-        let parity = parity_path(&args.file)?;
-        return Err(Failure::usage(format!("{name}: there is no '{}'", shown(&parity))).hint(
-            format!(
-                "without parity, what still opens can be had: sv2 decrypt --salvage=zero {}",
-                operand(args.file.as_os_str())
-            ),
-        ));
+    let parity = parity_path(&args.file)?;
+    let outputs = Outputs { args, cancel: &cancel, name: &name, parity: &parity };
+    let found = if args.without_parity { None } else { Found::beside(&file, &args.file)? };
+    let Some(found) = found else {
+        if args.from.is_some() {
+            return Err(Failure::usage(format!("{name}: there is no '{}'", shown(&parity)))
+                .hint("--from needs the parity file, which says what of the copy is sound"));
+        }
+        return mending::run(&outputs, in_place, &file, console);
     };
     let sidecar = found.open(&name)?;
-    let job = Job { args, console, cancel: &cancel, name: &name, found: &found, sidecar: &sidecar };
+    let job = Job { outputs, console, found: &found, sidecar: &sidecar };
     let other = args.from.as_deref().map(|copy| job.open_copy(copy, &file)).transpose()?;
     let other = other.as_ref().map(|copy| copy as &dyn Source);
 
@@ -111,22 +119,20 @@ pub(crate) fn run(args: &RepairArgs, console: &Console) -> Result<(), Failure> {
 }
 
 struct Job<'j> {
-    args: &'j RepairArgs,
+    outputs: Outputs<'j>,
     console: &'j Console,
-    cancel: &'j Cancellation,
-    name: &'j Name,
     found: &'j Found,
     sidecar: &'j Sidecar<'j>,
 }
 
 impl Job<'_> {
     fn failed(&self, error: &sv2_parity::ParityError) -> Failure {
-        failure(error, self.name, &self.found.path)
+        failure(error, self.outputs.name, &self.found.path)
     }
 
     fn watch(&self) -> Watch<'_> {
         let total = self.sidecar.directory().file_len;
-        Watch::new(self.console, self.cancel, self.args.threads.count(), total)
+        Watch::new(self.console, self.outputs.cancel, self.outputs.args.threads.count(), total)
     }
 
     fn open_copy(&self, copy: &Path, file: &File) -> Result<File, Failure> {
@@ -145,38 +151,20 @@ impl Job<'_> {
         other: Option<&dyn Source>,
         findings: &Findings,
     ) -> Result<Repaired, Failure> {
-        if findings.found_len > findings.file_len && !self.args.cut {
-            let more = findings.found_len - findings.file_len;
-            let sentence = format!(
-                "{}: {} behind the end, which was not there when the file was protected",
-                self.name,
-                counted(more, "byte stands", "bytes stand")
-            );
-            return Err(Failure::usage(sentence).hint(wrong::repair("-f --cut ", &self.args.file)));
-        }
-        if let Some(backup) = &self.args.backup {
-            self.back_up(file, backup)?;
-        }
-        signals::announce(wrong::repair("-f ", &self.args.file));
+        let more = findings.found_len.saturating_sub(findings.file_len);
+        self.outputs.may_cut(more, ", which was not there when the file was protected")?;
+        self.outputs.back_up(file)?;
+        signals::announce(wrong::repair("-f ", &self.outputs.args.file));
         let watch = self.watch();
         let done = watch.run(|work| repair_in_place(file, other, self.sidecar, findings, work));
         drop(watch);
         done.map_err(|error| match error {
             sv2_parity::ParityError::Cancelled => {
                 Failure::new(Exit::Interrupted, format!("interrupted; {}", signals::RESUMED))
-                    .hint(wrong::repair("-f ", &self.args.file))
+                    .hint(wrong::repair("-f ", &self.outputs.args.file))
             }
             error => self.failed(&error),
         })
-    }
-
-    /// Copies the file as it is; on file systems that share blocks this costs nothing.
-    fn back_up(&self, mut file: &File, backup: &Path) -> Result<(), Failure> {
-        let target = self.create(backup, false)?;
-        let mut writer = target.file();
-        std::io::copy(&mut file, &mut writer)
-            .map_err(|error| Failure::file("write", backup, &error))?;
-        target.finish(self.cancel).map_err(|error| self.told(backup, &error))
     }
 
     fn copy(
@@ -185,43 +173,14 @@ impl Job<'_> {
         other: Option<&dyn Source>,
         findings: &Findings,
     ) -> Result<(PathBuf, Repaired), Failure> {
-        let output = self.args.output.clone().unwrap_or_else(|| {
-            let mut name = self.args.file.as_os_str().to_owned();
-            name.push(REPAIRED);
-            name.into()
-        });
-        let target = self.create(&output, self.args.force)?;
+        let (output, target) = self.outputs.create_copy()?;
         let watch = self.watch();
         let done =
             watch.run(|work| repair_copy(file, other, self.sidecar, findings, target.file(), work));
         drop(watch);
         let done = done.map_err(|error| self.failed(&error))?;
-        target.finish(self.cancel).map_err(|error| self.told(&output, &error))?;
+        target.finish(self.outputs.cancel).map_err(|error| self.outputs.told(&output, &error))?;
         Ok((output, done))
-    }
-
-    fn create(&self, path: &Path, force: bool) -> Result<NamedOutput, Failure> {
-        for input in [Some(&self.args.file), self.args.from.as_ref(), Some(&self.found.path)] {
-            let both = input.map(|input| (std::fs::metadata(input), std::fs::metadata(path)));
-            if let Some((Ok(input), Ok(output))) = both
-                && same_file(&input, &output)
-            {
-                return Err(Failure::usage(format!("'{}' is an input itself", shown(path)))
-                    .hint("choose another output with -o"));
-            }
-        }
-        let metadata = std::fs::metadata(&self.args.file);
-        let mode = metadata.map_or(0o600, |metadata| metadata.mode());
-        let existing = if force { Existing::Replace } else { Existing::Refuse };
-        NamedOutput::create(path, existing, mode).map_err(|error| self.told(path, &error))
-    }
-
-    fn told(&self, output: &Path, error: &StreamError) -> Failure {
-        let output = Name::File(output.to_owned());
-        match error {
-            StreamError::OutputExists => already_exists(&output, "-o"),
-            error => Failure::stream(error, Names { input: self.name, output: &output }),
-        }
     }
 
     /// Says what was found and done, and how a stream looks afterwards.
@@ -232,12 +191,13 @@ impl Job<'_> {
         if self.console.json {
             let mut report = findings_json(findings);
             report["command"] = json!("repair");
-            report["input"] = json!(self.name.for_machines());
-            report["dry_run"] = json!(self.args.dry_run);
+            report["input"] = json!(self.outputs.name.for_machines());
+            report["dry_run"] = json!(self.outputs.args.dry_run);
             report["areas"] = findings.areas.iter().map(area_json).collect();
             if let Some((output, repaired)) = &done {
                 report["output"] = json!(Name::File(output.clone()).for_machines());
                 report["blocks_computed"] = json!(repaired.computed);
+                report["memory_bytes"] = json!(findings.repair_memory());
                 report["blocks_from_copy"] = json!(repaired.borrowed);
                 report["bytes_cut"] = json!(repaired.cut);
                 report["undamaged"] = json!(scrubbed.as_ref().map(DamageMap::is_undamaged));
@@ -260,7 +220,7 @@ impl Job<'_> {
         scrubbed: Option<&DamageMap>,
     ) {
         let note = |text: &str| self.console.note(text);
-        note(&format!("{}: {}", self.name, finding(findings)));
+        note(&format!("{}: {}", self.outputs.name, finding(findings)));
         note(&format!("'{}' {}", shown(&self.found.path), promise(&findings.areas)));
         if let Some((output, repaired)) = done {
             let mut text = format!(
@@ -280,7 +240,7 @@ impl Job<'_> {
         }
         if findings.damaged_parity().next().is_some() || self.sidecar.directories() < 2 {
             note("the parity file itself is damaged");
-            self.console.note_hint(&wrong::anew(&self.args.file));
+            self.console.note_hint(&wrong::anew(&self.outputs.args.file));
         }
     }
 
@@ -289,12 +249,7 @@ impl Job<'_> {
         if is_of_no_stream(self.sidecar) {
             return Ok(None);
         }
-        let file = File::open(output).map_err(|error| Failure::file("read", output, &error))?;
-        let mut options = RunOptions::automatic();
-        options.cancel = self.cancel.clone();
-        scrub(InputSource::File(file), &options)
-            .map(Some)
-            .map_err(|error| self.told(output, &error))
+        self.outputs.scrubbed(output).map(Some)
     }
 }
 

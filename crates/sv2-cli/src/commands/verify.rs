@@ -1,6 +1,7 @@
 //! `sv2 verify`: streams checked for damage without a key, and for forgery with one.
 
 mod finding;
+mod hint;
 mod parity;
 mod strip;
 
@@ -19,7 +20,7 @@ use crate::ends::{Channel, Input};
 use crate::exit::{Exit, worse};
 use crate::failure::Failure;
 use crate::keys::{IdentityArgs, OpenKey};
-use crate::names::{Name, Names, shell_word};
+use crate::names::{Name, Names};
 use crate::progress::Display;
 use crate::running::{OpeningArgs, RunArgs, watch_signals};
 use crate::size::counted;
@@ -251,7 +252,7 @@ impl VerifyArgs {
                 damage.offset + damage.len
             ));
         }
-        let mut next = next_step(name, map);
+        let mut next = hint::next_step(name, map);
         if let Some(parity) = parity {
             text.push_str(&parity.text(self.map));
             next = parity.hint.or(next);
@@ -300,22 +301,6 @@ fn finding(map: &DamageMap) -> String {
         text.push_str(", and nothing says whether more is missing behind");
     }
     text
-}
-
-/// The command that helps.
-fn next_step(name: &Name, map: &DamageMap) -> Option<String> {
-    let Name::File(path) = name else { return None };
-    let path = shell_word(path.as_os_str());
-    if map.is_undamaged() {
-        return None;
-    }
-    if map.trailing.is_some() && !map.by_place {
-        return Some(format!("sv2 verify --trailing ignore {path}"));
-    }
-    if map.by_place && map.damaged_plaintext == 0 {
-        return Some(format!("sv2 decrypt {path}"));
-    }
-    Some(format!("sv2 decrypt --salvage=zero {path}"))
 }
 
 fn line(damage: &Damage, authenticated: bool) -> String {

@@ -10,6 +10,7 @@ mod interrupts;
 mod keys;
 mod labels;
 mod looking;
+mod mending;
 mod names;
 mod protecting;
 mod ranges;

@@ -3,6 +3,7 @@
 mod changing;
 mod followed;
 mod listing;
+mod mending;
 mod oracle;
 mod order;
 mod random;
