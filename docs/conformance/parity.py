@@ -266,15 +266,17 @@ def header_at(file, at):
 
 
 def judge(file, parity):
-    """R-402, R-403, R-404: a file that is another one, or was changed on purpose."""
+    """R-402 to R-406: a file that is another one, or was changed on purpose."""
+    at_end, at_named = trailer_at(file, len(file)), trailer_at(file, parity.file_len)
     if parity.kind == 2:
-        if len(file) > parity.file_len:
+        if len(file) > parity.file_len or at_end or at_named:
             raise Refused("Stale")
         return
-    for end in (len(file), parity.file_len):
-        found = trailer_at(file, end)
+    for found in (at_end, at_named):
         if found is not None and found != parity.trailer:
             raise Refused("Stale")
+    if len(file) > parity.file_len and at_end and not at_named:
+        raise Refused("Stale")
     field = lambda at, size: int.from_bytes(parity.trailer[at:at + size], "big")
     digest, n = (32 if parity.trailer[10] else 0), field(24, 8)
     copy = parity.file_len - 128 - 32 * ceil(n, 1024) - n * (32 + digest) - field(12, 4)

@@ -53,20 +53,26 @@ pub(crate) fn trailer_at_end(
 }
 
 /// Refuses a file that is sound in itself and not what was protected, so that nothing is put back
-/// that was changed on purpose.
+/// that was changed on purpose.
 pub(crate) fn judge(source: &dyn Source, directory: &Directory) -> Result<(), ParityError> {
     let len = len_of(source, Part::Data)?;
+    let ends = [len, directory.file_len];
     let Identity::Stream { trailer: named } = &directory.identity else {
-        return if len > directory.file_len {
-            Err(ParityError::Stale("the file has grown since"))
-        } else {
-            Ok(())
-        };
-    };
-    for end in [len, directory.file_len] {
-        if trailer_at_end(source, end).is_some_and(|(found, _)| found != *named) {
-            return Err(ParityError::Stale("the stream was sealed anew since"));
+        if len > directory.file_len {
+            return Err(ParityError::Stale("the file has grown since"));
         }
+        // It was none when it was protected, and what was changed since may be its slots.
+        if ends.iter().any(|end| trailer_at_end(source, *end).is_some()) {
+            return Err(ParityError::Stale("the file is a sealed stream now"));
+        }
+        return Ok(());
+    };
+    let [at_end, at_named] = ends.map(|end| trailer_at_end(source, end).map(|(found, _)| found));
+    if [at_end, at_named].into_iter().flatten().any(|found| found != *named) {
+        return Err(ParityError::Stale("the stream was sealed anew since"));
+    }
+    if len > directory.file_len && at_end.is_some() && at_named.is_none() {
+        return Err(ParityError::Stale("the stream ends behind the place that it names"));
     }
     let Some(trailer) = Identity::sound_trailer(named) else { return Ok(()) };
     let copy = copy_offset(directory.file_len, &trailer);

@@ -11,6 +11,7 @@ mod change;
 mod damaged;
 mod decode;
 mod differential;
+mod parity;
 pub mod script;
 mod sections;
 pub mod seeds;
@@ -21,6 +22,7 @@ pub use change::change_replay;
 pub use damaged::{salvage, scrub};
 pub use decode::{framing_decode, header_decode, tail_decode};
 pub use differential::differential;
+pub use parity::{parity_repair, parity_seeds};
 pub use sections::{metadata_decode, slot_decode};
 pub use segment::segment_decrypt;
 pub use stream::stream_decrypt;
@@ -29,7 +31,7 @@ pub use stream::stream_decrypt;
 pub type Body = fn(&[u8]) -> Verdict;
 
 /// Every target's name and body.
-pub const TARGETS: [(&str, Body); 11] = [
+pub const TARGETS: [(&str, Body); 12] = [
     ("framing_decode", framing_decode),
     ("header_decode", header_decode),
     ("tail_decode", tail_decode),
@@ -41,6 +43,7 @@ pub const TARGETS: [(&str, Body); 11] = [
     ("metadata_decode", metadata_decode),
     ("slot_decode", slot_decode),
     ("change_replay", change_replay),
+    ("parity_repair", parity_repair),
 ];
 
 /// What the engine made of an input.

@@ -6,7 +6,7 @@
 mod change;
 mod small;
 
-use crate::{KEY, segment};
+use crate::{KEY, parity_seeds, segment};
 use sv2_testkit::paint;
 use sv2_testkit::reference::{
     AES_256_GCM, CHACHA20_POLY1305, DIGEST_BLAKE3, DIGEST_NONE, DIGEST_SHA256, Params, Trace,
@@ -48,6 +48,8 @@ pub fn seeds() -> Vec<Seed> {
     seeds.extend(header_seeds());
     seeds.extend(small::seeds());
     seeds.extend(change::seeds());
+    let of_parity = |(name, data)| Seed { target: "parity_repair", name, data };
+    seeds.extend(parity_seeds().into_iter().map(of_parity));
     seeds
 }
 

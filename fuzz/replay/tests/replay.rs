@@ -96,6 +96,12 @@ fn change_corpus_has_its_verdicts() {
     replay("change_replay", 25);
 }
 
+///
+#[test]
+fn parity_corpus_has_its_verdicts() {
+    replay("parity_repair", 90);
+}
+
 #[test]
 fn every_target_has_a_body_that_is_replayed() {
     let folder = fuzz_folder().join("fuzz_targets");

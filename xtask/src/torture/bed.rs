@@ -42,7 +42,25 @@ impl Bed {
         let (plain, stream) = (bed.kept_name("plain"), bed.kept_name("stream"));
         // Small segments, so that a kill finds many of them under way.
         bed.good(&["encrypt", "-r", &recipient, "--segment-size", "256K", &plain, "-o", &stream])?;
+        if bed.helps("protect", "parity") {
+            bed.damage()?;
+        }
         Ok(bed)
+    }
+
+    /// A copy of the stream with a parity file, of which about half of what that covers is damaged.
+    fn damage(&self) -> Outcome<()> {
+        let damaged = self.kept("damaged");
+        fs::copy(self.kept("stream"), &damaged)?;
+        self.good(&["protect", &self.kept_name("damaged")])?;
+        let mut bytes = fs::read(&damaged)?;
+        // A small file has small blocks; of 40 each time one is bad, of 20 one may be.
+        let block = bytes.len().div_ceil(1920).next_power_of_two().clamp(4096, 1 << 16);
+        for at in (0..bytes.len()).step_by(40 * block) {
+            bytes[at] ^= 0x55;
+        }
+        fs::write(&damaged, bytes)?;
+        Ok(())
     }
 
     /// A file that the rounds start from.

@@ -14,16 +14,20 @@ pub(super) enum Victim {
     ResumedDecrypt,
     Append,
     Recipients,
+    RepairInPlace,
+    RepairCopy,
 }
 
 /// All of them.
-pub(super) const VICTIMS: [Victim; 6] = [
+pub(super) const VICTIMS: [Victim; 8] = [
     Victim::Encrypt,
     Victim::Decrypt,
     Victim::ResumedEncrypt,
     Victim::ResumedDecrypt,
     Victim::Append,
     Victim::Recipients,
+    Victim::RepairInPlace,
+    Victim::RepairCopy,
 ];
 
 /// What a kill hit, as far as the folder tells.
@@ -60,6 +64,8 @@ impl Victim {
             Self::ResumedDecrypt => "decrypt --resume",
             Self::Append => "append",
             Self::Recipients => "recipients add",
+            Self::RepairInPlace => "repair -f",
+            Self::RepairCopy => "repair -o",
         }
     }
 
@@ -76,6 +82,7 @@ impl Victim {
             Self::ResumedDecrypt => bed.helps("decrypt", "--resume"),
             Self::Append => bed.helps("append", "append"),
             Self::Recipients => bed.helps("recipients", "add"),
+            Self::RepairInPlace | Self::RepairCopy => bed.helps("repair", "parity"),
         }
     }
 
@@ -117,6 +124,7 @@ impl Victim {
     fn inputs(self) -> &'static [&'static str] {
         match self {
             Self::Encrypt | Self::ResumedEncrypt => &["plain"],
+            Self::RepairInPlace | Self::RepairCopy => &["damaged", "damaged.par"],
             _ => &["stream"],
         }
     }
@@ -149,6 +157,8 @@ impl Victim {
                 let other = bed.recipient("other")?;
                 owned(&["recipients", "add", "-i", &identity, "-r", &other, "stream"])
             }
+            Self::RepairInPlace => owned(&["repair", "-f", "damaged"]),
+            Self::RepairCopy => owned(&["repair", "-o", self.output(), "damaged"]),
         };
         Ok(args)
     }
@@ -170,13 +180,11 @@ impl Victim {
         Ok(match self {
             _ if left.iter().any(|name| name == self.output()) => Phase::After,
             _ if more => Phase::During,
-            Self::Append | Self::Recipients if self.is_changed(bed)? => Phase::After,
+            Self::Append | Self::Recipients if is_changed(bed, "stream")? => Phase::After,
+            Self::RepairInPlace if is_whole(bed)? => Phase::After,
+            Self::RepairInPlace if is_changed(bed, "damaged")? => Phase::During,
             _ => Phase::Before,
         })
-    }
-
-    fn is_changed(self, bed: &Bed) -> Outcome<bool> {
-        Ok(bed.content("stream") != Some(std::fs::read(bed.kept("stream"))?))
     }
 
     /// What must hold after a kill in this phase, now and when the work was continued; tells
@@ -186,10 +194,13 @@ impl Victim {
             self.judge_change(bed)?;
             return Ok(false);
         }
+        if self == Self::RepairInPlace {
+            return judge_repair(bed).map(|()| false);
+        }
         let is_there = bed.left()?.iter().any(|name| name == self.output());
         let kept = if is_there { false } else { self.finish(bed)? };
         let content = match self {
-            Self::Encrypt | Self::ResumedEncrypt => bed.opened(self.output())?,
+            Self::Encrypt | Self::ResumedEncrypt | Self::RepairCopy => bed.opened(self.output())?,
             _ => bed.content(self.output()).unwrap_or_default(),
         };
         require(content == bed.plaintext, "the result is not the whole of what it was made of")?;
@@ -215,6 +226,33 @@ impl Victim {
         require(is_old || self == Self::Append && is_new, "the stream is neither old nor new")?;
         bed.good(&["verify", "-i", &identity, "stream"]).map(drop)
     }
+}
+
+/// Whether a file of the round is not what the round began with.
+fn is_changed(bed: &Bed, name: &str) -> Outcome<bool> {
+    Ok(bed.content(name) != Some(std::fs::read(bed.kept(name))?))
+}
+
+/// Whether the file that is repaired in place is what it was before it was damaged.
+fn is_whole(bed: &Bed) -> Outcome<bool> {
+    Ok(bed.content("damaged") == Some(std::fs::read(bed.kept("stream"))?))
+}
+
+/// No byte is lost that was not lost before, and the next repair gives back all.
+fn judge_repair(bed: &Bed) -> Outcome<()> {
+    let whole = std::fs::read(bed.kept("stream"))?;
+    let damaged = std::fs::read(bed.kept("damaged"))?;
+    let now = bed.content("damaged").unwrap_or_default();
+    let is_left = now.len() == whole.len()
+        && now
+            .iter()
+            .zip(whole.iter().zip(&damaged))
+            .all(|(now, (whole, damaged))| now == whole || now == damaged);
+    require(is_left, "a byte is neither what it was nor what it was damaged to")?;
+    bed.good(&["repair", "-f", "damaged"])?;
+    require(is_whole(bed)?, "the second repair did not give everything back")?;
+    let left = bed.left()?;
+    require(left == ["damaged", "damaged.par"], &format!("something is left behind: {left:?}"))
 }
 
 fn owned(args: &[&str]) -> Vec<String> {

@@ -5,6 +5,7 @@ mod bad_streams;
 #[cfg(target_os = "linux")]
 mod doors;
 mod ends;
+mod hostile_parity;
 mod identity;
 mod interrupts;
 mod keys;

@@ -71,3 +71,36 @@ fn a_file_that_has_grown_is_stale_and_one_that_was_cut_is_damaged() {
     assert!(is_stale(&longer, &parity));
     assert!(judged(&file[..9_900], &parity).is_ok());
 }
+
+/// a stream that was protected while its trailer was damaged, and whose recipients were
+/// changed since, does not get the old ones back.
+#[test]
+fn a_stream_that_was_none_when_it_was_protected_is_stale() {
+    let dice = &mut Dice::new(8);
+    let stream = Stream::new(20_000, dice);
+    let mut damaged = stream.bytes.clone();
+    let end = damaged.len();
+    damaged[end - 1] ^= 1;
+    let parity = parity_of(&damaged, geometry());
+    assert!(judged(&damaged, &parity).is_ok());
+    let mut rewritten = stream.clone();
+    rewritten.rewrite();
+    assert!(is_stale(&rewritten.bytes, &parity) && is_stale(&stream.bytes, &parity));
+    rewritten.bytes.truncate(end - 1);
+    assert!(judged(&rewritten.bytes, &parity).is_ok(), "one that is cut has no seal");
+}
+
+/// a parity file that ends a stream in front of its trailer cuts nothing off.
+#[test]
+fn a_directory_that_names_a_shorter_stream_is_stale() {
+    let dice = &mut Dice::new(9);
+    let stream = Stream::new(20_000, dice);
+    let len = stream.bytes.len();
+    let trailer = stream.bytes[len - 128..].to_vec();
+    let short = [&stream.bytes[..10_000], &trailer].concat();
+    let parity = parity_of(&short, geometry());
+    assert!(is_stale(&stream.bytes, &parity));
+    let parity = parity_of(&stream.bytes, geometry());
+    let twice = [&stream.bytes[..], &trailer].concat();
+    assert!(judged(&twice, &parity).is_ok(), "the end is there, and something follows it");
+}

@@ -138,12 +138,43 @@ fn vectors() -> Vec<Vector> {
             ..case("rewritten", Edits::default(), Edits::default())
         },
         Case {
-            instead: Some(rewritten.bytes),
+            instead: Some(rewritten.bytes.clone()),
             ..case("rewritten, no seal", xor(&[(len - 1, 1, 1)]), Edits::default())
         },
     ];
     let parity = target.bytes();
+    let continued = (stream.bytes.clone(), parity.clone());
     vectors.push(Vector { name: "a stream that was continued", file: stream.bytes, parity, cases });
+
+    // Other slots, and the parity file follows.
+    let (sidecar, target) = (Memory::new(continued.1.clone()), Memory::default());
+    let sidecar = Sidecar::open(&sidecar).unwrap();
+    renew(&Memory::new(rewritten.bytes.clone()), &sidecar, &target, &Work::alone()).unwrap();
+    let mut slotless = rewritten.bytes.clone();
+    slotless[len - 1] ^= 1;
+    let cases = vec![
+        case("header and trailer", xor(&[(0, 90, 1), (len - 70, 70, 1)]), Edits::default()),
+        Case { instead: Some(continued.0), ..case("before", Edits::default(), Edits::default()) },
+        case(
+            "the end in the middle",
+            Edits { len: Some(len - 128), xor: vec![] },
+            Edits::default(),
+        ),
+    ];
+    let parity = target.bytes();
+    let file = rewritten.bytes.clone();
+    vectors.push(Vector { name: "a stream with other slots", file, parity, cases });
+
+    // Protected while the trailer was damaged, and sealed since.
+    let parity = made(&slotless, (6, 3, 9, 4), Spread::Runs);
+    let cases = vec![
+        case("as it was", xor(&[(0, 90, 1)]), Edits::default()),
+        Case {
+            instead: Some(rewritten.bytes),
+            ..case("sealed", Edits::default(), Edits::default())
+        },
+    ];
+    vectors.push(Vector { name: "a damaged stream", file: slotless, parity, cases });
     vectors
 }
 
