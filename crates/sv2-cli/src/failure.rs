@@ -14,6 +14,7 @@ use crate::invocation;
 use crate::kind;
 use crate::looked;
 use crate::names::{Name, Names, printable, shell_word, shown};
+use crate::readings;
 use crate::terminal::found_no_terminal;
 use crate::unfinished::half_changed;
 
@@ -127,6 +128,8 @@ impl Failure {
                 ),
             )
             .hint(format!("{} and run the command again", write_advice(source))),
+            // Another version took the place of the one that was opened, and nobody forged it.
+            StreamError::StaleIndex => Self::of_input(error, Exit::Io, names),
             StreamError::OutputExists => already_exists(names.output, "-o"),
             StreamError::OutputRefused(fault) => Self::usage(format!("'{}' {fault}", names.output))
                 .hint("choose another name with -o"),
@@ -161,9 +164,17 @@ impl Failure {
             | StreamError::StaleHeader { .. } => format!("authentication failure: {error}"),
             _ => chain(error),
         };
-        if let Some(half) = half_changed(names.input).filter(|_| is_about_bytes) {
-            return Self::new(exit, format!("{}: {what}; {}", names.input, half.what))
-                .hint(half.way_out);
+        if is_about_bytes {
+            if let Some(half) = half_changed(names.input) {
+                // What is half written is neither forged nor damaged.
+                let what = format!("{}; until it is settled, {}", half.what, chain(error));
+                return Self::new(exit, format!("{}: {what}", names.input)).hint(half.way_out);
+            }
+            // In this order: a change that had an end in between wrote to the stream.
+            if readings::has_changed(names.input) {
+                let changed = StreamError::InputChanged { offset: error.offset().unwrap_or(0) };
+                return Self::of_input(&changed, Exit::Io, names);
+            }
         }
         let (why, hint) = explained(error, names.input);
         let sentence = join(format!("{}: {what}", names.input), why);

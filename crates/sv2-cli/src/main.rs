@@ -25,6 +25,7 @@ mod parity;
 mod passphrase;
 mod producer;
 mod progress;
+mod readings;
 mod report;
 mod resume;
 mod running;

@@ -9,11 +9,12 @@ use sv2_framing::StreamLayout;
 use sv2_segment_worker::{DecryptSegmentWorker, SegmentCryptoContext};
 use sv2_stream::Depth;
 
+use crate::changed::or_changed;
 use crate::end::up_to_end;
 use crate::header::KeyedHeader;
-use crate::io::Input;
+use crate::io::{Input, PositionedInput};
 use crate::key::KeyRing;
-use crate::tail::SealedStream;
+use crate::tail::{Index, SealedStream};
 use crate::watch::Watch;
 use crate::{
     DecryptOptions, ErrorKind, InputSource, KeySource, OutputSink, RandomSource, StreamError,
@@ -30,7 +31,8 @@ pub(crate) use pipe::{Next, Opened, PipeSource, read_header};
 ///
 /// # Errors
 /// Those of section 9 of the format, in its order; `Read`, `Write`, `OutputExists`, `Cancelled`,
-/// `Spawn`, `Defect`.
+/// `Spawn`, `Defect`; `InputChanged` in place of a verdict over bytes that somebody wrote to
+/// meanwhile, where the input is read at offsets.
 /// A named output does not appear then; any other holds authenticated plaintext of an
 /// unspecified part of the stream.
 ///
@@ -64,21 +66,11 @@ pub fn decrypt_stream_with(
             if options.tail == Tail::MayBeFollowed
                 && let Some(source) = up_to_end(&source)?
             {
-                let stream = SealedStream::open_to(Depth::PageTable, &source, &mut ring)?;
-                let index = stream.read_index(&source)?;
-                let job = DecryptJob::new(&stream.keyed, options);
-                options.check_fingerprint(stream.fingerprint())?;
-                let report = job.watch.ended(job.sealed(&source, &stream, &index, output))?;
-                return Ok(report.since(begun));
+                let opened = or_changed(&source, None, open_sealed(&source, &mut ring));
+                return Ok(sealed(&source, &opened?, output, options)?.since(begun));
             }
-            let sealed = SealedStream::open_to(Depth::PageTable, &source, &mut ring)
-                .and_then(|stream| stream.read_index(&source).map(|index| (stream, index)));
-            match sealed {
-                Ok((stream, index)) => {
-                    let job = DecryptJob::new(&stream.keyed, options);
-                    options.check_fingerprint(stream.fingerprint())?;
-                    job.watch.ended(job.sealed(&source, &stream, &index, output))?
-                }
+            match or_changed(&source, None, open_sealed(&source, &mut ring)) {
+                Ok(opened) => sealed(&source, &opened, output, options)?,
                 // Whoever takes a stream without its tail reads it from the front.
                 Err(error) if options.accepts_unsealed(&error) => {
                     let input = Input::Positioned(source).into_sequential();
@@ -90,6 +82,29 @@ pub fn decrypt_stream_with(
         Input::Sequential(input) => pipe::decrypt(input, output, &mut ring, options)?,
     };
     Ok(report.since(begun))
+}
+
+/// Opens a stream from its seal, and reads its index.
+fn open_sealed(
+    source: &PositionedInput<'_>,
+    ring: &mut KeyRing<'_>,
+) -> Result<(SealedStream, Index), StreamError> {
+    let stream = SealedStream::open_to(Depth::PageTable, source, ring)?;
+    let index = stream.read_index(source)?;
+    Ok((stream, index))
+}
+
+/// Decrypts a stream that was opened.
+fn sealed(
+    source: &PositionedInput<'_>,
+    (stream, index): &(SealedStream, Index),
+    output: OutputSink<'_>,
+    options: &DecryptOptions,
+) -> Result<StreamReport, StreamError> {
+    let job = DecryptJob::new(&stream.keyed, options);
+    options.check_fingerprint(stream.fingerprint())?;
+    let done = or_changed(source, Some(stream), job.sealed(source, stream, index, output));
+    job.watch.ended(done)
 }
 
 impl DecryptOptions {

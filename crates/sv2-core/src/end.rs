@@ -3,14 +3,12 @@
 //! The end is a claim until the seal there was checked; whoever reads the stream up to it checks
 //! everything else as well.
 
-use std::io;
-
 use sv2_framing::{SEGMENT_HEADER_LEN, SegmentIndex, StreamLayout, decode_segment_header};
 use sv2_headers::{TRAILER_LEN, TRAILER_MAGIC, Trailer, checksum};
 
 use crate::extents::Holes;
 use crate::inspect::front_header;
-use crate::io::{Input, PositionedInput, ReadAt};
+use crate::io::{Input, PositionedInput};
 use crate::{InputSource, StreamError};
 
 /// Bytes at the end of a source that are searched for a trailer, and zeros that are passed over
@@ -61,36 +59,7 @@ pub(crate) fn up_to_end<'s>(
     source: &'s PositionedInput<'s>,
 ) -> Result<Option<PositionedInput<'s>>, StreamError> {
     let trailing = find_trailing(source)?;
-    Ok(trailing.map(|trailing| Cut::of(source, trailing.offset)))
-}
-
-/// A source up to a place in it.
-pub(crate) struct Cut<'s> {
-    source: &'s PositionedInput<'s>,
-    len: u64,
-}
-
-impl<'s> Cut<'s> {
-    /// The first `len` bytes of a source.
-    pub(crate) fn of(source: &'s PositionedInput<'s>, len: u64) -> PositionedInput<'s> {
-        PositionedInput::Custom { source: Box::new(Self { source, len }), len }
-    }
-}
-
-impl ReadAt for Cut<'_> {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        // At most the buffer, so it fits.
-        let count = self.len.saturating_sub(offset).min(buffer.len() as u64) as usize;
-        match self.source.read_exact_at(&mut buffer[..count], offset) {
-            Ok(()) => Ok(count),
-            Err(StreamError::Read { source, .. }) => Err(source),
-            Err(_) => Err(io::ErrorKind::Other.into()),
-        }
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.len)
-    }
+    Ok(trailing.map(|trailing| source.start(trailing.offset)))
 }
 
 /// Where a sealed stream may end (F-839).

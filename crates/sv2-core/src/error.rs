@@ -141,7 +141,8 @@ pub enum StreamError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// The input was shorter or longer at the end than at the start.
+    /// The input was shorter or longer at the end than at the start, or somebody wrote to a stream
+    /// while it was read, so that what was read of it belongs to no version.
     #[error("the input changed while it was being read, at byte {offset}")]
     InputChanged {
         /// Where it was first seen.

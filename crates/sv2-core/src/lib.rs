@@ -8,6 +8,7 @@
 #![doc = include_str!("../README.md")]
 
 mod change;
+mod changed;
 mod damage;
 mod decrypt;
 mod drive;

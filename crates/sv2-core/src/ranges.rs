@@ -7,10 +7,11 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
 
-use sv2_headers::{DigestAlg, StreamHeader, TRAILER_LEN};
+use sv2_headers::{DigestAlg, StreamHeader};
 use sv2_segment_worker::DecryptSegmentWorker;
 use sv2_stream::{Depth, FetchPolicy, FormatError, OpenedStream, Page, PageState, Plaintext};
 
+use crate::changed::{is_replaced, or_changed, unless_changed};
 use crate::decrypt::DecryptJob;
 use crate::io::{Input, PositionedInput};
 use crate::key::KeyRing;
@@ -117,8 +118,8 @@ impl<'a> StreamReader<'a> {
             return Err(StreamError::Usage("ranges cannot be read from a pipe, only from a file"));
         };
         let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
-        let stream = SealedStream::open_to(Depth::PageTable, &source, &mut ring)?;
-        let stream = stream.into_opened();
+        let opened = SealedStream::open_to(Depth::PageTable, &source, &mut ring);
+        let stream = or_changed(&source, None, opened)?.into_opened();
         options.check_fingerprint(stream.fingerprint())?;
         let job = DecryptJob::new(&stream.keyed, options);
         let (policy, read_ahead) = match source.is_local() {
@@ -210,7 +211,8 @@ impl<'a> StreamReader<'a> {
     ///
     /// # Errors
     /// `AuthenticationFailed`, `ChecksumMismatch` and `Malformed` for a frame or page that fails,
-    /// `StaleIndex` where the stream was replaced since it was opened, `Read`.
+    /// `StaleIndex` where the stream was replaced since it was opened, `InputChanged` where somebody
+    /// is writing to it, `Read`.
     /// `out` then holds nothing but authenticated plaintext and what it held before.
     pub fn read_at(&self, out: &mut [u8], offset: u64) -> Result<usize, StreamError> {
         let left = self.len().saturating_sub(offset);
@@ -267,11 +269,13 @@ impl<'a> StreamReader<'a> {
     fn fetch(&self, ranges: &[Range<u64>]) -> Result<Plaintext, StreamError> {
         self.open_frames(ranges).map_err(|failure| {
             // F-824: a replaced stream explains whatever failed.
-            match failure {
-                _ if self.was_replaced() => StreamError::StaleIndex,
+            let error = match failure {
+                _ if is_replaced(&self.source, &self.stream) => return StreamError::StaleIndex,
                 Failure::Stream(error) => explain_frame(&self.source, &self.stream, error),
                 Failure::Source(error) => error,
-            }
+            };
+            // Its tail may be the same while what lies in front of it is being written.
+            unless_changed(&self.source, None, error)
         })
     }
 
@@ -316,17 +320,6 @@ impl<'a> StreamReader<'a> {
                 }
             }
         }
-    }
-
-    fn was_replaced(&self) -> bool {
-        let mut trailer = [0; TRAILER_LEN];
-        let len = match self.source.current_len() {
-            Ok(len) if len == self.source.len() => len,
-            Ok(_) => return true,
-            Err(_) => return false,
-        };
-        let read = self.source.read_exact_at(&mut trailer, self.stream.trailer_range().start);
-        read.is_ok() && self.stream.is_replaced_by(len, &trailer)
     }
 }
 

@@ -14,10 +14,11 @@ use sv2_framing::{SegmentIndex, StreamLayout};
 use sv2_headers::IndexEntry;
 use sv2_pipeline::{Fed, run_inline, run_ordered};
 
+use crate::changed::{has_changed, or_changed};
 use crate::damage::{Damage, DamageMap, Tally};
 use crate::decrypt::DecryptJob;
 use crate::drive::pipeline_options;
-use crate::end::{Cut, find_trailing};
+use crate::end::find_trailing;
 use crate::error::pipeline_error;
 use crate::extents::Holes;
 use crate::inspect::look;
@@ -38,7 +39,8 @@ use sv2_stream::open_metadata;
 ///
 /// # Errors
 /// `NotAStream`, and the header's error where neither header can be decoded; `Read`,
-/// `Cancelled`; `Usage` for an input that cannot seek.
+/// `Cancelled`; `InputChanged` where damage was found and somebody wrote to the input meanwhile;
+/// `Usage` for an input that cannot seek.
 pub fn scrub(input: InputSource<'_>, run: &RunOptions) -> Result<DamageMap, StreamError> {
     scrub_with(input, run, &mut |_| {})
 }
@@ -65,7 +67,7 @@ pub fn scrub_followed(input: InputSource<'_>, run: &RunOptions) -> Result<Damage
     let source = positioned(input)?;
     match find_trailing(&source)? {
         Some(trailing) => {
-            let map = scrub_source(&Cut::of(&source, trailing.offset), run, &mut |_| {})?;
+            let map = scrub_source(&source.start(trailing.offset), run, &mut |_| {})?;
             Ok(DamageMap { trailing: Some(trailing), ..map })
         }
         None => scrub_source(&source, run, &mut |_| {}),
@@ -80,7 +82,22 @@ pub(crate) fn scrub_whole(
     scrub_source(source, run, &mut |_| {})
 }
 
+/// Scrubs a source; what was damaged while somebody wrote to it is no damage.
 fn scrub_source(
+    source: &PositionedInput<'_>,
+    run: &RunOptions,
+    each: &mut dyn FnMut(&Damage),
+) -> Result<DamageMap, StreamError> {
+    let map = or_changed(source, None, scrub_all(source, run, each))?;
+    match map.damages.first() {
+        Some(first) if source.has_changed() => {
+            Err(StreamError::InputChanged { offset: first.offset })
+        }
+        _ => Ok(map),
+    }
+}
+
+fn scrub_all(
     source: &PositionedInput<'_>,
     run: &RunOptions,
     each: &mut dyn FnMut(&Damage),
@@ -129,11 +146,11 @@ pub fn verify(
         Tail::MayBeFollowed => find_trailing(&source)?,
         Tail::Required | Tail::MayBeMissing => None,
     };
-    let cut = trailing.map(|trailing| Cut::of(&source, trailing.offset));
+    let cut = trailing.map(|trailing| source.start(trailing.offset));
     let source = cut.as_ref().unwrap_or(&source);
     let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
-    let sealed = SealedStream::open(source, &mut ring)?;
-    let index = sealed.read_index(source)?;
+    let sealed = or_changed(source, None, SealedStream::open(source, &mut ring))?;
+    let index = or_changed(source, Some(&sealed), sealed.read_index(source))?;
     options.check_fingerprint(sealed.fingerprint())?;
     let job = DecryptJob::new(&sealed.keyed, options);
     let segments = SegmentScrub::of_sealed(source, &sealed, Opener { job: &job });
@@ -144,6 +161,9 @@ pub fn verify(
     check.push_all(headers::sealed_copy(source, &sealed, &metadata)?);
     check.push_all(headers::sealed_trailer(&sealed, source.len()));
     let map = check.map(&sealed.layout, segments.as_checked(), begun, true);
+    if !map.damages.is_empty() && has_changed(source, Some(&sealed)) {
+        return Err(StreamError::InputChanged { offset: map.damages[0].offset });
+    }
     Ok(DamageMap { trailing, ..map })
 }
 

@@ -96,13 +96,21 @@ pub(crate) fn survey(
     cancel: &Cancellation,
 ) -> Result<Survey, StreamError> {
     let mut scan = Scan {
-        window: Window { source, bytes: Vec::new(), start: 0, unreadable },
+        window: Window {
+            source,
+            holes: Holes::of(source),
+            bytes: Vec::new(),
+            start: 0,
+            unreadable,
+        },
         layout: *layout,
         stream_tag,
-        vain: source.len().saturating_mul(VAIN_WORK).saturating_add(WINDOW as u64),
+        vain: 0,
         found: Survey::default(),
     };
-    scan.run(&Holes::of(source), cancel)?;
+    scan.vain =
+        scan.window.holes.data_len().saturating_mul(VAIN_WORK).saturating_add(WINDOW as u64);
+    scan.run(cancel)?;
     let mut found = scan.found;
     found.find_owners(layout);
     Ok(found)
@@ -111,6 +119,7 @@ pub(crate) fn survey(
 /// A part of the source that is in memory.
 struct Window<'s> {
     source: &'s PositionedInput<'s>,
+    holes: Holes,
     bytes: Vec<u8>,
     start: u64,
     unreadable: Unreadable,
@@ -123,8 +132,9 @@ impl Window<'_> {
         let want = left.min(want as u64);
         let end = self.start + self.bytes.len() as u64;
         if offset < self.start || offset + want > end {
-            // At most a window, or what is wanted, so it fits.
-            let len = left.min((WINDOW as u64).max(want)) as usize;
+            // No more of a hole than is wanted; at most a window, or that, so it fits.
+            let run = self.holes.end_of_run(offset) - offset;
+            let len = left.min((WINDOW as u64).min(run).max(want)) as usize;
             self.bytes.resize(len, 0);
             match self.unreadable {
                 Unreadable::Fail => self.source.read_exact_at(&mut self.bytes, offset)?,
@@ -168,7 +178,7 @@ enum Seen {
 }
 
 impl Scan<'_> {
-    fn run(&mut self, holes: &Holes, cancel: &Cancellation) -> Result<(), StreamError> {
+    fn run(&mut self, cancel: &Cancellation) -> Result<(), StreamError> {
         let end = self.window.source.len();
         let mut at = 0;
         let mut asked = 0;
@@ -179,7 +189,7 @@ impl Scan<'_> {
                     return Err(StreamError::Cancelled { segment: 0 });
                 }
             }
-            let data = holes.end_of_hole(at);
+            let data = self.window.holes.end_of_hole(at);
             if data > at {
                 // A part may begin with zeros of a hole; none of its magics does.
                 at = data;

@@ -46,7 +46,7 @@ not sealed or has another length than its end says. Segments are not looked at: 
 pub(crate) struct InspectArgs {
     /// The stream; a file, or standard input that is one
     input: Option<PathBuf>,
-    /// List every segment with its offsets and lengths
+    /// List the segments with their offsets and lengths: the first 10,000, and the last
     #[arg(long)]
     segments: bool,
     /// Compute the CRC-64/NVME of the whole file as S3 has it, from header, index and end alone
@@ -100,7 +100,7 @@ pub(crate) fn run(args: &InspectArgs, console: &Console) -> Result<(), Failure> 
             let _ = writeln!(text, "  {:<13} {checksum}", "CRC-64/NVME");
         }
         if args.segments {
-            text.push_str(&segments_text(&seen));
+            text.push_str(&segments_text(&Spans::of(&seen)));
         }
         print(&text)?;
     }
@@ -215,12 +215,21 @@ fn to_text(name: &Name, seen: &Inspection, metadata: Option<&Option<Value>>) -> 
     text
 }
 
-fn segments_text(seen: &Inspection) -> String {
+fn segments_text(spans: &Spans) -> String {
     let mut text = format!(
         "{:>12} {:>20} {:>12} {:>20} {:>12}\n",
         "segment", "offset", "length", "plaintext offset", "plaintext"
     );
-    for span in spans(seen) {
+    for span in spans.listed() {
+        if span.segment + 1 == spans.count && spans.beyond() > 0 {
+            let _ = writeln!(
+                text,
+                "{:>12} and {} more, each {} bytes behind the one before it",
+                "...",
+                spans.beyond(),
+                spans.full
+            );
+        }
         let _ = writeln!(
             text,
             "{:>12} {:>20} {:>12} {:>20} {:>12}",
@@ -268,7 +277,8 @@ fn to_json(
         report["metadata"] = metadata.unwrap_or(Value::Null);
     }
     if segments {
-        let rows = spans(seen).map(|span| {
+        let spans = Spans::of(seen);
+        let rows = spans.listed().map(|span| {
             json!({
                 "segment": span.segment,
                 "offset": span.offset,
@@ -278,35 +288,66 @@ fn to_json(
             })
         });
         report["segments"] = rows.collect();
+        report["segments_in_all"] = json!(spans.count);
+        report["segments_not_listed"] = json!(spans.beyond());
     }
     report
 }
 
+/// The most segments that are listed: their number is what the file claims, and all but the last
+/// are of one length.
+const MOST_LISTED: u64 = 10_000;
+
 /// The segments by what the trailer says, and by the length of the file where there is none.
-fn spans(seen: &Inspection) -> impl Iterator<Item = Span> {
-    let layout = seen.layout;
-    let (first, full) = (u64::from(layout.header_len), layout.full_segment_len());
-    let segment_size = layout.geometry.segment_size();
-    let held = seen.stream_len.saturating_sub(first);
-    let (count, plaintext_len) = match &seen.trailer {
-        Some(trailer) => {
-            let count = layout.geometry.segment_count(trailer.plaintext_len);
-            // What an unverified trailer claims is bounded by what the file can hold.
-            (count.min(held.div_ceil(full)), trailer.plaintext_len)
-        }
-        None => (held / full, (held / full).saturating_mul(segment_size)),
-    };
-    let segments_len = layout.segments_len(plaintext_len);
-    (0..count).map(move |segment| {
-        let (skipped, before) = (segment * full, segment * segment_size);
+struct Spans {
+    count: u64,
+    first: u64,
+    full: u64,
+    segment_size: u64,
+    segments_len: u64,
+    plaintext_len: u64,
+}
+
+impl Spans {
+    fn of(seen: &Inspection) -> Self {
+        let layout = seen.layout;
+        let (first, full) = (u64::from(layout.header_len), layout.full_segment_len());
+        let segment_size = layout.geometry.segment_size();
+        let held = seen.stream_len.saturating_sub(first);
+        let (count, plaintext_len) = match &seen.trailer {
+            Some(trailer) => {
+                let count = layout.geometry.segment_count(trailer.plaintext_len);
+                // What an unverified trailer claims is bounded by what the file can hold.
+                (count.min(held.div_ceil(full)), trailer.plaintext_len)
+            }
+            None => (held / full, (held / full).saturating_mul(segment_size)),
+        };
+        let segments_len = layout.segments_len(plaintext_len);
+        Self { count, first, full, segment_size, segments_len, plaintext_len }
+    }
+
+    /// Those that are listed: the first ones, and the last, whose length is its own.
+    fn listed(&self) -> impl Iterator<Item = Span> {
+        let front = self.count.min(MOST_LISTED);
+        let last = (self.count > front).then(|| self.count - 1);
+        (0..front).chain(last).map(|segment| self.span(segment))
+    }
+
+    /// Those that are not.
+    fn beyond(&self) -> u64 {
+        self.count.saturating_sub(MOST_LISTED + 1)
+    }
+
+    fn span(&self, segment: u64) -> Span {
+        let (skipped, before) = (segment * self.full, segment * self.segment_size);
         Span {
             segment,
-            offset: first + skipped,
-            wire_len: segments_len.saturating_sub(skipped).min(full),
+            offset: self.first + skipped,
+            wire_len: self.segments_len.saturating_sub(skipped).min(self.full),
             plaintext_offset: before,
-            plaintext_len: plaintext_len.saturating_sub(before).min(segment_size),
+            plaintext_len: self.plaintext_len.saturating_sub(before).min(self.segment_size),
         }
-    })
+    }
 }
 
 fn state(intact: bool) -> &'static str {

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use sv2_core::{Cancellation, Damage, DamageMap, Tail, Unit, scrub, scrub_followed, verify};
+use sv2_core::{
+    Cancellation, Damage, DamageMap, StreamError, Tail, Unit, scrub, scrub_followed, verify,
+};
 
 use self::finding::{Kind, exit_of};
 use self::parity::Compared;
@@ -22,6 +24,7 @@ use crate::failure::Failure;
 use crate::keys::{IdentityArgs, OpenKey};
 use crate::names::{Name, Names};
 use crate::progress::Display;
+use crate::readings;
 use crate::running::{OpeningArgs, RunArgs, watch_signals};
 use crate::size::counted;
 use crate::terminal::was_interrupted;
@@ -170,6 +173,13 @@ impl VerifyArgs {
             }
         };
         drop(display);
+        let checked = checked.and_then(|map| match map.damages.first() {
+            // In this order: a change that had an end in between wrote to the stream.
+            Some(first) if half_changed(&name).is_none() && readings::has_changed(&name) => {
+                Err(StreamError::InputChanged { offset: first.offset })
+            }
+            _ => Ok(map),
+        });
         let map = checked.map_err(|error| {
             trailing::explained("verify", &name, again, &error).unwrap_or_else(|| {
                 Failure::stream(&error, Names { input: &name, output: &Name::Stdout })

@@ -12,6 +12,7 @@ use super::Direction;
 use super::closed::require_open;
 use crate::failure::Failure;
 use crate::names::{Name, Names, shell_word};
+use crate::readings;
 
 /// An input that was opened.
 pub(crate) struct Input {
@@ -64,6 +65,9 @@ impl Input {
                 _ => "name a stream, which is a file".to_owned(),
             };
             return Err(Failure::usage(format!("'{name}' is a folder")).hint(next));
+        }
+        if let (Some(path), Direction::Decrypt) = (path, direction) {
+            readings::opened(path, &file, &metadata);
         }
         Ok(Self { name, path: path.map(Path::to_owned), file, metadata })
     }

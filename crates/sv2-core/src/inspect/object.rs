@@ -2,6 +2,7 @@
 
 use sv2_stream::ObjectCrc;
 
+use crate::extents::Holes;
 use crate::inspect::inspect_input;
 use crate::io::Input;
 use crate::{InputSource, StreamError, Unit};
@@ -16,7 +17,8 @@ use crate::{InputSource, StreamError, Unit};
 ///
 /// # Errors
 /// Those of [`inspect`](crate::inspect()); `Unsealed` for a stream without a trailer; `Malformed`
-/// where trailer, header and the length of the input disagree, so that there is no index.
+/// where trailer, header and the length of the input disagree, so that there is no index, and where
+/// a part of the index was never written, as in a sparse file.
 pub fn object_checksum(input: InputSource<'_>) -> Result<u64, StreamError> {
     let Input::Positioned(source) = input.open()? else {
         return Err(StreamError::Usage("a pipe cannot be inspected, only a file"));
@@ -30,6 +32,11 @@ pub fn object_checksum(input: InputSource<'_>) -> Result<u64, StreamError> {
     }
     let mut crc = ObjectCrc::new(seen.layout, trailer.plaintext_len)
         .ok_or(StreamError::Usage("a plaintext length that was judged is impossible"))?;
+    let index = seen.layout.index_offset(trailer.plaintext_len)..source.len();
+    if Holes::of(&source).reach_into(&index, 64) {
+        let (unit, what) = (Unit::Index, "entries that were never written");
+        return Err(StreamError::Malformed { unit, what, offset: index.start });
+    }
     while let Some(wanted) = crc.wants() {
         crc.supply(&source.read_vec(wanted.start, wanted.end - wanted.start)?)?;
     }

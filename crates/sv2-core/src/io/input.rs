@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use sv2_framing::SegmentLayout;
 
 use crate::StreamError;
-use crate::io::{PositionedInput, ReadAt, Waiting, read_slots};
+use crate::io::{PositionedInput, ReadAt, Stamp, Waiting, read_slots};
 
 /// Capacity that is asked of a pipe at either end, in bytes; the system may refuse.
 const PIPE_CAPACITY: usize = 1 << 20;
@@ -51,7 +51,8 @@ impl<'a> InputSource<'a> {
         if metadata.is_file() && metadata.len() > 0 {
             let base = (&file).stream_position().map_err(failed)?;
             let len = metadata.len().saturating_sub(base);
-            return Ok(Input::Positioned(PositionedInput::File { file, base, len }));
+            let stamp = Stamp::of(&file).map_err(failed)?;
+            return Ok(Input::Positioned(PositionedInput::File { file, base, len, stamp }));
         }
         if metadata.is_dir() {
             return Err(failed(io::ErrorKind::IsADirectory.into()));
@@ -102,6 +103,9 @@ impl<'a> Input<'a> {
             Self::Positioned(PositionedInput::Custom { source, .. }) => {
                 SequentialInput::new(Box::new(FrontToBack { source, offset: 0 }))
             }
+            Self::Positioned(source @ PositionedInput::Start { .. }) => {
+                SequentialInput::new(Box::new(StartToEnd { source, offset: 0 }))
+            }
             // The file still stands where it stood: positioned reads do not move it.
             Self::Positioned(PositionedInput::File { file, .. }) => {
                 SequentialInput::new(Box::new(file))
@@ -119,6 +123,20 @@ struct FrontToBack<'a> {
 impl Read for FrontToBack<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read_at(buffer, self.offset)?;
+        self.offset += count as u64;
+        Ok(count)
+    }
+}
+
+/// The start of another input, read from front to back.
+struct StartToEnd<'a> {
+    source: PositionedInput<'a>,
+    offset: u64,
+}
+
+impl Read for StartToEnd<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read_up_to_at(buffer, self.offset)?;
         self.offset += count as u64;
         Ok(count)
     }

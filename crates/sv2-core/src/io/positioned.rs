@@ -10,30 +10,53 @@ use sv2_framing::SegmentLayout;
 use crate::StreamError;
 use crate::io::read_at::{ReadAt, ReadPart, read_exact_at};
 use crate::io::read_slots;
+use crate::io::stamp::Stamp;
 
 /// The most that is allocated ahead of bytes that were not seen yet.
 const STEP: usize = 1 << 20;
 
 /// An input that can be read at any offset, from many threads.
 pub(crate) enum PositionedInput<'a> {
-    /// A regular file from `base` on.
-    File { file: File, base: u64, len: u64 },
+    /// A regular file from `base` on, as it was when it was opened.
+    File { file: File, base: u64, len: u64, stamp: Stamp },
     /// Bytes in memory.
     Memory(&'a [u8]),
     /// Anything else, which had `len` bytes when it was opened.
     Custom { source: Box<dyn ReadAt + 'a>, len: u64 },
+    /// The first `len` bytes of another input.
+    Start { whole: &'a PositionedInput<'a>, len: u64 },
 }
 
 impl PositionedInput<'_> {
     /// Whether it is a file or memory, where many small reads cost little.
     pub(crate) fn is_local(&self) -> bool {
-        !matches!(self, Self::Custom { .. })
+        match self {
+            Self::File { .. } | Self::Memory(_) => true,
+            Self::Custom { .. } => false,
+            Self::Start { whole, .. } => whole.is_local(),
+        }
+    }
+
+    /// The first `len` bytes of the input, of which it has at least as many.
+    pub(crate) fn start(&self, len: u64) -> PositionedInput<'_> {
+        PositionedInput::Start { whole: self, len }
+    }
+
+    /// Whether somebody wrote to the input since it was opened, as far as its storage tells: by the
+    /// length, and of a file by its times.
+    pub(crate) fn has_changed(&self) -> bool {
+        match self {
+            Self::File { file, stamp, .. } => Stamp::of(file).is_ok_and(|now| now != *stamp),
+            Self::Memory(_) => false,
+            Self::Custom { source, len } => source.len().is_ok_and(|now| now != *len),
+            Self::Start { whole, .. } => whole.has_changed(),
+        }
     }
 
     /// Bytes of the input when it was opened.
     pub(crate) fn len(&self) -> u64 {
         match self {
-            Self::File { len, .. } | Self::Custom { len, .. } => *len,
+            Self::File { len, .. } | Self::Custom { len, .. } | Self::Start { len, .. } => *len,
             Self::Memory(bytes) => <[u8]>::len(bytes) as u64,
         }
     }
@@ -54,6 +77,10 @@ impl PositionedInput<'_> {
                 Ok(())
             }
             Self::Custom { source, .. } => read_exact_at(&**source, buffer, offset).map_err(failed),
+            Self::Start { whole, len } => match offset.checked_add(buffer.len() as u64) {
+                Some(end) if end <= *len => whole.read_exact_at(buffer, offset),
+                _ => Err(failed(io::ErrorKind::UnexpectedEof.into())),
+            },
         }
     }
 
@@ -63,6 +90,19 @@ impl PositionedInput<'_> {
             Self::File { file, base, .. } => Ok(file.metadata()?.len().saturating_sub(*base)),
             Self::Memory(bytes) => Ok(<[u8]>::len(bytes) as u64),
             Self::Custom { source, .. } => source.len(),
+            // What follows is none of its business.
+            Self::Start { whole, len } => Ok(whole.current_len()?.min(*len)),
+        }
+    }
+
+    /// Reads at most `buffer.len()` bytes from `offset` on; fewer only at the end.
+    pub(crate) fn read_up_to_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        // At most the buffer, so it fits.
+        let count = self.len().saturating_sub(offset).min(buffer.len() as u64) as usize;
+        match self.read_exact_at(&mut buffer[..count], offset) {
+            Ok(()) => Ok(count),
+            Err(StreamError::Read { source, .. }) => Err(source),
+            Err(_) => Err(io::ErrorKind::Other.into()),
         }
     }
 
@@ -95,6 +135,9 @@ impl PositionedInput<'_> {
             let len = usize::try_from(range.end - range.start).ok();
             let len = len.filter(|_| range.end <= self.len());
             buffers.push(vec![0; len.ok_or_else(|| failed(io::ErrorKind::UnexpectedEof.into()))?]);
+        }
+        if let Self::Start { whole, .. } = self {
+            return whole.read_ranges(ranges);
         }
         let parts = ranges.iter().map(|range| range.start).zip(&mut buffers);
         if let Self::Custom { source, .. } = self {
@@ -133,6 +176,7 @@ impl PositionedInput<'_> {
                 };
                 source.read_at(first, offset + done)
             }),
+            Self::Start { whole, .. } => return whole.read_slots_at(wire, layout, offset),
         };
         let short = |done: usize| StreamError::InputChanged { offset: offset + done as u64 };
         match read {
@@ -147,11 +191,11 @@ impl PositionedInput<'_> {
         let mut more = [0; 1];
         loop {
             let (read, offset) = match self {
-                Self::File { file, base, len } => {
+                Self::File { file, base, len, .. } => {
                     (FileExt::read_at(file, &mut more, base + len), *len)
                 }
                 Self::Custom { source, len } => (source.read_at(&mut more, *len), *len),
-                Self::Memory(_) => return Ok(()),
+                Self::Memory(_) | Self::Start { .. } => return Ok(()),
             };
             match read {
                 Ok(0) => return Ok(()),

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use sv2_pipeline::{PipelineError, run_positional};
 
+use crate::changed::or_changed;
 use crate::decrypt::DecryptJob;
 use crate::drive::{Drive, Ends};
 use crate::error::pipeline_error;
@@ -55,16 +56,18 @@ pub fn decrypt_resumable(
     check_target(&output.path, output.existing)?;
     let source = input.open_positioned()?;
     let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
-    let stream = SealedStream::open(&source, &mut ring)?;
+    let stream = or_changed(&source, None, SealedStream::open(&source, &mut ring))?;
     options.check_fingerprint(stream.fingerprint())?;
-    let index = stream.read_index(&source)?;
+    let index = or_changed(&source, Some(&stream), stream.read_index(&source))?;
     let job = DecryptJob::new(&stream.keyed, options);
 
     let found = Files::open(output, &stream)?;
     let mark = found.mark(output, &stream)?;
     let is_ours = mark.as_ref().is_some_and(Mark::is_there) && !others_can_rename(&output.path)?;
     if !is_ours {
-        job.check(found.chain.count(), &source, &stream, &index, &found.plaintext.file)?;
+        let count = found.chain.count();
+        let checked = job.check(count, &source, &stream, &index, &found.plaintext.file);
+        or_changed(&source, Some(&stream), checked)?;
         // Where it cannot be left, the next call reads again too.
         mark.iter().for_each(|mark| drop(mark.leave()));
     }
@@ -75,7 +78,8 @@ pub fn decrypt_resumable(
     let files = OnDisk { plaintext: &plaintext.file, journal: &journal.file };
     let effort =
         job.watch.ended(with_checkpoints(&files, &mut chain, distance.max(1), |frontier| {
-            job.from(kept, &source, &stream, &index, &plaintext.file, frontier)
+            let done = job.from(kept, &source, &stream, &index, &plaintext.file, frontier);
+            or_changed(&source, Some(&stream), done)
         }))?;
     plaintext.finish(&output.path, output.existing, None)?;
     journal.remove()?;

@@ -14,7 +14,7 @@ use sv2_headers::{
 
 use crate::drive::{Drive, Ends};
 use crate::header::{HeaderStart, KeyedHeader};
-use crate::io::{PositionedInput, PositionedOutput};
+use crate::io::{PositionedInput, PositionedOutput, Stamp};
 use crate::key::KeyRing;
 use crate::resume::files::{Held, check_target, stream_permissions};
 use crate::resume::kept::Unfinished;
@@ -248,8 +248,10 @@ fn has_sealed_end(held: &Held) -> Result<bool, CheckpointError> {
 }
 
 fn header_bytes(held: &Held) -> Result<Vec<u8>, StreamError> {
-    let file = held.file.try_clone().map_err(CheckpointError::file(CheckpointFile::Output))?;
-    let source = PositionedInput::File { file, base: 0, len: held.len()? };
+    let failed = CheckpointError::file(CheckpointFile::Output);
+    let file = held.file.try_clone().map_err(&failed)?;
+    let stamp = Stamp::of(&file).map_err(&failed)?;
+    let source = PositionedInput::File { file, base: 0, len: held.len()?, stamp };
     let prefix = source.read_vec(0, source.len().min(HEADER_PREFIX_LEN as u64))?;
     match HeaderStart::of(&prefix) {
         HeaderStart::Len(len) if len as u64 <= source.len() => source.read_vec(0, len as u64),

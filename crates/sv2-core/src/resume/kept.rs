@@ -7,7 +7,7 @@ use sv2_headers::{IndexEntry, checksum};
 use sv2_segment_worker::{DecryptSegmentWorker, Explain, SegmentWorkerError};
 
 use crate::StreamError;
-use crate::io::PositionedInput;
+use crate::io::{PositionedInput, Stamp};
 use crate::resume::{CheckpointError, CheckpointFile};
 use crate::seal::{Place, SealJob};
 
@@ -21,9 +21,10 @@ impl Unfinished {
     /// The first `len` bytes of a file, which are a stream of this job's.
     pub(super) fn new(job: &SealJob, file: &File, len: u64) -> Result<Self, StreamError> {
         let failed = CheckpointError::file(CheckpointFile::Output);
-        let file = file.try_clone().map_err(failed)?;
+        let file = file.try_clone().map_err(&failed)?;
+        let stamp = Stamp::of(&file).map_err(&failed)?;
         let opener = DecryptSegmentWorker::new(job.sealer.worker().context().clone());
-        Ok(Self { found: PositionedInput::File { file, base: 0, len }, opener })
+        Ok(Self { found: PositionedInput::File { file, base: 0, len, stamp }, opener })
     }
 
     /// The index entry of the segment that lies in its place, if it is sound and holds the

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use sv2_headers::{HEADER_MAGIC, HEADER_PREFIX_LEN, StreamHeader, TRAILER_LEN, TRAILER_MAGIC};
 
 use crate::decrypt::read_header;
-use crate::end::Cut;
 use crate::extents::Holes;
 use crate::header::{HeaderStart, KeyedHeader};
 use crate::io::{PositionedInput, SequentialInput};
@@ -68,7 +67,8 @@ pub(super) fn locate(
         (None, Some(marks)) => loose_index(source, &keyed, &marks),
         _ => None,
     };
-    Ok((Map::new(keyed, sealed, loose_index, &parts, source.len()), parts))
+    let holes = Holes::of(source);
+    Ok((Map::new(keyed, sealed, loose_index, &parts, (source.len(), holes)), parts))
 }
 
 /// What the seal covers, the pages that do not agree with it included.
@@ -83,7 +83,18 @@ fn sealed_of(
         Err(StreamError::AuthenticationFailed { .. } | StreamError::Read { .. }) => None,
         Err(error) => return Err(error),
     };
-    for page in 0..stream.shape.pages() {
+    let holes = Holes::of(source);
+    let mut next = 0;
+    while next < stream.shape.pages() {
+        let page = next;
+        next += 1;
+        let range = stream.page_range(page);
+        if holes.cover(&range) {
+            // Pages that were never written know no segment, and are passed over in one step.
+            let skipped = holes.end_of_hole(range.start).saturating_sub(range.start);
+            next = page + (skipped / (range.end - range.start)).max(1);
+            continue;
+        }
         let read = table.as_ref().map(|table| stream.read_page(source, table, page));
         match read {
             Some(Ok(bytes)) => {
@@ -91,7 +102,6 @@ fn sealed_of(
             }
             None
             | Some(Err(StreamError::AuthenticationFailed { .. } | StreamError::Read { .. })) => {
-                let range = stream.page_range(page);
                 let len = usize::try_from(range.end - range.start).unwrap_or(0);
                 let mut bytes = vec![0; len];
                 read_lossy(source, &mut bytes, range.start);
@@ -126,7 +136,8 @@ fn marks(source: &PositionedInput<'_>, options: &DecryptOptions) -> Result<Marks
             continue;
         }
         // At most a window and a magic, so it fits.
-        let len = (source.len() - start).min((WINDOW + HEADER_MAGIC.len() - 1) as u64) as usize;
+        let run = holes.end_of_run(start).min(start + WINDOW as u64);
+        let len = (source.len() - start).min(run - start + HEADER_MAGIC.len() as u64 - 1) as usize;
         window.resize(len, 0);
         read_lossy(source, &mut window, start);
         for (at, part) in window.windows(HEADER_MAGIC.len()).enumerate() {
@@ -136,7 +147,7 @@ fn marks(source: &PositionedInput<'_>, options: &DecryptOptions) -> Result<Marks
                 _ => {}
             }
         }
-        start += WINDOW as u64;
+        start = run;
     }
     Ok(marks)
 }
@@ -158,7 +169,7 @@ fn sealed_elsewhere(
         if spent > MOST_HEADERS && ring.key().is_none() {
             break;
         }
-        let view = Cut::of(source, end);
+        let view = source.start(end);
         match SealedStream::open_any_length(&view, ring) {
             Ok(stream) => return Ok(Some((stream, end))),
             Err(error) if error.kind() == ErrorKind::Io => return Err(error),

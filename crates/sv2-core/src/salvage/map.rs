@@ -7,6 +7,7 @@ use sv2_framing::{SegmentHeader, SegmentIndex};
 use sv2_headers::{IndexEntry, PAGE_ENTRIES};
 
 use crate::StreamError;
+use crate::extents::Holes;
 use crate::header::KeyedHeader;
 use crate::io::PositionedInput;
 use crate::survey::{FoundHeader, Survey};
@@ -41,6 +42,7 @@ pub(super) struct Map {
     pub(super) sealed: Option<Sealed>,
     pub(super) plaintext_len: u64,
     source_len: u64,
+    pub(super) holes: Holes,
     /// Where an index without a seal may begin: behind a header copy.
     loose_index: Option<u64>,
     /// Segments by number; those whose header is damaged are absent.
@@ -55,13 +57,13 @@ pub(super) struct Map {
 }
 
 impl Map {
-    /// Puts together what was found in a source of `source_len` bytes.
+    /// Puts together what was found in a source of `source_len` bytes, holes included.
     pub(super) fn new(
         keyed: KeyedHeader,
         sealed: Option<Sealed>,
         loose_index: Option<u64>,
         survey: &Survey,
-        source_len: u64,
+        (source_len, holes): (u64, Holes),
     ) -> Self {
         let mut headers: BTreeMap<u64, Vec<FoundHeader>> = BTreeMap::new();
         for found in &survey.headers {
@@ -75,6 +77,7 @@ impl Map {
             keyed,
             sealed,
             source_len,
+            holes,
             loose_index,
             headers,
             starts: BTreeMap::new(),
@@ -305,7 +308,7 @@ impl Map {
 
     fn reads_too_much(&self) -> bool {
         let layout = self.keyed.layout();
-        let mut left = self.source_len.saturating_mul(FRAME_READS);
+        let mut left = self.holes.data_len().saturating_mul(FRAME_READS);
         for segment in self.likely() {
             let index = SegmentIndex(segment);
             let Some(segment_layout) = layout.segment_layout(self.plaintext_len, index) else {
@@ -313,8 +316,8 @@ impl Map {
             };
             let len = segment_layout.wire_len() as i64;
             for place in self.places(segment) {
-                let end = place.saturating_add(len).min(self.source_len as i64);
-                let reads = end.saturating_sub(place.max(0)).max(0) as u64;
+                let end = place.saturating_add(len).min(self.source_len as i64).max(0);
+                let reads = self.holes.data_len_in(&(place.max(0) as u64..end as u64));
                 let Some(rest) = left.checked_sub(reads) else { return true };
                 left = rest;
             }
@@ -331,13 +334,11 @@ impl Map {
         let len = self.source_len as i64;
         let count = self.segments();
         let mut likely: Vec<Range<u64>> = Vec::new();
-        let header_len = i64::from(self.keyed.layout().header_len);
         for shift in [Some(0), self.shift()].into_iter().flatten() {
-            let first = ((-shift - header_len).max(0) / full) as u64;
-            let behind = (len - shift - header_len).max(0);
-            likely.push(first..((behind / full) as u64).saturating_add(1));
+            likely.extend(self.in_data(shift, 0..count));
         }
-        let mut room = (len / full) as u64 * 8 + 64;
+        let pieces = self.holes.data_in(0..self.source_len).count() as u64;
+        let mut room = self.holes.data_len() / full as u64 * 8 + 8 * pieces + 64;
         let mut known = self.headers.iter().peekable();
         let mut previous = 0;
         while let Some((&segment, found)) = known.next() {
@@ -347,17 +348,40 @@ impl Map {
             // Its neighbours up to the next header that was found, on either side.
             let behind = ((len - last.offset as i64) / full) as u64 + 1;
             let before = (first.offset as i64 / full) as u64 + 1;
-            let near = segment.saturating_sub(before).max(previous)
-                ..segment.saturating_add(behind).min(next);
+            let start = segment.saturating_sub(before).max(previous);
+            let end = segment.saturating_add(behind).min(next);
             previous = segment + 1;
-            let cost = near.end.saturating_sub(near.start);
-            if let Some(rest) = room.checked_sub(cost) {
-                room = rest;
-                likely.push(near);
+            for (found, near) in [(first, start..segment), (last, segment..end)] {
+                let shift = self.belongs(segment).map(|place| found.offset as i64 - place);
+                for near in shift.into_iter().flat_map(|shift| self.in_data(shift, near.clone())) {
+                    let Some(rest) = room.checked_sub(near.end - near.start) else { break };
+                    room = rest;
+                    likely.push(near);
+                }
             }
         }
         likely.extend(self.starts.keys().map(|&segment| segment..segment.saturating_add(1)));
         joined(likely, count)
+    }
+
+    /// Those of a run of segments of which data lies in the source, where they lie `shift` bytes
+    /// behind their places; what lies in a hole of a sparse file is nobody's.
+    fn in_data(&self, shift: i64, segments: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+        let full = self.keyed.layout().full_segment_len();
+        let base = shift.saturating_add(self.keyed.layout().header_len.into());
+        let place = move |segment: u64| {
+            let place = i64::try_from(segment.saturating_mul(full)).unwrap_or(i64::MAX);
+            place.saturating_add(base).max(0) as u64
+        };
+        let of = move |offset: u64| (offset as i64).saturating_sub(base).max(0) as u64 / full;
+        let span = place(segments.start)..place(segments.end).min(self.source_len);
+        self.holes
+            .data_in(span)
+            .map(move |data| {
+                let first = of(data.start).max(segments.start);
+                first..of(data.end - 1).saturating_add(1).min(segments.end)
+            })
+            .filter(|run| !run.is_empty())
     }
 }
 

@@ -106,7 +106,7 @@ pub(super) fn recover(
     for attempt in map.attempts(source, segment, layout.plaintext_len()) {
         if !recovered.has_any()
             && let Some(&start) = starts.first()
-            && open_whole(source, job, &attempt.header, start, map.reach(start), &mut recovered)
+            && open_whole(source, map, job, &attempt.header, start, &mut recovered)
         {
             recovered.confirmed = attempt.confirmed;
             return Ok(recovered);
@@ -114,7 +114,9 @@ pub(super) fn recover(
         let before = recovered.parts.len();
         for &start in &starts {
             let reach = map.reach(start).min(source.len());
-            for frame in frames_within(layout, start, reach) {
+            let within = frames_within(layout, start, reach);
+            let written = written_frames(map, layout, start, within);
+            for frame in written {
                 if !recovered.parts.contains_key(&frame) {
                     open_part(source, job, &attempt.header, start, frame, &mut recovered);
                 }
@@ -147,19 +149,45 @@ fn frames_within(layout: SegmentLayout, start: i64, limit: u64) -> Range<u16> {
     first as u16..end.max(first) as u16
 }
 
+/// Bytes of a hole in a frame from which on it does not open: no ciphertext has as many zeros.
+const HOLE: u64 = 64;
+
+/// Those of a run of frames that lie in no hole of a sparse file, where their segment begins at
+/// `start`.
+fn written_frames(
+    map: &Map,
+    layout: SegmentLayout,
+    start: i64,
+    within: Range<u16>,
+) -> impl Iterator<Item = u16> {
+    let stride = layout.frame(FrameIndex(0)).len().max(1) as i64;
+    let first = start.saturating_add(SEGMENT_HEADER_LEN as i64);
+    let place = |frame: u16| first.saturating_add(i64::from(frame) * stride).max(0) as u64;
+    let span = place(within.start)..place(within.end);
+    let mut next = within.start;
+    map.holes.data_in(span).flat_map(move |data| {
+        let of = |offset: u64| (offset as i64).saturating_sub(first).max(0) / stride;
+        // Both are at most the number of frames, which is a u16.
+        let from = of(data.start).clamp(next.into(), within.end.into()) as u16;
+        let to = (of(data.end - 1) + 1).clamp(from.into(), within.end.into()) as u16;
+        next = to;
+        from..to
+    })
+}
+
 /// Opens all frames at once, which is what an undamaged segment needs.
 fn open_whole(
     source: &PositionedInput<'_>,
+    map: &Map,
     job: &DecryptJob,
     header: &SegmentHeader,
     start: i64,
-    limit: u64,
     recovered: &mut Recovered,
 ) -> bool {
     let body = SEGMENT_HEADER_LEN..recovered.layout.body_len();
     let Ok(offset) = u64::try_from(start + SEGMENT_HEADER_LEN as i64) else { return false };
     let end = offset.saturating_add(body.len() as u64);
-    if end > source.len().min(limit) {
+    if end > source.len().min(map.reach(start)) || map.holes.reach_into(&(offset..end), HOLE) {
         return false;
     }
     recovered.buffer.resize(body.end, 0);

@@ -60,7 +60,7 @@ pub(super) fn search(
         source,
         job,
         cancel,
-        left: source.len().saturating_mul(VAIN_OPENINGS).saturating_add(VAIN_BASE),
+        left: map.holes.data_len().saturating_mul(VAIN_OPENINGS).saturating_add(VAIN_BASE),
         missing: Vec::new(),
         used: Vec::new(),
         buffer: Vec::new(),
@@ -68,7 +68,7 @@ pub(super) fn search(
     let placed = search.confirm(map, survey)?;
     search.find_missing(map, &placed)?;
     let mut found = search.try_runs(map, survey)?;
-    found.extend(search.try_gaps()?);
+    found.extend(search.try_gaps(map)?);
     for (segment, start) in found {
         map.add_start(segment, start);
     }
@@ -176,7 +176,8 @@ impl Search<'_> {
                 let end = start + frame.len() as i64;
                 self.used.push(start.max(0) as u64..end.max(0) as u64);
             }
-            for frame in recovered.missing() {
+            let room = MOST_MISSING.saturating_sub(self.missing.len());
+            for frame in recovered.missing().take(room) {
                 for &(header, layout) in &keys {
                     if self.missing.len() < MOST_MISSING {
                         self.missing.push(Missing { segment, frame, layout, header });
@@ -246,7 +247,7 @@ impl Search<'_> {
     }
 
     /// Tries what is missing at every place of what is left of the source, small gaps first.
-    fn try_gaps(&mut self) -> Result<Vec<(u64, i64)>, StreamError> {
+    fn try_gaps(&mut self, map: &Map) -> Result<Vec<(u64, i64)>, StreamError> {
         let mut found = Vec::new();
         let mut at = 0;
         let mut gaps = Vec::new();
@@ -257,6 +258,8 @@ impl Search<'_> {
             at = at.max(used.end);
         }
         gaps.push(at..self.source.len().max(at));
+        // Nothing lies in a hole of a sparse file.
+        let mut gaps: Vec<_> = gaps.into_iter().flat_map(|gap| map.holes.data_in(gap)).collect();
         gaps.sort_by_key(|gap| gap.end - gap.start);
         self.missing.sort_by_key(Missing::sealed_len);
         for gap in gaps {

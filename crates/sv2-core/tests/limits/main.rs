@@ -6,6 +6,7 @@ mod many;
 mod memory;
 mod proportion;
 mod slots;
+mod sparse;
 mod work;
 
 use std::alloc::System;

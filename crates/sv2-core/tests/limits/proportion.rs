@@ -21,12 +21,12 @@ use sv2_testkit::reference::{self, Keys, Params};
 use crate::peak_of;
 use crate::work::Counting;
 
-const KEY: [u8; 32] = [0x42; 32];
+pub(crate) const KEY: [u8; 32] = [0x42; 32];
 
 /// Memory that a small file may cost.
-const MEMORY: usize = 24 << 20;
+pub(crate) const MEMORY: usize = 24 << 20;
 
-fn options() -> DecryptOptions {
+pub(crate) fn options() -> DecryptOptions {
     let mut options = DecryptOptions::standard();
     options.run = RunOptions { threads: NonZeroUsize::new(2), ..RunOptions::automatic() };
     options

@@ -1,0 +1,28 @@
+//! What a file system says of a file that changes with every write to it.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+/// Length and times of a file; two that differ have a write between them.
+///
+/// Two that are equal may have one as well: times tick in steps of milliseconds, and so whoever
+/// asks compares the bytes that every change of a stream writes, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    len: u64,
+    written: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// That of a file now.
+    pub(crate) fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self {
+            len: metadata.len(),
+            written: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+}
