@@ -34,20 +34,29 @@ pub(crate) fn unless_changed(
 
 /// Whether a source is another one than when it was opened.
 pub(crate) fn has_changed(source: &PositionedInput<'_>, opened: Option<&OpenedStream>) -> bool {
-    source.has_changed() || opened.is_some_and(|opened| is_replaced(source, opened))
+    // Other recipients leave the content as it was, and are a change of what was read all the same.
+    let is_other = |opened: &OpenedStream| {
+        trailer_now(source, opened).is_some_and(|now| now != opened.trailer_bytes)
+    };
+    source.has_changed() || opened.is_some_and(is_other)
 }
 
-/// Whether length or trailer of a source are others than those of the stream that was opened
+/// Whether length or content of a source are others than those of the stream that was opened
 /// (F-824).
 pub(crate) fn is_replaced(source: &PositionedInput<'_>, opened: &OpenedStream) -> bool {
+    match source.current_len() {
+        Ok(len) if len == source.len() => {
+            trailer_now(source, opened).is_some_and(|trailer| opened.is_replaced_by(len, &trailer))
+        }
+        Ok(_) => true,
+        Err(_) => false,
+    }
+}
+
+/// What stands where the trailer of the opened stream stood.
+fn trailer_now(source: &PositionedInput<'_>, opened: &OpenedStream) -> Option<[u8; TRAILER_LEN]> {
     let mut trailer = [0; TRAILER_LEN];
-    let len = match source.current_len() {
-        Ok(len) if len == source.len() => len,
-        Ok(_) => return true,
-        Err(_) => return false,
-    };
-    let read = source.read_exact_at(&mut trailer, opened.trailer_range().start);
-    read.is_ok() && opened.is_replaced_by(len, &trailer)
+    source.read_exact_at(&mut trailer, opened.trailer_range().start).ok().map(|()| trailer)
 }
 
 /// Whether an error is a verdict over the bytes of a stream. What a key did not open or a pin does

@@ -2,6 +2,7 @@
 //! any point (format.md section 11, local-files.md section 1).
 
 mod append;
+mod beside;
 mod crash;
 mod disk;
 mod faults;
