@@ -17,7 +17,7 @@ use std::os::unix::fs::FileExt;
 use sv2_headers::checksum;
 
 use crate::damage::DamageMap;
-use crate::end::{Cut, find_trailing};
+use crate::end::find_trailing;
 use crate::inspect::look;
 use crate::io::{PositionedInput, ReadAt};
 use crate::mend::index::Entries;
@@ -69,7 +69,7 @@ pub fn find_mends(
 ) -> Result<Mends, StreamError> {
     let whole = positioned(input)?;
     let trailing = find_trailing(&whole)?;
-    let cut = trailing.map(|trailing| Cut::of(&whole, trailing.offset));
+    let cut = trailing.map(|trailing| whole.start(trailing.offset));
     let source = cut.as_ref().unwrap_or(&whole);
     let mut found = Found { list: Vec::new(), len: 0 };
     let mut seen = look(source)?;
