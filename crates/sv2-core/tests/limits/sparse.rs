@@ -60,7 +60,9 @@ impl Sparse {
         let row = sha256(&vec![0; (PAGE * ENTRY) as usize]);
         let last = sha256(&vec![0; (segments % PAGE * ENTRY) as usize]);
         let mut table = row.repeat((segments / PAGE) as usize);
-        table.extend_from_slice(&last[..if segments % PAGE > 0 { 32 } else { 0 }]);
+        if !segments.is_multiple_of(PAGE) {
+            table.extend_from_slice(&last);
+        }
         Self::new(segments, Some(&table), sha256(&table))
     }
 
