@@ -10,6 +10,7 @@ pub(crate) mod fingerprint;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod man;
+pub(crate) mod parts;
 pub(crate) mod protect;
 pub(crate) mod recipients;
 pub(crate) mod repair;
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Append(append::AppendArgs),
     /// Show, add or remove who can open a stream, in place
     Recipients(recipients::RecipientsArgs),
+    /// Seal one stream on many machines, part by part
+    Parts(parts::PartsArgs),
     /// Show what a stream says of itself
     Inspect(inspect::InspectArgs),
     /// Print the fingerprint of a stream
@@ -71,6 +74,7 @@ pub(crate) fn run(
         Command::Repair(args) => repair::run(&args, console),
         Command::Append(args) => append::run(&args, console),
         Command::Recipients(args) => recipients::run(&args, console),
+        Command::Parts(args) => parts::run(&args, console),
         Command::Inspect(args) => inspect::run(&args, console),
         Command::Fingerprint(args) => fingerprint::run(&args, console),
         Command::Keygen(args) => keygen::run(&args, console),

@@ -23,6 +23,7 @@ mod key;
 mod mend;
 mod metadata;
 mod options;
+pub mod parts;
 mod pool;
 mod ranges;
 mod reader;

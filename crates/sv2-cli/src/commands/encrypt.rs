@@ -16,7 +16,7 @@ use sv2_core::{
     encrypt_stream_v2, read_metadata,
 };
 
-use self::stream::StreamArgs;
+pub(crate) use self::stream::StreamArgs;
 use crate::attributes::Attributes;
 use crate::batch::{self, Company, Item};
 use crate::console::Console;

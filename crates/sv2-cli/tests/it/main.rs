@@ -13,6 +13,7 @@ mod labels;
 mod looking;
 mod mending;
 mod names;
+mod parts;
 mod protecting;
 mod ranges;
 mod recipients;

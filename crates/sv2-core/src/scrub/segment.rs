@@ -20,7 +20,7 @@ use crate::tail::SealedStream;
 use crate::{StreamError, Unit};
 
 /// What is common to the segments of one scrub.
-pub(super) struct SegmentScrub<'s> {
+pub(crate) struct SegmentScrub<'s> {
     source: &'s PositionedInput<'s>,
     layout: StreamLayout,
     stream_tag: [u8; 8],
@@ -30,14 +30,14 @@ pub(super) struct SegmentScrub<'s> {
 }
 
 /// What opens the frames of a verification.
-pub(super) struct Opener<'s> {
+pub(crate) struct Opener<'s> {
     pub(super) job: &'s DecryptJob,
 }
 
 /// What was found in a segment, and the buffer for the next one.
-pub(super) struct Scrubbed {
-    pub(super) damages: Vec<Damage>,
-    pub(super) buffer: Vec<u8>,
+pub(crate) struct Scrubbed {
+    pub(crate) damages: Vec<Damage>,
+    pub(crate) buffer: Vec<u8>,
 }
 
 impl<'s> SegmentScrub<'s> {
@@ -48,6 +48,16 @@ impl<'s> SegmentScrub<'s> {
         plaintext_len: u64,
     ) -> Self {
         Self::new(source, &look.header, look.layout, plaintext_len, None)
+    }
+
+    /// A check without a key of segments whose stream begins with this header.
+    pub(crate) fn of_header(
+        source: &'s PositionedInput<'s>,
+        header: &StreamHeader,
+        layout: StreamLayout,
+        plaintext_len: u64,
+    ) -> Self {
+        Self::new(source, header, layout, plaintext_len, None)
     }
 
     /// A check under the lengths of a sealed stream, whose frames are opened.
@@ -113,7 +123,7 @@ impl<'s> SegmentScrub<'s> {
     }
 
     /// Reads a segment into `wire` and lists what is wrong with it.
-    pub(super) fn check(
+    pub(crate) fn check(
         &self,
         segment: u64,
         entry: Option<IndexEntry>,

@@ -91,6 +91,28 @@ impl PartsPlan {
         Self::decode(content, *id).ok_or(PartsError::ForeignPlan)
     }
 
+    /// Reads a plan that nobody has judged, for whoever scrubs parts and has no key: what it says is
+    /// a claim.
+    ///
+    /// # Errors
+    /// `ForeignPlan` where the bytes cannot be those of a plan.
+    pub fn claimed(bytes: &[u8]) -> Result<Self, PartsError> {
+        let (content, id) = bytes.split_last_chunk::<MAC_LEN>().ok_or(PartsError::ForeignPlan)?;
+        Self::decode(content, *id).map(|(plan, _)| plan).ok_or(PartsError::ForeignPlan)
+    }
+
+    /// Whether a plan is authentic under this key.
+    #[must_use]
+    pub fn is_of(bytes: &[u8], key: &SegmentsKey) -> bool {
+        Self::open(bytes, key).is_ok()
+    }
+
+    /// Lengths and offsets of the stream.
+    #[must_use]
+    pub fn layout(&self) -> StreamLayout {
+        self.table.layout
+    }
+
     /// Reads the content of a plan, which whoever trusts it has authenticated.
     fn decode(content: &[u8], id: [u8; MAC_LEN]) -> Option<(Self, StreamHeader)> {
         let (head, rest) = content.split_at_checked(HEAD_LEN)?;

@@ -13,7 +13,7 @@ use crate::size;
 /// What the new stream is like, as arguments.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Stream")]
-pub(super) struct StreamArgs {
+pub(crate) struct StreamArgs {
     /// The cipher
     #[arg(long, value_enum, default_value_t = SuiteName::Aes256Gcm)]
     suite: SuiteName,
@@ -60,7 +60,7 @@ enum DigestName {
 
 impl StreamArgs {
     /// What the stream is like, without slots and metadata.
-    pub(super) fn options(&self) -> Result<EncryptOptions, Failure> {
+    pub(crate) fn options(&self) -> Result<EncryptOptions, Failure> {
         let mut options = EncryptOptions::standard();
         options.suite = match self.suite {
             SuiteName::Aes256Gcm => Suite::Aes256Gcm,
@@ -77,13 +77,18 @@ impl StreamArgs {
         Ok(options)
     }
 
+    /// Whether the size of segments is given.
+    pub(crate) fn has_segment_size(&self) -> bool {
+        self.segment_size.is_some()
+    }
+
     /// Whether a name of one file is given.
     pub(super) fn has_name(&self) -> bool {
         matches!(self.name, Some(Some(_)))
     }
 
     /// The metadata object, where there is anything to store.
-    pub(super) fn metadata(
+    pub(crate) fn metadata(
         &self,
         input: &Input,
         keeps_attributes: bool,

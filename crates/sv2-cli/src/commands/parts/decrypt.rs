@@ -1,0 +1,128 @@
+//! `sv2 parts decrypt`: parts of a finished stream, each into its range of a file.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clap::Args;
+use serde_json::json;
+use sv2_core::parts::PartsPlan;
+use sv2_core::{InputSource, StreamReader};
+
+use super::folder::{self, Parts};
+use super::told;
+use crate::console::Console;
+use crate::ends::Channel;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::keys::IdentityArgs;
+use crate::names::{Name, Names, shown};
+use crate::progress::Display;
+use crate::running::{OpeningArgs, ThreadArgs, watch_signals};
+
+/// Bytes that are read at a time.
+const STEP: u64 = 4 << 20;
+
+/// The arguments of `sv2 parts decrypt`.
+#[derive(Debug, Args)]
+pub(super) struct DecryptArgs {
+    /// The plan, which says where parts begin
+    plan: PathBuf,
+    /// The finished stream
+    stream: PathBuf,
+    /// Write the parts into their ranges of this file, which is made if needed and is whole when
+    /// every part was decrypted
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Decrypt these parts, such as 3, 3-5 or 3,7-9; by default all
+    #[arg(long = "part", value_name = "PARTS", value_parser = Parts::parse)]
+    parts: Option<Parts>,
+    #[command(flatten)]
+    identities: IdentityArgs,
+    #[command(flatten, next_help_heading = "Stream")]
+    opening: OpeningArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+/// Runs `sv2 parts decrypt`.
+pub(super) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> {
+    let cancel = watch_signals()?;
+    let bytes = folder::read_plan(&args.plan)?;
+    // Where parts begin is no secret and proves nothing; what is written is sealed at its place.
+    let plan = PartsPlan::claimed(&bytes).map_err(|error| told::parts(error, &args.plan))?;
+    let parts = Parts::of(args.parts.as_ref(), &plan, &args.plan)?;
+    let key = args.identities.open_key()?;
+    let (input, output) = (Name::File(args.stream.clone()), Name::File(args.output.clone()));
+    let told = |error: &sv2_core::StreamError| {
+        Failure::stream(error, Names { input: &input, output: &output })
+    };
+    let source = InputSource::Path(args.stream.clone());
+    let opened = key.with(|keys| StreamReader::open(source, keys, &args.opening.options()));
+    let reader = opened.map_err(|error| told(&error))?;
+    if reader.len() != plan.source().len {
+        let sentence = format!("{input}: it is not the stream of '{}'", shown(&args.plan));
+        return Err(Failure::new(Exit::Mismatch, sentence).hint("use the plan that it was made by"));
+    }
+    let file = open_output(args, reader.len())?;
+    let lens = parts.iter().filter_map(|part| plan.part(*part).ok());
+    let total: u64 = lens.map(|spec| spec.plaintext.end - spec.plaintext.start).sum();
+    let (display, done) = (Display::new(console), AtomicU64::new(0));
+    folder::each(&parts, args.threads.count(), |part| {
+        let spec = plan.part(part).map_err(|error| told::parts(error, &args.plan))?;
+        let (mut at, end) = (spec.plaintext.start, spec.plaintext.end);
+        let mut buffer = Vec::new();
+        while at < end {
+            if cancel.is_cancelled() {
+                return Err(Failure::interrupted());
+            }
+            // At most a step, so it fits.
+            buffer.resize(STEP.min(end - at) as usize, 0);
+            let count = reader.read_at(&mut buffer, at).map_err(|error| told(&error))?;
+            let written = file.write_all_at(&buffer[..count], at);
+            written.map_err(|error| Failure::file("write", &args.output, &error))?;
+            at += count as u64;
+            let done = done.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
+            display.advance(done, total);
+        }
+        Ok(())
+    })?;
+    drop(display);
+    file.sync_all().map_err(|error| Failure::file("write", &args.output, &error))?;
+    if console.json {
+        let report = json!({
+            "command": "parts decrypt",
+            "input": input.for_machines(),
+            "output": output.for_machines(),
+            "parts": parts,
+            "plaintext_bytes": total,
+        });
+        return console.report(&report, Channel::Stdout);
+    }
+    Ok(())
+}
+
+/// The file that all parts go to, with its full length; readable for its owner alone where it is
+/// made here.
+fn open_output(args: &DecryptArgs, len: u64) -> Result<File, Failure> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |error| Failure::file("open", &args.output, &error);
+    let mut options = File::options();
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    // The bits of an open are a C int.
+    options.write(true).create(true).mode(0o600).custom_flags(flags.bits() as i32);
+    let file = options.open(&args.output).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    // Parts that are there already made it, and with its whole length.
+    if !metadata.is_file() || ![0, len].contains(&metadata.len()) {
+        return Err(Failure::usage(format!(
+            "'{}' is there already, and is no file of these parts",
+            shown(&args.output)
+        ))
+        .hint("choose another output with -o"));
+    }
+    // Whoever comes second finds it so.
+    file.set_len(len).map_err(failed)?;
+    Ok(file)
+}

@@ -1,0 +1,101 @@
+//! `sv2 parts finish`: the end of a planned stream, from the receipts whose bytes are stored.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+use sv2_core::Existing;
+use sv2_core::parts::{Finished, reopen_parts};
+
+use super::folder::{self, part_path};
+use super::listing::{self, base64_of_crc};
+use super::{job, told};
+use crate::console::Console;
+use crate::ends::Channel;
+use crate::failure::Failure;
+use crate::keys::IdentityArgs;
+use crate::names::{Name, shown};
+use crate::running::{OpeningArgs, ThreadArgs, watch_signals};
+use crate::size::{counted, readable};
+
+/// The arguments of `sv2 parts finish`.
+#[derive(Debug, Args)]
+pub(super) struct FinishArgs {
+    /// The plan
+    plan: PathBuf,
+    /// The folder of receipts, and of the parts unless they are listed
+    folder: PathBuf,
+    /// What the store says that it holds, as JSON of 'aws s3api list-parts', in place of the
+    /// folder's parts
+    #[arg(long, value_name = "FILE")]
+    listing: Option<PathBuf>,
+    /// Write the end of the stream here; by default to the folder, as the part behind the last one
+    #[arg(short, long, value_name = "TAIL")]
+    output: Option<PathBuf>,
+    /// Overwrite the end
+    #[arg(short, long)]
+    force: bool,
+    #[command(flatten)]
+    identities: IdentityArgs,
+    #[command(flatten, next_help_heading = "Stream")]
+    opening: OpeningArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+/// Runs `sv2 parts finish`.
+pub(super) fn run(args: &FinishArgs, console: &Console) -> Result<(), Failure> {
+    let cancel = watch_signals()?;
+    let plan = folder::read_plan(&args.plan)?;
+    let key = args.identities.open_key()?;
+    let options = args.opening.options();
+    let reopened = key.with(|keys| reopen_parts(&plan, keys, &options));
+    let coordinator = reopened.map_err(|error| told::parts(error, &args.plan))?;
+    let receipts = folder::receipts(&args.folder)?;
+    let stored = match &args.listing {
+        Some(path) => listing::of_file(path)?,
+        None => listing::of_folder(&args.folder, coordinator.parts_plan(), args.threads.count())?,
+    };
+    let finished = coordinator.finish(&receipts, &stored);
+    let finished = finished.map_err(|error| told::parts(error, &args.plan))?;
+    let output = args.output.clone().unwrap_or_else(|| part_path(&args.folder, finished.tail_part));
+    let existing = if args.force { Existing::Replace } else { Existing::Refuse };
+    job::write(&output, &finished.tail, existing, 0o644, &cancel)?;
+    let name = Name::File(output.clone());
+    if console.json {
+        return console.report(&to_json(&name, &finished, &stored), Channel::Stdout);
+    }
+    console.note(&format!(
+        "{}: the end of {} in {}, CRC-64/NVME {}",
+        shown(&output),
+        readable(finished.len),
+        counted(u64::from(finished.tail_part), "part", "parts"),
+        base64_of_crc(finished.crc64),
+    ));
+    Ok(())
+}
+
+/// What completes the object in a store.
+fn to_json(output: &Name, finished: &Finished, stored: &[sv2_core::parts::StoredPart]) -> Value {
+    let checksum = |part: u32| {
+        let held = stored.iter().find(|held| held.part == part)?;
+        held.crc64.map(base64_of_crc)
+    };
+    let parts = finished
+        .parts
+        .iter()
+        .map(|(part, _)| json!({"PartNumber": part, "ChecksumCRC64NVME": checksum(*part)}));
+    let hex: String = finished.fingerprint.iter().map(|byte| format!("{byte:02x}")).collect();
+    json!({
+        "command": "parts finish",
+        "output": output.for_machines(),
+        "parts": parts.collect::<Vec<_>>(),
+        "tail_part": finished.tail_part,
+        "tail_bytes": finished.tail.len(),
+        "bytes": finished.len,
+        "checksum_crc64nvme": base64_of_crc(finished.crc64),
+        "checksum_type": "FULL_OBJECT",
+        "plaintext_bytes": finished.trailer.plaintext_len,
+        "fingerprint": hex,
+    })
+}

@@ -1,0 +1,110 @@
+//! The key of a job: the key of segments, locked to an identity that every worker has.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sv2_core::parts::{PartsPlan, SegmentsKey, SourcePin};
+use sv2_core::{Cancellation, Existing, KeySource, NamedOutput, Section, StreamError, StreamKey};
+use sv2_keys::{NoPrompt, Prompt, Recipient, seal_slot};
+
+use crate::exit::Exit;
+use crate::failure::{Failure, already_exists};
+use crate::keys::{IdentityArgs, no_randomness};
+use crate::names::{Name, Names, shown};
+
+/// What the name of a job's key ends with; the rest is the name of the plan.
+const SUFFIX: &str = ".job";
+
+/// The largest file of a locked key that is read.
+const MAX_LEN: u64 = 1 << 16;
+
+/// Slot kind of an age file.
+const AGE: u16 = 1;
+
+/// Where the key of a plan is.
+pub(super) fn path_of(plan: &Path) -> PathBuf {
+    let mut name = plan.as_os_str().to_owned();
+    name.push(SUFFIX);
+    name.into()
+}
+
+/// Locks the key of segments to one recipient, as an age file.
+pub(super) fn lock(key: &SegmentsKey, recipient: &Recipient) -> Result<Vec<u8>, Failure> {
+    let prompt: Arc<dyn Prompt> = Arc::new(NoPrompt);
+    let key = StreamKey::from_slice(key.expose()).ok_or_else(no_randomness)?;
+    let slot = seal_slot(&key, recipient, &prompt)?;
+    Ok(slot.as_slot().map(|(_, file)| file.to_vec()).unwrap_or_default())
+}
+
+/// Opens the key of a plan with the identities that were named, or the user's own.
+pub(super) fn unlock(
+    plan_path: &Path,
+    plan: &[u8],
+    identities: &IdentityArgs,
+) -> Result<SegmentsKey, Failure> {
+    let path = path_of(plan_path);
+    let failed = |error| Failure::file("read", &path, &error);
+    let metadata = fs::metadata(&path).map_err(failed)?;
+    if metadata.len() > MAX_LEN {
+        return Err(Failure::new(
+            Exit::NotAStream,
+            format!("'{}' is no key of a job", shown(&path)),
+        ));
+    }
+    let slot = Section::slot(AGE, &fs::read(&path).map_err(failed)?);
+    let opener = identities.open_key()?;
+    let found = opener.with(|keys| match keys {
+        KeySource::Key(_) => {
+            Err(Failure::usage("a raw key opens no job").hint("name the job's identity with -i"))
+        }
+        KeySource::Slots(slots) => {
+            let mut fits =
+                |key: &StreamKey| PartsPlan::is_of(plan, &SegmentsKey::from_bytes(*key.expose()));
+            slots.open_key(&[slot], &mut fits).map_err(|source| {
+                let error = StreamError::NoKeyFits { source: Some(source) };
+                let name = Name::File(path.clone());
+                Failure::stream(&error, Names { input: &name, output: &Name::Stdout }).hint(
+                    "give each worker the job's identity: -i FILE, SV2_IDENTITY or \
+                     --identity-command COMMAND",
+                )
+            })
+        }
+    })?;
+    Ok(SegmentsKey::from_bytes(*found.expose()))
+}
+
+/// What tells whether a source is still the one that was planned for: its length, and a tag or the
+/// time of its last change.
+pub(super) fn pin(source: &fs::File, path: &Path, tag: Option<&str>) -> Result<SourcePin, Failure> {
+    let metadata = source.metadata().map_err(|error| Failure::file("read", path, &error))?;
+    if !metadata.is_file() {
+        return Err(Failure::usage(format!("'{}' is no regular file", shown(path))));
+    }
+    let tag = match tag {
+        Some(tag) => tag.to_owned(),
+        None => format!("mtime {}.{:09}", metadata.mtime(), metadata.mtime_nsec()),
+    };
+    Ok(SourcePin::new(metadata.len(), tag))
+}
+
+/// Writes a small file that has its name only when it is whole.
+pub(super) fn write(
+    path: &Path,
+    bytes: &[u8],
+    existing: Existing,
+    mode: u32,
+    cancel: &Cancellation,
+) -> Result<(), Failure> {
+    let name = Name::File(path.to_owned());
+    let told = |error: StreamError| match error {
+        StreamError::OutputExists => already_exists(&name, "-o"),
+        error => Failure::stream(&error, Names { input: &name, output: &name }),
+    };
+    let target = NamedOutput::create(path, existing, mode).map_err(told)?;
+    let mut file = target.file();
+    file.write_all(bytes).map_err(|error| Failure::file("write", path, &error))?;
+    target.finish(cancel).map_err(told)
+}

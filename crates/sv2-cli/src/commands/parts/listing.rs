@@ -1,0 +1,109 @@
+//! What a store says that it holds: files in a folder, or the listing of an upload.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+use sv2_core::parts::{PartsPlan, StoredPart, part_crc64};
+
+use super::folder::{self, part_path};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::names::shown;
+
+/// The largest listing that is read: 10,000 parts take about 3 MiB.
+const MAX_LISTING: u64 = 64 << 20;
+
+/// The parts in a folder, each with the checksum of its bytes; parts that are not there are left
+/// out.
+pub(super) fn of_folder(
+    folder: &Path,
+    plan: &PartsPlan,
+    threads: std::num::NonZeroUsize,
+) -> Result<Vec<StoredPart>, Failure> {
+    let numbers: Vec<u32> = (1..=plan.parts()).collect();
+    let stored = Mutex::new(Vec::new());
+    folder::each(&numbers, threads, |part| {
+        let path = part_path(folder, part);
+        let failed = |error| Failure::file("read", &path, &error);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            opened => opened.map_err(failed)?,
+        };
+        let crc = part_crc64(&file).map_err(failed)?;
+        let part = StoredPart::checked(part, crc);
+        stored.lock().unwrap_or_else(PoisonError::into_inner).push(part);
+        Ok(())
+    })?;
+    Ok(stored.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The parts of a listing in JSON: an object with `Parts`, as `aws s3api list-parts` prints it, or
+/// the array itself. Each has `PartNumber`, and `ChecksumCRC64NVME` in base64.
+pub(super) fn of_file(path: &Path) -> Result<Vec<StoredPart>, Failure> {
+    let failed = |error| Failure::file("read", path, &error);
+    let refused = |why: &str| {
+        let sentence = format!("'{}' is no listing of parts: {why}", shown(path));
+        Failure::new(Exit::Mismatch, sentence)
+            .hint("list them: aws s3api list-parts --bucket B --key K --upload-id ID")
+    };
+    if fs::metadata(path).map_err(failed)?.len() > MAX_LISTING {
+        return Err(refused("it is too large"));
+    }
+    let bytes = fs::read(path).map_err(failed)?;
+    let value: Value = serde_json::from_slice(&bytes).map_err(|_| refused("it is no JSON"))?;
+    let list = value.get("Parts").unwrap_or(&value).as_array();
+    let list = list.ok_or_else(|| refused("it has no parts"))?;
+    let one = |entry: &Value| {
+        let part = entry.get("PartNumber")?.as_u64().and_then(|part| u32::try_from(part).ok())?;
+        let crc = entry.get("ChecksumCRC64NVME")?.as_str().and_then(crc_of_base64)?;
+        Some(StoredPart::checked(part, crc))
+    };
+    let parts = list.iter().map(one).collect::<Option<Vec<_>>>();
+    parts.ok_or_else(|| refused("a part lacks PartNumber or ChecksumCRC64NVME"))
+}
+
+/// Eight bytes in base64, most significant first, as stores print checksums.
+fn crc_of_base64(text: &str) -> Option<u64> {
+    let digits = text.strip_suffix('=')?;
+    let value = |digit: u8| match digit {
+        b'A'..=b'Z' => Some(digit - b'A'),
+        b'a'..=b'z' => Some(digit - b'a' + 26),
+        b'0'..=b'9' => Some(digit - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let mut bits = 0u128;
+    for digit in digits.bytes() {
+        bits = bits << 6 | u128::from(value(digit)?);
+    }
+    // Eleven digits are 66 bits, of which the last two are zero.
+    (digits.len() == 11 && bits & 3 == 0).then(|| u64::try_from(bits >> 2).ok()).flatten()
+}
+
+/// A checksum as stores print it.
+pub(super) fn base64_of_crc(crc: u64) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bits = u128::from(crc) << 2;
+    let digit = |at: u32| char::from(DIGITS[(bits >> (60 - 6 * at) & 63) as usize]);
+    (0..11).map(digit).chain(['=']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checksums_are_read_as_they_are_written() {
+        // The check value of CRC-64/NVME.
+        assert_eq!(base64_of_crc(0xae8b_1486_0a79_9888), "rosUhgp5mIg=");
+        for crc in [0, 1, u64::MAX, 0x0123_4567_89AB_CDEF] {
+            assert_eq!(crc_of_base64(&base64_of_crc(crc)), Some(crc));
+        }
+        for bad in ["", "=", "rosUhgp5mIg", "rosUhgp5mIh=", "rosUhgp5mI==", "*osUhgp5mIg="] {
+            assert_eq!(crc_of_base64(bad), None, "{bad}");
+        }
+    }
+}

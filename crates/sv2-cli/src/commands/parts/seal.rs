@@ -1,0 +1,120 @@
+//! `sv2 parts seal`: some parts of a planned stream, with a receipt for each.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clap::Args;
+use serde_json::json;
+use sv2_core::parts::{PartSealer, PartsError, SourcePin, part_sealer, seal_part};
+use sv2_core::{Cancellation, Existing, NamedOutput, StreamError};
+
+use super::folder::{self, Parts, part_path, receipt_path};
+use super::{job, told};
+use crate::console::Console;
+use crate::ends::Channel;
+use crate::failure::Failure;
+use crate::keys::IdentityArgs;
+use crate::names::{Name, Names};
+use crate::progress::Display;
+use crate::running::{ThreadArgs, watch_signals};
+
+/// The arguments of `sv2 parts seal`.
+#[derive(Debug, Args)]
+pub(super) struct SealArgs {
+    /// The plan; its key is PLAN.job
+    plan: PathBuf,
+    /// What is sealed; it must be what was planned for
+    source: PathBuf,
+    /// The folder for parts and receipts; it is made if needed
+    folder: PathBuf,
+    /// Seal these parts, such as 3, 3-5 or 3,7-9; by default all
+    #[arg(long = "part", value_name = "PARTS", value_parser = Parts::parse)]
+    parts: Option<Parts>,
+    /// What the source is known by, as the plan has it
+    #[arg(long, value_name = "TAG")]
+    source_tag: Option<String>,
+    #[command(flatten)]
+    identities: IdentityArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+/// Runs `sv2 parts seal`.
+pub(super) fn run(args: &SealArgs, console: &Console) -> Result<(), Failure> {
+    let cancel = watch_signals()?;
+    let plan = folder::read_plan(&args.plan)?;
+    let key = job::unlock(&args.plan, &plan, &args.identities)?;
+    let failed = |error| Failure::file("open", &args.source, &error);
+    let source = File::open(&args.source).map_err(failed)?;
+    let pin = job::pin(&source, &args.source, args.source_tag.as_deref())?;
+    let sealer = part_sealer(&plan, key, &pin, None);
+    let sealer = sealer.map_err(|error| told::parts(error, &args.plan))?;
+    let parts = Parts::of(args.parts.as_ref(), sealer.plan(), &args.plan)?;
+    fs::create_dir_all(&args.folder)
+        .map_err(|error| Failure::file("make", &args.folder, &error))?;
+    let task = Task { args, sealer: &sealer, source: &source, pin: &pin, cancel: &cancel };
+    let lens = parts.iter().filter_map(|part| sealer.plan().part(*part).ok());
+    let total: u64 = lens.map(|spec| spec.plaintext.end - spec.plaintext.start).sum();
+    let (display, done) = (Display::new(console), AtomicU64::new(0));
+    let observe = |len: u64| {
+        let done = done.fetch_add(len, Ordering::Relaxed) + len;
+        display.advance(done, total);
+    };
+    folder::each(&parts, args.threads.count(), |part| task.seal(part, &observe))?;
+    drop(display);
+    if console.json {
+        let report = json!({
+            "command": "parts seal",
+            "input": Name::File(args.source.clone()).for_machines(),
+            "output": Name::File(args.folder.clone()).for_machines(),
+            "parts": parts,
+            "plaintext_bytes": total,
+        });
+        return console.report(&report, Channel::Stdout);
+    }
+    Ok(())
+}
+
+struct Task<'t> {
+    args: &'t SealArgs,
+    sealer: &'t PartSealer,
+    source: &'t File,
+    pin: &'t SourcePin,
+    cancel: &'t Cancellation,
+}
+
+impl Task<'_> {
+    /// Seals one part. Its receipt comes first: a part without one would have to be sealed again,
+    /// and a receipt without its part counts for nothing.
+    fn seal(&self, part: u32, observe: &(dyn Fn(u64) + Sync)) -> Result<(), Failure> {
+        let Self { args, sealer, source, pin, cancel } = *self;
+        let path = part_path(&args.folder, part);
+        let (input, output) = (Name::File(args.source.clone()), Name::File(path.clone()));
+        let failed = |error| told::task(error, &args.plan, &input, &output);
+        let of_output =
+            |error: StreamError| Failure::stream(&error, Names { input: &input, output: &output });
+        let target = NamedOutput::create(&path, Existing::Replace, 0o644).map_err(of_output)?;
+        let mut writer = BufWriter::new(target.file());
+        let mut each = |len| {
+            observe(len);
+            if cancel.is_cancelled() { Err(StreamError::Cancelled { segment: 0 }) } else { Ok(()) }
+        };
+        let receipt = seal_part(sealer, part, source, &mut writer, &mut each).map_err(failed)?;
+        let flushed = writer.flush();
+        drop(writer);
+        flushed.map_err(|error| Failure::file("write", &path, &error))?;
+        // What was read must be what was planned for up to the end.
+        if job::pin(source, &args.source, args.source_tag.as_deref())? != *pin {
+            return Err(told::parts(PartsError::SourceChanged, &args.plan));
+        }
+        let crc = receipt.crc64(sealer.plan()).map_err(|error| told::parts(error, &args.plan))?;
+        self.keep(&receipt_path(&args.folder, part, crc), &sealer.encode(&receipt))?;
+        target.finish(cancel).map_err(of_output)
+    }
+
+    fn keep(&self, path: &Path, receipt: &[u8]) -> Result<(), Failure> {
+        job::write(path, receipt, Existing::Replace, 0o644, self.cancel)
+    }
+}
