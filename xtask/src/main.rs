@@ -23,6 +23,7 @@ mod msrv;
 mod nostd;
 mod package;
 mod parity;
+mod parts;
 mod python;
 mod report;
 mod rust_text;
@@ -102,6 +103,7 @@ const COMMANDS: &[Command] = &[
         "random damage of a large file, repaired from parity [--size 1G] [--rounds N]",
         parity::run,
     ),
+    command("parts", "workers of one stream of parts, killed at random [--kills N]", parts::run),
     command("soak", "streams larger than memory, through pipes [--gib N]", soak::run),
     command("vectors", "write docs/conformance/vectors anew, or compare [--check]", vectors::run),
     command(

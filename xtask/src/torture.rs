@@ -7,7 +7,7 @@
 //! The moments come from a seed, which is printed; what the machine does at that moment does not.
 
 pub(crate) mod bed;
-mod dice;
+pub(crate) mod dice;
 mod victim;
 
 use crate::report::{Failure, Outcome};

@@ -36,7 +36,7 @@ pub(crate) const TABLE: [(u8, &str); 10] = [
     (4, "no identity or key fits, or the passphrase is wrong"),
     (5, "the stream is damaged: a checksum does not match, or only a part was salvaged"),
     (6, "not a stream or parity file, or an unsupported version"),
-    (7, "what was to be resumed or repaired does not match"),
+    (7, "what was to be resumed, repaired or put together does not match"),
     (130, "interrupted; only --resume leaves an unfinished file behind"),
     (141, "the reader of the output went away"),
 ];

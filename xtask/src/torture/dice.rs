@@ -4,15 +4,15 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 /// A seed that nobody chose.
-pub(super) fn any_seed() -> u64 {
+pub(crate) fn any_seed() -> u64 {
     RandomState::new().hash_one(0) >> 32
 }
 
 /// A sequence of numbers that depends on the seed alone.
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -26,13 +26,18 @@ impl Dice {
     }
 
     /// A moment in `0..most`.
-    pub(super) fn moment(&mut self, most: Duration) -> Duration {
+    pub(crate) fn moment(&mut self, most: Duration) -> Duration {
         let nanos = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX).max(1);
         Duration::from_nanos(self.next() % nanos)
     }
 
+    /// A number below `end`, which is not 0.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end.max(1)
+    }
+
     /// True once in `sides` throws.
-    pub(super) fn one_in(&mut self, sides: u64) -> bool {
+    pub(crate) fn one_in(&mut self, sides: u64) -> bool {
         self.next().is_multiple_of(sides.max(1))
     }
 }
