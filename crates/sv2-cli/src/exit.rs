@@ -19,7 +19,7 @@ pub(crate) enum Exit {
     Damaged,
     /// Not a stream, or a version that this program does not know.
     NotAStream,
-    /// What was to be resumed or repaired does not match.
+    /// What was to be resumed, repaired or put together does not match.
     Mismatch,
     /// Interrupted by a signal.
     Interrupted,
