@@ -57,7 +57,10 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             "--kills" => value.parse().ok().map(|found| kills = found),
             "--seed" => value.parse().ok().map(|found| seed = found),
             "--size" => bench::parse_size(value).map(|found| size = found),
-            "--program" => Some(program = Some(PathBuf::from(value))),
+            "--program" => {
+                program = Some(PathBuf::from(value));
+                Some(())
+            }
             _ => None,
         };
         read.ok_or_else(|| Failure::new(USAGE))?;
