@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use clap::{Args, ValueEnum};
-use sv2_core::{Backend, Cancellation, DecryptOptions, RunOptions};
+use sv2_core::{Backend, Cancellation, DecryptOptions, IoThreads, RunOptions};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -90,6 +90,8 @@ impl RunArgs {
     pub(crate) fn options(&self, cancel: Cancellation, display: &Display) -> RunOptions {
         let mut options = RunOptions::automatic();
         options.threads = NonZeroUsize::new(self.threads.into());
+        // A process has one stream at a time, and its pipes have programs at their other ends.
+        options.io_threads = IoThreads::BesideAny;
         options.backend = self.backend.map(|name| match name {
             BackendName::Ring => Backend::Ring,
             BackendName::AwsLc => Backend::AwsLc,

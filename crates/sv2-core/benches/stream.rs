@@ -173,8 +173,8 @@ impl Bench {
         let mut run = RunOptions::automatic();
         run.backend = Some(backend);
         run.threads = Some(threads);
-        let encrypt = EncryptOptions { run: run.clone(), ..EncryptOptions::standard() };
-        let decrypt = DecryptOptions { run, ..DecryptOptions::standard() };
+        let encrypt = EncryptOptions::standard().run(run.clone());
+        let decrypt = DecryptOptions::standard().run(run);
         let plaintext = InputSource::Memory(&self.plaintext);
         let stream = InputSource::Memory(&self.stream);
         let null = || OutputSink::Writer(Box::new(io::sink()));

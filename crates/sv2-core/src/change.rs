@@ -32,6 +32,7 @@ use storage::FileStorage;
 
 /// How a stream is changed.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct ChangeOptions {
     /// The context that the stream was written with.
     pub context: Vec<u8>,
@@ -71,6 +72,36 @@ impl ChangeOptions {
             run: RunOptions::automatic(),
             recovered: None,
         }
+    }
+
+    /// The same with the context that the stream was written with.
+    #[must_use]
+    pub fn context(self, context: impl Into<Vec<u8>>) -> Self {
+        Self { context: context.into(), ..self }
+    }
+
+    /// The same with another largest segment, in plaintext bytes.
+    #[must_use]
+    pub fn max_segment_size(self, max: u64) -> Self {
+        Self { max_segment_size: max, ..self }
+    }
+
+    /// The same for the stream with this fingerprint only.
+    #[must_use]
+    pub fn expected_fingerprint(self, fingerprint: [u8; 32]) -> Self {
+        Self { expected_fingerprint: Some(fingerprint), ..self }
+    }
+
+    /// The same with other threads, backend and observation.
+    #[must_use]
+    pub fn run(self, run: RunOptions) -> Self {
+        Self { run, ..self }
+    }
+
+    /// The same with somebody who is told of an earlier change that was cut off.
+    #[must_use]
+    pub fn recovered(self, observer: impl Fn(Recovery) + Send + Sync + 'static) -> Self {
+        Self { recovered: Some(Arc::new(observer)), ..self }
     }
 
     /// Settles what an earlier change left, and tells the observer.

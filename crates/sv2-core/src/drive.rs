@@ -7,7 +7,7 @@ use sv2_framing::StreamLayout;
 use sv2_pipeline::PipelineOptions;
 
 use crate::pool::Lease;
-use crate::{Driver, RunOptions, StreamError};
+use crate::{Driver, IoThreads, RunOptions, StreamError};
 
 /// The segments that threads work on at the same time take at most this many bytes, or one thread
 /// works alone: the header of a stream, which anybody can write, says how long segments are.
@@ -71,8 +71,10 @@ impl<'r> Drive<'r> {
             let options = self.share(options, Driver::Positional).unwrap_or(one);
             return Plan { driver: Driver::Positional, options };
         }
-        // A single worker is not worth the two threads that it and its reader would be.
-        let alone = options.threads == NonZeroUsize::MIN && wish != Some(Driver::Ordered);
+        // A single worker is mostly not worth the thread that its reader would be.
+        let alone = options.threads == NonZeroUsize::MIN
+            && self.run.io_threads == IoThreads::BesideSeveral
+            && wish != Some(Driver::Ordered);
         match self.share(options, Driver::Ordered) {
             Some(options) if several && !alone => Plan { driver: Driver::Ordered, options },
             _ => Plan { driver: Driver::Inline, options: one },
@@ -153,11 +155,20 @@ mod tests {
     fn the_driver_follows_from_ends_segments_threads_and_wish() {
         use Driver::{Inline, Ordered, Positional};
         use Ends::{Places, Sequence};
-        let driver = |ends, segments, threads, wish| {
-            let run = RunOptions { driver: wish, ..run(threads) };
+        let driver_with = |io_threads, ends, segments, threads, wish| {
+            let run = RunOptions { driver: wish, io_threads, ..run(threads) };
             let mut drive = Drive::begin(&run, layout(0), None).expect("no pool, no wait");
             drive.plan(ends, segments).driver
         };
+        let driver = |ends, segments, threads, wish| {
+            driver_with(IoThreads::BesideSeveral, ends, segments, threads, wish)
+        };
+        let beside_any =
+            |ends, segments, wish| driver_with(IoThreads::BesideAny, ends, segments, 1, wish);
+        assert_eq!(beside_any(Sequence, None, None), Ordered);
+        assert_eq!(beside_any(Sequence, Some(1), None), Inline);
+        assert_eq!(beside_any(Sequence, None, Some(Inline)), Inline);
+        assert_eq!(beside_any(Places, Some(2), None), Positional);
         for (ends, segments, threads, wish, expected) in [
             (Places, Some(2), 4, None, Positional),
             (Places, Some(2), 1, None, Positional),

@@ -399,7 +399,7 @@ impl From<FormatError> for StreamError {
             FormatError::Crypto(error) => Self::Crypto(error),
             FormatError::Misuse(what) | FormatError::Receipt { what, .. } => Self::Usage(what),
             // Every variant is named above; the enum may grow only together with this one.
-            _ => Self::Usage("an error of the stream that this layer does not know"),
+            _ => Self::Defect { segment: 0 },
         }
     }
 }

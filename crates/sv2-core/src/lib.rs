@@ -71,7 +71,8 @@ pub use key::KeySource;
 pub use mend::{Mend, Mends, find_mends};
 pub use metadata::{OpenedHeader, open_header, read_metadata};
 pub use options::{
-    DecryptOptions, Driver, EncryptOptions, Observer, Progress, RunOptions, Tail, fastest_backend,
+    DecryptOptions, Driver, EncryptOptions, IoThreads, Observer, Progress, RunOptions, Tail,
+    fastest_backend,
 };
 pub use pool::Pool;
 pub use ranges::{ReaderOptions, SharedCursor, StreamCursor, StreamReader};
@@ -85,7 +86,9 @@ pub use salvage::{Gaps, SalvageReport, salvage};
 pub use scrub::{scrub, scrub_followed, scrub_with, verify};
 pub use writer::EncryptWriter;
 
-pub use sv2_crypto::{Backend, KeyOpener, RandomSource, SlotError, StreamKey, hazmat};
+#[cfg(feature = "hazmat")]
+pub use sv2_crypto::hazmat;
+pub use sv2_crypto::{Backend, CryptoError, KeyOpener, RandomSource, SlotError, StreamKey};
 pub use sv2_framing::StreamLayout;
 pub use sv2_headers::{DigestAlg, Geometry, HeaderError, Section, StreamHeader, Suite, Trailer};
 pub use sv2_pipeline::Cancellation;

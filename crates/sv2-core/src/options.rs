@@ -1,179 +1,15 @@
-//! What a caller may choose.
+//! What a caller may choose of a stream.
 
-use std::fmt;
-use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::thread::ThreadId;
+mod run;
 
-use sv2_crypto::{Backend, RandomSource};
+use sv2_crypto::RandomSource;
 use sv2_headers::{DigestAlg, Geometry, MAX_SEGMENT_SIZE, Section, Suite};
-use sv2_pipeline::Cancellation;
 
-use crate::{ErrorKind, Pool, StageTimes};
-
-/// How a stream is moved; the bytes are the same with each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Driver {
-    /// Each worker reads, seals or opens, and writes at computed offsets; both ends are regular
-    /// files or memory.
-    Positional,
-    /// One reader, several workers, one ordered writer.
-    Ordered,
-    /// One thread; for inputs of about a segment.
-    Inline,
-}
-
-impl Driver {
-    /// The name that reports print.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Positional => "positional",
-            Self::Ordered => "ordered",
-            Self::Inline => "inline",
-        }
-    }
-}
-
-/// How far a call has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// Bytes of plaintext that are done.
-    pub done: u64,
-    /// Bytes of plaintext in all, where that is known.
-    pub total: Option<u64>,
-    /// The segment that was finished just now; `None` where a failed call says what it did, and
-    /// where segments are looked at in groups.
-    pub segment: Option<u64>,
-    /// Where the time of that segment went; of a failed call, that of all its segments.
-    pub stages: StageTimes,
-    /// The thread that sealed or opened the segment.
-    pub thread: ThreadId,
-    /// Why the call failed. This is then its last word: `done` and `stages` say what it did.
-    pub failed: Option<ErrorKind>,
-}
-
-/// Is told of progress, after each segment and on any thread. Segments may be reported out of
-/// order, and from several threads at the same time; `done` never shrinks on one thread.
-pub type Observer = Arc<dyn Fn(Progress) + Send + Sync>;
-
-/// Threads, backend and observation; none of them changes a byte of the result.
-#[derive(Clone)]
-pub struct RunOptions {
-    /// Worker threads; `None` is one for each processor that the system grants.
-    pub threads: Option<NonZeroUsize>,
-    /// The cipher library; `None` is the fastest of this build on this processor.
-    pub backend: Option<Backend>,
-    /// The driver; `None` is the fastest that both ends allow. Inputs that rule a driver out get
-    /// the next one.
-    pub driver: Option<Driver>,
-    /// Stops the call between segments when set.
-    pub cancel: Cancellation,
-    /// Is told of progress.
-    pub observer: Option<Observer>,
-    /// Bounds threads and memory of all calls that share it; `None` bounds each call alone.
-    pub pool: Option<Pool>,
-}
-
-impl RunOptions {
-    /// All processors, the fastest backend, the fastest driver.
-    #[must_use]
-    pub fn automatic() -> Self {
-        Self {
-            threads: None,
-            backend: None,
-            driver: None,
-            cancel: Cancellation::new(),
-            observer: None,
-            pool: None,
-        }
-    }
-
-    /// The same with so many worker threads; 0 is one for each processor.
-    #[must_use]
-    pub fn threads(self, threads: usize) -> Self {
-        Self { threads: NonZeroUsize::new(threads), ..self }
-    }
-
-    /// The same with a cipher library.
-    #[must_use]
-    pub fn backend(self, backend: Backend) -> Self {
-        Self { backend: Some(backend), ..self }
-    }
-
-    /// The same with a driver.
-    #[must_use]
-    pub fn driver(self, driver: Driver) -> Self {
-        Self { driver: Some(driver), ..self }
-    }
-
-    /// The same with a token.
-    #[must_use]
-    pub fn cancel(self, cancel: &Cancellation) -> Self {
-        Self { cancel: cancel.clone(), ..self }
-    }
-
-    /// The same with an observer.
-    #[must_use]
-    pub fn observer(self, observer: impl Fn(Progress) + Send + Sync + 'static) -> Self {
-        Self { observer: Some(Arc::new(observer)), ..self }
-    }
-
-    /// The same within a pool.
-    #[must_use]
-    pub fn pool(self, pool: &Pool) -> Self {
-        Self { pool: Some(pool.clone()), ..self }
-    }
-
-    pub(crate) fn worker_threads(&self) -> NonZeroUsize {
-        self.threads
-            .or_else(|| std::thread::available_parallelism().ok())
-            .unwrap_or(NonZeroUsize::MIN)
-    }
-
-    pub(crate) fn observe(&self, done: u64, total: Option<u64>) {
-        if let Some(observer) = &self.observer {
-            let (stages, thread) = (StageTimes::default(), std::thread::current().id());
-            observer(Progress { done, total, segment: None, stages, thread, failed: None });
-        }
-    }
-}
-
-impl fmt::Debug for RunOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunOptions")
-            .field("threads", &self.threads)
-            .field("backend", &self.backend)
-            .field("driver", &self.driver)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The backend that is fastest on this processor, of those in this build.
-#[must_use]
-pub fn fastest_backend(suite: Suite) -> Backend {
-    let aws_lc = Backend::available().contains(&Backend::AwsLc);
-    if aws_lc && suite == Suite::Aes256Gcm && wide_aes() { Backend::AwsLc } else { Backend::Ring }
-}
-
-/// Whether the processor has the instructions by which AWS-LC overtakes `ring`.
-#[cfg(target_arch = "x86_64")]
-fn wide_aes() -> bool {
-    std::arch::is_x86_feature_detected!("avx512f")
-        && std::arch::is_x86_feature_detected!("avx512bw")
-        && std::arch::is_x86_feature_detected!("vaes")
-        && std::arch::is_x86_feature_detected!("vpclmulqdq")
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn wide_aes() -> bool {
-    false
-}
+pub use run::{Driver, IoThreads, Observer, Progress, RunOptions, fastest_backend};
 
 /// The parameters of a new stream (format.md sections 2 and 3).
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct EncryptOptions {
     /// The AEAD.
     pub suite: Suite,
@@ -213,10 +49,66 @@ impl EncryptOptions {
             run: RunOptions::automatic(),
         }
     }
+
+    /// The same with another AEAD.
+    #[must_use]
+    pub fn suite(self, suite: Suite) -> Self {
+        Self { suite, ..self }
+    }
+
+    /// The same with another segment digest.
+    #[must_use]
+    pub fn digest(self, digest: DigestAlg) -> Self {
+        Self { digest, ..self }
+    }
+
+    /// The same with other sizes of frames and segments.
+    #[must_use]
+    pub fn geometry(self, geometry: Geometry) -> Self {
+        Self { geometry, ..self }
+    }
+
+    /// The same with data of the caller's that are bound into every key.
+    #[must_use]
+    pub fn context(self, context: impl Into<Vec<u8>>) -> Self {
+        Self { context: context.into(), ..self }
+    }
+
+    /// The same with key slots, in this order.
+    #[must_use]
+    pub fn slots(self, slots: impl Into<Vec<Section>>) -> Self {
+        Self { slots: slots.into(), ..self }
+    }
+
+    /// The same with metadata.
+    #[must_use]
+    pub fn metadata(self, json: impl Into<Vec<u8>>) -> Self {
+        Self { metadata: Some(json.into()), ..self }
+    }
+
+    /// The same with a header of so many bytes.
+    #[must_use]
+    pub fn header_len(self, len: u32) -> Self {
+        Self { header_len: Some(len), ..self }
+    }
+
+    /// The same with another source of salts.
+    #[cfg(feature = "hazmat")]
+    #[must_use]
+    pub fn random(self, random: RandomSource) -> Self {
+        Self { random, ..self }
+    }
+
+    /// The same with other threads, backend and observation.
+    #[must_use]
+    pub fn run(self, run: RunOptions) -> Self {
+        Self { run, ..self }
+    }
 }
 
 /// Whether a stream must be sealed to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Tail {
     /// Anything but a sealed stream is an error.
     Required,
@@ -230,6 +122,7 @@ pub enum Tail {
 
 /// How a stream is read.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct DecryptOptions {
     /// The context that the stream was written with.
     pub context: Vec<u8>,
@@ -254,5 +147,35 @@ impl DecryptOptions {
             expected_fingerprint: None,
             run: RunOptions::automatic(),
         }
+    }
+
+    /// The same with the context that the stream was written with.
+    #[must_use]
+    pub fn context(self, context: impl Into<Vec<u8>>) -> Self {
+        Self { context: context.into(), ..self }
+    }
+
+    /// The same with another rule for the stream's end.
+    #[must_use]
+    pub fn tail(self, tail: Tail) -> Self {
+        Self { tail, ..self }
+    }
+
+    /// The same with another largest segment, in plaintext bytes.
+    #[must_use]
+    pub fn max_segment_size(self, max: u64) -> Self {
+        Self { max_segment_size: max, ..self }
+    }
+
+    /// The same for the stream with this fingerprint only.
+    #[must_use]
+    pub fn expected_fingerprint(self, fingerprint: [u8; 32]) -> Self {
+        Self { expected_fingerprint: Some(fingerprint), ..self }
+    }
+
+    /// The same with other threads, backend and observation.
+    #[must_use]
+    pub fn run(self, run: RunOptions) -> Self {
+        Self { run, ..self }
     }
 }

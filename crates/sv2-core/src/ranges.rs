@@ -232,7 +232,7 @@ impl<'a> StreamReader<'a> {
             self.keep_ends(&plaintext, start..end);
             done += count;
             if count == 0 {
-                return Err(StreamError::Usage("a range beyond the end"));
+                return Err(StreamError::Defect { segment });
             }
         }
         Ok(wanted)

@@ -17,9 +17,11 @@ use crate::{DecryptOptions, KeySource, StreamError};
 /// `Ok(0)` is returned only when the stream's seal was checked, or at the end of an unsealed
 /// stream where the options allow one; until then what was read may stem from an older version of
 /// the stream.
-/// After an error every further read fails, also after one that says `WouldBlock`: a reader that
-/// may say so is to be waited for below. An error is a [`StreamError`] in an `io::Error` of a
-/// fitting kind.
+/// An error is a [`StreamError`] in an `io::Error` of a fitting kind.
+/// After `WouldBlock` and `TimedOut` of the reader below, a read goes on where it was, and no byte
+/// is lost; after every other error each further read fails.
+/// [`DecryptReader::new`] does not go on: a reader that may say so there needs the bytes of the
+/// stream's header in front of it, by [`Read::chain`].
 ///
 /// Of the options of a run it takes the cipher library, the token and the observer, which it looks
 /// at before and after each segment; it works on the thread that reads.
@@ -51,7 +53,7 @@ impl<'a> DecryptReader<'a> {
         let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
         let keyed = read_header(&mut input, &mut ring)?;
         let job = DecryptJob::new(&keyed, options);
-        let source = PipeSource::new(input, &job);
+        let source = PipeSource::new(input, &job).patient();
         let index = PipeIndex::new(keyed.header.digest);
         let state = State::Reading { source, index, segment: None, taken: 0 };
         Ok(Self { keyed, state, job })
@@ -65,40 +67,62 @@ impl<'a> DecryptReader<'a> {
     }
 
     fn advance(&mut self) -> Result<(), StreamError> {
-        let state = std::mem::replace(&mut self.state, State::Failed);
-        self.state = match self.job.watch.ended(self.next(state)) {
+        let State::Reading { source, index, segment, taken } = &mut self.state else {
+            return Ok(());
+        };
+        let next = next(&self.job, &self.keyed, source, index, segment);
+        if next.as_ref().is_err_and(may_go_on) {
+            return next;
+        }
+        *taken = 0;
+        if matches!(next, Ok(())) && segment.is_some() {
+            return Ok(());
+        }
+        self.state = match self.job.watch.ended(next) {
+            Ok(()) => State::Sealed,
             Err(error) if self.job.options().accepts_unsealed(&error) => State::Unsealed,
-            next => next?,
+            Err(error) => {
+                self.state = State::Failed;
+                return Err(error);
+            }
         };
         Ok(())
     }
+}
 
-    /// Reads and opens the next segment, or reads and judges the tail.
-    fn next(&self, state: State<'a>) -> Result<State<'a>, StreamError> {
-        let State::Reading { mut source, mut index, segment, .. } = state else {
-            return Ok(state);
-        };
-        let number = index.segments();
-        self.job.watch.check_cancelled(number)?;
-        let buffer = segment.map(|opened| opened.wire).unwrap_or_default();
-        let (next, read) = timed(|| source.read(buffer));
-        match next? {
-            Next::Segment(received) => {
-                let (opened, time) = timed(|| self.job.open(received));
-                let opened = opened?;
-                index.push(&opened.header.salt, &opened.digest);
-                let lap = Lap::new(number).read(read).cipher(time);
-                self.job.watch.segment(opened.layout.plaintext_len().into(), lap);
-                Ok(State::Reading { source, index, segment: Some(opened), taken: 0 })
-            }
-            Next::Tail(_) => {
-                let sealed = source.read_tail(&self.keyed, index)?;
-                let fingerprint = self.keyed.fingerprint(&sealed.trailer);
-                self.job.options().check_fingerprint(fingerprint)?;
-                Ok(State::Sealed)
-            }
+/// Whether the input only had nothing to read yet.
+fn may_go_on(error: &StreamError) -> bool {
+    use io::ErrorKind::{TimedOut, WouldBlock};
+    matches!(error, StreamError::Read { source, .. } if matches!(source.kind(), WouldBlock | TimedOut))
+}
+
+/// Reads and opens the next segment, or reads and judges the tail, behind which there is none.
+fn next(
+    job: &DecryptJob,
+    keyed: &KeyedHeader,
+    source: &mut PipeSource<'_>,
+    index: &mut PipeIndex,
+    segment: &mut Option<Opened>,
+) -> Result<(), StreamError> {
+    let number = index.segments();
+    job.watch.check_cancelled(number)?;
+    let buffer = segment.take().map(|opened| opened.wire).unwrap_or_default();
+    let (next, read) = timed(|| source.read(buffer));
+    match next? {
+        Next::Segment(received) => {
+            let (opened, time) = timed(|| job.open(received));
+            let opened = opened?;
+            index.push(&opened.header.salt, &opened.digest);
+            let lap = Lap::new(number).read(read).cipher(time);
+            job.watch.segment(opened.layout.plaintext_len().into(), lap);
+            *segment = Some(opened);
+        }
+        Next::Tail(_) => {
+            let sealed = source.read_tail(keyed, index)?;
+            job.options().check_fingerprint(keyed.fingerprint(&sealed.trailer))?;
         }
     }
+    Ok(())
 }
 
 impl Read for DecryptReader<'_> {

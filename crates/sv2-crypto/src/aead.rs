@@ -1,6 +1,8 @@
 //! The AEAD of one segment: its key, its base nonce, and the one function that makes nonces
 //! (format.md sections 4 and 5).
 
+#![cfg_attr(not(feature = "hazmat"), allow(unreachable_pub, reason = "hazmat alone shows ciphers"))]
+
 use alloc::boxed::Box;
 use core::fmt;
 use core::hint::black_box;
@@ -40,7 +42,7 @@ impl SegmentOpener {
 /// Seals the frames of one segment, in place, each at most once and in increasing order (F-508).
 ///
 /// [`SegmentsKey::begin_segment`](crate::SegmentsKey::begin_segment) makes one under a salt that it
-/// draws, and there is no other way to one outside of [`hazmat`](crate::hazmat) (F-511).
+/// draws, and there is no other way to one outside of `hazmat` (F-511).
 #[derive(Debug)]
 pub struct SegmentSealer {
     cipher: SegmentCipher,
@@ -53,6 +55,7 @@ impl SegmentSealer {
     }
 
     /// Forgets which frames were sealed.
+    #[cfg(feature = "hazmat")]
     pub(crate) fn rewind(&mut self) {
         self.next = 0;
     }
@@ -81,7 +84,7 @@ impl SegmentSealer {
 /// Seals and opens the frames of one segment, in place.
 ///
 /// A frame number may be sealed once under one cipher, ever; whoever holds one sees to that, and
-/// nobody outside of [`hazmat`](crate::hazmat) does.
+/// nobody outside of `hazmat` does.
 /// The expanded key is on the heap, where no move copies it, and is overwritten by the drop.
 pub struct SegmentCipher {
     aead: Box<Aead>,

@@ -14,6 +14,8 @@ mod aead;
 mod backend;
 mod digest;
 mod error;
+#[cfg(feature = "hazmat")]
+pub mod hazmat;
 mod key;
 mod mac;
 mod opener;
@@ -28,5 +30,5 @@ pub use error::CryptoError;
 pub use key::StreamKey;
 pub use mac::MacKey;
 pub use opener::{KeyOpener, SlotError};
-pub use salt::{RandomSource, hazmat};
+pub use salt::RandomSource;
 pub use schedule::{RootKeys, SegmentsKey};

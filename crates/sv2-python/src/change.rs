@@ -18,12 +18,9 @@ use crate::run::{Wishes, run};
 use crate::source::Source;
 
 fn options(demands: Demands, run: RunOptions) -> ChangeOptions {
-    ChangeOptions {
-        context: demands.context,
-        expected_fingerprint: demands.fingerprint,
-        run,
-        ..ChangeOptions::standard()
-    }
+    let mut options = ChangeOptions::standard().context(demands.context).run(run);
+    options.expected_fingerprint = demands.fingerprint;
+    options
 }
 
 /// Adds plaintext to the end of a stream in a file, in place.
@@ -129,7 +126,7 @@ pub(crate) fn rewrap(
                 Some(json) => relabelled(&json, stays, slots.len())?,
                 None => MetadataChange::Keep,
             };
-            Ok(HeaderChange { slots, metadata })
+            Ok(HeaderChange::new(slots, metadata))
         };
         key.with(|key| rewrap_stream(&path, key, change, &options(demands, run)))
     })?;

@@ -91,16 +91,10 @@ impl NewStream {
     }
 
     pub(crate) fn options(self, run: RunOptions) -> EncryptOptions {
-        EncryptOptions {
-            suite: self.suite,
-            digest: self.digest,
-            geometry: self.geometry,
-            context: self.context,
-            metadata: self.metadata,
-            header_len: self.header_len,
-            run,
-            ..EncryptOptions::standard()
-        }
+        let mut options = EncryptOptions::standard().suite(self.suite).digest(self.digest);
+        options.metadata = self.metadata;
+        options.header_len = self.header_len;
+        options.geometry(self.geometry).context(self.context).run(run)
     }
 }
 
@@ -122,13 +116,9 @@ impl Demands {
 
     pub(crate) fn options(self, run: RunOptions) -> DecryptOptions {
         let tail = if self.allow_unsealed { Tail::MayBeMissing } else { Tail::Required };
-        DecryptOptions {
-            context: self.context,
-            tail,
-            expected_fingerprint: self.fingerprint,
-            run,
-            ..DecryptOptions::standard()
-        }
+        let mut options = DecryptOptions::standard().context(self.context).tail(tail).run(run);
+        options.expected_fingerprint = self.fingerprint;
+        options
     }
 }
 

@@ -89,7 +89,7 @@ pub(crate) fn encrypt(
             }
             target => {
                 let (key, slots) = new_key(&to)?;
-                let options = sv2_core::EncryptOptions { slots, ..options };
+                let options = options.slots(slots);
                 Ok(match target {
                     Some(target) => {
                         encrypt_resumable(source.positioned()?, &target, &key, &options)?

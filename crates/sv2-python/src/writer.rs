@@ -123,7 +123,7 @@ impl NativeWriter {
         // Keys are read before anything is taken, so that a caller hears of them here.
         let sealed = py.detach(|| new_key(&to));
         let (key, slots) = sealed.map_err(|trouble| trouble.into_py(py, &names))?;
-        let options = EncryptOptions { slots, ..new.options(run) };
+        let options = new.options(run).slots(slots);
         let (sender, receiver) = sync_channel(AHEAD);
         let pieces = Pieces { receiver, piece: Vec::new(), taken: 0, ended: false };
         let call = move || -> Result<StreamReport, Trouble> {

@@ -32,13 +32,19 @@ impl PipeIndex {
         self.segments
     }
 
+    /// Bytes of index and page table.
+    #[must_use]
+    pub fn total_len(&self) -> u64 {
+        IndexShape::new(self.segments, self.digest).total_len()
+    }
+
     /// Reads index and page table by `read`, which fills its buffer or fails, and returns the
     /// check of both, to be made once the trailer is known to be authentic.
     ///
     /// # Errors
     /// Those of `read`.
     pub fn read_index<E>(
-        self,
+        &self,
         mut read: impl FnMut(&mut [u8]) -> Result<(), E>,
     ) -> Result<PipeIndexCheck, E> {
         let shape = IndexShape::new(self.segments, self.digest);
@@ -62,7 +68,7 @@ impl PipeIndex {
         }
         Ok(PipeIndexCheck {
             table_offset: shape.entries_len(),
-            same_segments: in_index.finish() == self.segments_read.finish(),
+            same_segments: in_index.finish() == self.segments_read.clone().finish(),
             pages: pages.finish(),
             table: table.finish(),
         })

@@ -77,7 +77,7 @@ impl Reader<'_> {
     }
 
     fn pipe(&self, tail: Tail) -> Ended {
-        let options = DecryptOptions { tail, ..self.options.clone() };
+        let options = self.options.clone().tail(tail);
         let reader = Faulty::new(self.stream).in_pieces(self.pieces);
         self.decrypt(InputSource::Reader(Box::new(reader)), &options)
     }

@@ -38,6 +38,7 @@ pub struct HeaderContent<'a> {
 }
 
 /// What a header shall hold.
+#[non_exhaustive]
 pub struct HeaderChange {
     /// The key slots, in order; at least one.
     pub slots: Vec<Section>,
@@ -45,7 +46,15 @@ pub struct HeaderChange {
     pub metadata: MetadataChange,
 }
 
+impl HeaderChange {
+    /// These slots, in this order, and what becomes of the metadata.
+    pub fn new(slots: Vec<Section>, metadata: MetadataChange) -> Self {
+        Self { slots, metadata }
+    }
+}
+
 /// What becomes of the metadata (F-331).
+#[non_exhaustive]
 pub enum MetadataChange {
     /// They stay as they are, byte for byte.
     Keep,

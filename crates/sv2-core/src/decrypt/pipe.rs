@@ -98,6 +98,13 @@ impl Opened {
     }
 }
 
+/// A segment of which bytes are still to come.
+struct Begun {
+    received: Received,
+    /// Bytes of the body that are there, its header included.
+    filled: usize,
+}
+
 /// What stands where a segment may begin.
 pub(crate) enum Next {
     /// A segment.
@@ -111,6 +118,7 @@ pub(crate) struct PipeSource<'a> {
     input: SequentialInput<'a>,
     worker: DecryptSegmentWorker,
     layout: StreamLayout,
+    begun: Option<Begun>,
     next: u64,
     plaintext_len: u64,
     ended_short: bool,
@@ -124,6 +132,7 @@ impl<'a> PipeSource<'a> {
             input,
             worker: job.worker.clone(),
             layout: job.layout,
+            begun: None,
             next: 0,
             plaintext_len: 0,
             ended_short: false,
@@ -135,8 +144,36 @@ impl<'a> PipeSource<'a> {
         StreamError::Unsealed { segments: self.next }
     }
 
+    /// The same, but after an input that would have made its reader wait, a read goes on where it
+    /// was.
+    pub(crate) fn patient(mut self) -> Self {
+        self.input.keep();
+        self
+    }
+
     /// Reads the next segment into `wire`, which grows as bytes arrive.
-    pub(crate) fn read(&mut self, mut wire: Vec<u8>) -> Result<Next, StreamError> {
+    pub(crate) fn read(&mut self, wire: Vec<u8>) -> Result<Next, StreamError> {
+        let mut begun = match self.begun.take() {
+            Some(begun) => begun,
+            None => match self.begin(wire)? {
+                Ok(begun) => begun,
+                Err(wire) => return Ok(Next::Tail(wire)),
+            },
+        };
+        if let Err(error) = self.read_rest(&mut begun) {
+            self.begun = Some(begun);
+            return Err(error);
+        }
+        self.input.settle();
+        self.next += 1;
+        let plaintext_len = u64::from(begun.received.header.plaintext_len);
+        self.plaintext_len += plaintext_len;
+        self.ended_short = plaintext_len < self.layout.geometry.segment_size();
+        Ok(Next::Segment(begun.received))
+    }
+
+    /// Reads and judges the header of a segment; the buffer comes back where the tail begins.
+    fn begin(&mut self, mut wire: Vec<u8>) -> Result<Result<Begun, Vec<u8>>, StreamError> {
         let offset = self.input.offset();
         if wire.len() < SEGMENT_HEADER_LEN {
             wire.resize(SEGMENT_HEADER_LEN, 0);
@@ -146,7 +183,7 @@ impl<'a> PipeSource<'a> {
             return Err(self.unsealed());
         }
         if start[..4] == HEADER_MAGIC[..4] {
-            return Ok(Next::Tail(wire));
+            return Ok(Err(wire));
         }
         let unit = Unit::Segment { segment: self.next };
         let judged = self.judge(start, offset);
@@ -157,26 +194,29 @@ impl<'a> PipeSource<'a> {
             header.plaintext_len.into(),
         )
         .ok_or(StreamError::Malformed { unit, what: "plaintext_len", offset })?;
+        self.input.settle();
+        let received = Received { header, layout, wire };
+        Ok(Ok(Begun { received, filled: SEGMENT_HEADER_LEN }))
+    }
 
-        let mut filled = SEGMENT_HEADER_LEN;
-        while filled < layout.body_len() {
-            let end = layout.body_len().min(filled + STEP);
+    /// Reads what is to come of a segment.
+    fn read_rest(&mut self, begun: &mut Begun) -> Result<(), StreamError> {
+        let Begun { received: Received { layout, wire, .. }, filled } = begun;
+        while *filled < layout.body_len() {
+            // A part that is not whole yet is gone on with.
+            let end = layout.body_len().min((*filled / STEP + 1) * STEP);
             if wire.len() < end {
                 wire.resize(end, 0);
             }
-            let part = &mut wire[filled..end];
-            if self.input.read_up_to(part)? < part.len() {
+            self.input.fill(&mut wire[..end], filled)?;
+            if *filled < end {
                 return Err(self.unsealed());
             }
-            filled = end;
         }
         // The footer decides nothing; one that is cut off shows at the next read (F-817).
         let mut footer = [0; 40];
         self.input.read_up_to(&mut footer[..footer_len(self.layout.digest)])?;
-        self.next += 1;
-        self.plaintext_len += u64::from(header.plaintext_len);
-        self.ended_short = u64::from(header.plaintext_len) < self.layout.geometry.segment_size();
-        Ok(Next::Segment(Received { header, layout, wire }))
+        Ok(())
     }
 
     /// Judges the 64 bytes of a segment header at `offset` (section 5, in its order).
@@ -205,14 +245,16 @@ impl<'a> PipeSource<'a> {
 
     /// Reads and judges the tail, of which the first 64 bytes were read (F-818 to F-821).
     pub(crate) fn read_tail(
-        mut self,
+        &mut self,
         keyed: &KeyedHeader,
-        index: PipeIndex,
+        index: &PipeIndex,
     ) -> Result<Sealed, StreamError> {
-        let unsealed = || StreamError::Unsealed { segments: index.segments() };
         let mut rest_of_copy = vec![0; keyed.bytes.len() - SEGMENT_HEADER_LEN];
         let segments = index.segments();
-        read_all(&mut self.input, &mut rest_of_copy, unsealed())?;
+        // There are as many entries as there were segments.
+        let rest_len = rest_of_copy.len() as u64 + index.total_len() + TRAILER_LEN as u64;
+        self.input.expect(usize::try_from(rest_len).unwrap_or(usize::MAX));
+        read_all(&mut self.input, &mut rest_of_copy, StreamError::Unsealed { segments })?;
         let index_offset = self.input.offset();
         let input = &mut self.input;
         let check = index
@@ -284,8 +326,8 @@ impl DecryptJob {
         let mut source = PipeSource::new(input, self);
         let output = output.open(Secrecy::Plaintext)?;
         // The first segment tells whether threads are worth starting.
-        let first = source.read(Vec::new());
-        let segments = match &first {
+        let first = timed(|| source.read(Vec::new()));
+        let segments = match &first.0 {
             Ok(Next::Segment(received)) if received.is_full(&self.layout) => None,
             _ => Some(1),
         };
@@ -304,13 +346,13 @@ impl DecryptJob {
         &self,
         plan: Plan,
         keyed: &KeyedHeader,
-        (first, mut source): (Result<Next, StreamError>, PipeSource<'_>),
+        (first, mut source): ((Result<Next, StreamError>, Duration), PipeSource<'_>),
         output: &mut SequentialOutput<'_>,
     ) -> Result<StreamReport, StreamError> {
         let mut index = PipeIndex::new(self.layout.digest);
         let (mut released, mut frames) = (0u64, 0u64);
         let mut at_tail = false;
-        let mut ahead = Some((first, Duration::ZERO));
+        let mut ahead = Some(first);
         let feed = |_: u64, buffer: Vec<u8>| {
             let (next, read) = match ahead.take() {
                 Some(first) => first,
@@ -349,7 +391,7 @@ impl DecryptJob {
         let segments = index.segments();
         let sealed = stats.map_err(pipeline_error).and_then(|_| {
             debug_assert!(at_tail, "the source ends at the tail alone");
-            source.read_tail(keyed, index)
+            source.read_tail(keyed, &index)
         });
         match sealed {
             Ok(Sealed { trailer, stream_len }) => {

@@ -31,7 +31,7 @@ pub fn object_checksum(input: InputSource<'_>) -> Result<u64, StreamError> {
         return Err(StreamError::Malformed { unit: Unit::Trailer, what, offset });
     }
     let mut crc = ObjectCrc::new(seen.layout, trailer.plaintext_len)
-        .ok_or(StreamError::Usage("a plaintext length that was judged is impossible"))?;
+        .ok_or(StreamError::Defect { segment: 0 })?;
     let index = seen.layout.index_offset(trailer.plaintext_len)..source.len();
     if Holes::of(&source).reach_into(&index, 64) {
         let (unit, what) = (Unit::Index, "entries that were never written");

@@ -146,11 +146,25 @@ impl Read for StartToEnd<'_> {
 pub(crate) struct SequentialInput<'a> {
     reader: Box<dyn Read + Send + 'a>,
     offset: u64,
+    kept: Option<Kept>,
+}
+
+/// What was read since the last place from which a caller goes on after a read that failed.
+#[derive(Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    /// How many of them were handed out, once more where they are read again.
+    taken: usize,
+    /// How many there shall be before they are handed out again, so that reading them again costs
+    /// the same however often the input makes its reader wait.
+    wanted: usize,
+    /// Whether the input ended while they were waited for: it may not be asked again.
+    ended: bool,
 }
 
 impl<'a> SequentialInput<'a> {
     pub(crate) fn new(reader: Box<dyn Read + Send + 'a>) -> Self {
-        Self { reader, offset: 0 }
+        Self { reader, offset: 0, kept: None }
     }
 
     /// Bytes that were read so far.
@@ -158,22 +172,88 @@ impl<'a> SequentialInput<'a> {
         self.offset
     }
 
+    /// From here on, whoever calls [`SequentialInput::read_up_to`] goes on after a read that
+    /// failed from the last place that it settled.
+    pub(crate) fn keep(&mut self) {
+        self.kept = Some(Kept::default());
+    }
+
+    /// Settles what was read: it is not read again.
+    pub(crate) fn settle(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            kept.bytes.drain(..kept.taken);
+            (kept.taken, kept.wanted) = (0, 0);
+        }
+    }
+
+    /// Says that so many more bytes are needed until the next place is settled.
+    pub(crate) fn expect(&mut self, len: usize) {
+        if let Some(kept) = &mut self.kept {
+            kept.wanted = kept.taken.saturating_add(len);
+        }
+    }
+
     /// Fills `buffer` as far as the input reaches and returns the bytes read.
     pub(crate) fn read_up_to(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError> {
-        let mut done = 0;
-        while done < buffer.len() {
-            match self.reader.read(&mut buffer[done..]) {
-                Ok(0) => break,
-                Ok(count) => done += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => {
-                    let offset = self.offset + done as u64;
-                    return Err(StreamError::Read { offset, source });
-                }
+        let (begun, mut done) = (self.offset, 0);
+        let Some(mut kept) = self.kept.take() else {
+            self.fill(buffer, &mut done)?;
+            return Ok(done);
+        };
+        if kept.taken == 0
+            && let Err(error) = self.refill(&mut kept)
+        {
+            self.kept = Some(kept);
+            return Err(error);
+        }
+        let again = &kept.bytes[kept.taken..];
+        let count = again.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&again[..count]);
+        self.offset += count as u64;
+        done = count;
+        let filled = if kept.ended { Ok(()) } else { self.fill(buffer, &mut done) };
+        kept.bytes.extend_from_slice(&buffer[count..done]);
+        match filled {
+            Ok(()) => kept.taken += done,
+            Err(_) => {
+                kept.wanted = kept.wanted.max(kept.taken + buffer.len());
+                self.offset = begun - std::mem::take(&mut kept.taken) as u64;
             }
         }
+        self.kept = Some(kept);
+        filled.map(|()| done)
+    }
+
+    /// Reads what is wanted behind what is kept, which is not handed out yet.
+    fn refill(&mut self, kept: &mut Kept) -> Result<(), StreamError> {
+        let (offset, mut done) = (self.offset, kept.bytes.len());
+        if done == 0 || done >= kept.wanted {
+            return Ok(());
+        }
         self.offset += done as u64;
-        Ok(done)
+        kept.bytes.resize(kept.wanted, 0);
+        let filled = self.fill(&mut kept.bytes, &mut done);
+        kept.ended = filled.is_ok() && done < kept.wanted;
+        kept.bytes.truncate(done);
+        self.offset = offset;
+        filled
+    }
+
+    /// Fills `buffer` behind its first `done` bytes, as far as the input reaches and no failure
+    /// comes, and counts in `done` what was read.
+    pub(crate) fn fill(&mut self, buffer: &mut [u8], done: &mut usize) -> Result<(), StreamError> {
+        while *done < buffer.len() {
+            match self.reader.read(&mut buffer[*done..]) {
+                Ok(0) => break,
+                Ok(count) => {
+                    *done += count;
+                    self.offset += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(StreamError::Read { offset: self.offset, source }),
+            }
+        }
+        Ok(())
     }
 
     /// Fills the plaintext slots of a segment buffer as far as the input reaches.
@@ -182,7 +262,7 @@ impl<'a> SequentialInput<'a> {
         wire: &mut [u8],
         layout: SegmentLayout,
     ) -> Result<usize, StreamError> {
-        let Self { reader, offset } = self;
+        let Self { reader, offset, .. } = self;
         let done = read_slots(wire, layout, |buffers, _| {
             let count = reader.read_vectored(buffers)?;
             *offset += count as u64;

@@ -84,8 +84,8 @@ fn drivers_threads_and_kinds_of_input_append_the_same_plaintext() {
         for threads in [1, 3] {
             for pipe in [false, true] {
                 let mut options = ChangeOptions::standard();
-                let threads = std::num::NonZeroUsize::new(threads);
-                options.run = RunOptions { driver, threads, ..RunOptions::automatic() };
+                options.run = RunOptions::automatic().threads(threads);
+                options.run.driver = driver;
                 let input = match pipe {
                     true => InputSource::Reader(Box::new(&added[..])),
                     false => InputSource::Memory(&added),

@@ -4,7 +4,7 @@
 use std::io::{self, Read};
 
 use sv2_core::{
-    Cancellation, ChangeFile, DigestAlg, InputSource, KeySource, RunOptions, StreamError, append_on,
+    Cancellation, ChangeFile, DigestAlg, InputSource, KeySource, StreamError, append_on,
 };
 
 use crate::crash::recovered;
@@ -131,12 +131,11 @@ fn an_append_that_is_cancelled_leaves_the_old_stream() {
     let (disk, key, cancel) = (Disk::new(&old), key(), Cancellation::new());
     let mut options = inline();
     let token = cancel.clone();
-    let observer: sv2_core::Observer = std::sync::Arc::new(move |progress| {
+    options.run = options.run.cancel(&cancel).observer(move |progress| {
         if progress.done > 2 * SEGMENT as u64 {
             token.cancel();
         }
     });
-    options.run = RunOptions { cancel, observer: Some(observer), ..options.run };
     let added = addition(9 * SEGMENT);
     let input = InputSource::Memory(&added);
     let error = append_on(&disk, input, &KeySource::Key(&key), &options).expect_err("cancelled");

@@ -71,7 +71,7 @@ fn a_store_that_cannot_write_in_place_keeps_its_object_and_gets_a_new_one() {
     let objects = Objects(Disk::new(&old));
     let change = |_: HeaderContent<'_>| {
         let slots = vec![slot(2)];
-        Ok::<_, StreamError>(HeaderChange { slots, metadata: MetadataChange::Keep })
+        Ok::<_, StreamError>(HeaderChange::new(slots, MetadataChange::Keep))
     };
     let rewrapped = rewrap_on(&objects, &keys, change, &inline());
     assert!(rewrapped.is_err(), "a rewrite of the header");

@@ -202,7 +202,7 @@ fn without_the_key_a_record_is_reported_and_not_used() {
 fn a_record_is_that_of_one_context() {
     let found = half_appended(&stream(SEGMENT + 100, DigestAlg::None));
     let (disk, key) = (Disk::holding(found), key());
-    let options = ChangeOptions { context: b"another".to_vec(), ..ChangeOptions::standard() };
+    let options = ChangeOptions::standard().context("another");
     let error =
         sv2_core::recover_on(&disk, &KeySource::Key(&key), &options).expect_err("a context");
     assert!(matches!(error, StreamError::WrongKeyOrContext), "{error}");

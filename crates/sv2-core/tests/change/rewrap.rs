@@ -121,9 +121,8 @@ fn metadata_are_kept_verbatim_sealed_anew_or_removed() {
     let old = stream_with(3, DigestAlg::None, Some(br#"{"slots":["a"]}"#));
     let rewrite = |metadata| {
         let disk = Disk::new(&old);
-        let change = |_: HeaderContent<'_>| {
-            Ok::<_, StreamError>(HeaderChange { slots: vec![slot(1)], metadata })
-        };
+        let change =
+            |_: HeaderContent<'_>| Ok::<_, StreamError>(HeaderChange::new(vec![slot(1)], metadata));
         with_recipient(1, |keys| rewrap_on(&disk, keys, change, &inline())).expect("a rewrite");
         judge(&disk.stream()).expect("a sound stream");
         disk.stream()
@@ -229,7 +228,7 @@ fn slots_that_break_a_rule_are_refused_before_anything_changes() {
     let broken = Section { kind: 1, body: vec![0] };
     let change = |_: HeaderContent<'_>| {
         let slots = vec![slot(1), broken];
-        Ok::<_, StreamError>(HeaderChange { slots, metadata: MetadataChange::Keep })
+        Ok::<_, StreamError>(HeaderChange::new(slots, MetadataChange::Keep))
     };
     let refused = with_recipient(1, |keys| rewrap_on(&disk, keys, change, &inline()));
     assert!(matches!(refused, Err(StreamError::Malformed { .. })), "{refused:?}");
@@ -260,7 +259,7 @@ fn a_stream_in_a_file_is_rewritten_in_place() {
     std::fs::write(&path, stream(2000, DigestAlg::None)).expect("a small file");
     let change = |_: HeaderContent<'_>| {
         let slots = vec![slot(1), slot(7)];
-        Ok::<_, StreamError>(HeaderChange { slots, metadata: MetadataChange::Keep })
+        Ok::<_, StreamError>(HeaderChange::new(slots, MetadataChange::Keep))
     };
     let report = with_recipient(1, |keys| rewrap(&path, keys, change, &inline()));
     assert_eq!(report.expect("a rewrite").slots, 2);

@@ -82,8 +82,7 @@ pub(crate) fn addition(len: usize) -> Vec<u8> {
 
 /// Options by which the same calls come in the same order each time.
 pub(crate) fn inline() -> ChangeOptions {
-    let run = RunOptions { driver: Some(Driver::Inline), ..RunOptions::automatic() };
-    ChangeOptions { run, ..ChangeOptions::standard() }
+    ChangeOptions::standard().run(RunOptions::automatic().driver(Driver::Inline))
 }
 
 pub(crate) fn append_to(disk: &Disk, plaintext: &[u8]) -> Result<StreamReport, StreamError> {
@@ -101,7 +100,7 @@ pub(crate) fn settle(disk: &Disk) -> Result<Recovery, StreamError> {
 pub(crate) fn readdress(disk: &Disk, recipients: &[u8]) -> Result<RewrapReport, StreamError> {
     let change = |_: HeaderContent<'_>| {
         let slots = recipients.iter().copied().map(slot).collect();
-        Ok::<_, StreamError>(HeaderChange { slots, metadata: MetadataChange::Keep })
+        Ok::<_, StreamError>(HeaderChange::new(slots, MetadataChange::Keep))
     };
     with_recipient(1, |keys| rewrap_on(disk, keys, change, &inline()))
 }

@@ -64,7 +64,7 @@ fn appended(path: &Path, more: &[u8]) -> Result<(), StreamError> {
 fn rewrapped(path: &Path) -> Result<(), StreamError> {
     let change = |_: HeaderContent<'_>| {
         let slots = vec![slot(2)];
-        Ok::<_, StreamError>(HeaderChange { slots, metadata: MetadataChange::Keep })
+        Ok::<_, StreamError>(HeaderChange::new(slots, MetadataChange::Keep))
     };
     let key = key();
     rewrap(path, &KeySource::Key(&key), change, &ChangeOptions::standard()).map(|_| ())
@@ -75,7 +75,7 @@ fn output(path: &Path) -> OutputSink<'static> {
 }
 
 fn decrypted(path: &Path, tail: Tail) -> Result<(), StreamError> {
-    let (key, options) = (key(), DecryptOptions { tail, ..DecryptOptions::standard() });
+    let (key, options) = (key(), DecryptOptions::standard().tail(tail));
     let report = decrypt_stream_with(file(path), output(path), &KeySource::Key(&key), &options)?;
     assert!(!report.sealed && report.fingerprint.is_none(), "F-826: it says so");
     Ok(())

@@ -38,17 +38,17 @@ impl<F: FnMut() -> RunOptions> Subject for Engine<F> {
     fn write(&mut self, case: &Case, attempt: Attempt) -> Vec<u8> {
         let params = &case.params;
         let section = |(kind, body): &(u16, Vec<u8>)| Section { kind: *kind, body: body.clone() };
-        let options = EncryptOptions {
-            suite: Suite::from_id(params.suite).expect("a known suite"),
-            digest: DigestAlg::from_id(params.digest).expect("a known digest"),
-            geometry: Geometry::new(params.frame_log2, params.frames_log2).expect("legal sizes"),
-            context: params.context.clone(),
-            slots: params.sections.iter().map(section).collect(),
-            metadata: params.metadata.as_ref().map(|(json, _)| json.clone()),
-            header_len: (!case.natural_header).then_some(params.header_len),
-            random: RandomSource::Hazmat(Arc::new(Salts(case.clone(), attempt))),
-            run: (self.0)(),
-        };
+        let mut options = EncryptOptions::standard();
+        options.suite = Suite::from_id(params.suite).expect("a known suite");
+        options.digest = DigestAlg::from_id(params.digest).expect("a known digest");
+        options.geometry =
+            Geometry::new(params.frame_log2, params.frames_log2).expect("legal sizes");
+        options.context = params.context.clone();
+        options.slots = params.sections.iter().map(section).collect();
+        options.metadata = params.metadata.as_ref().map(|(json, _)| json.clone());
+        options.header_len = (!case.natural_header).then_some(params.header_len);
+        options.random = RandomSource::Hazmat(Arc::new(Salts(case.clone(), attempt)));
+        options.run = (self.0)();
         let mut stream = Vec::new();
         let (input, output) =
             (InputSource::Memory(&case.plaintext), OutputSink::Memory(&mut stream));

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::num::NonZeroUsize;
 
 use sv2_core::{Backend, Driver, InputSource, OutputSink, RunOptions};
 use sv2_testkit::faulty::Faulty;
@@ -35,12 +34,7 @@ impl Ways {
         let backends = Backend::available();
         let backend = backends[self.turn / THREADS.len() % backends.len()];
         self.turn += 1;
-        let run = RunOptions {
-            threads: NonZeroUsize::new(threads),
-            backend: Some(backend),
-            driver: Some(driver),
-            ..RunOptions::automatic()
-        };
+        let run = RunOptions::automatic().threads(threads).backend(backend).driver(driver);
         (run, format!("{} {threads} {}", driver.name(), backend.name()))
     }
 }

@@ -45,17 +45,15 @@ pub(crate) fn write(name: &str, case: &StreamCase, origin: &Origin, ways: &mut W
         metadata: params.metadata.as_ref().map_or([0; 24], |(_, salt)| *salt),
         segments: origin.salts.clone(),
     };
-    let mut options = EncryptOptions {
-        suite: Suite::from_id(params.suite).expect("a known suite"),
-        digest: DigestAlg::from_id(params.digest).expect("a known digest"),
-        geometry: Geometry::new(params.frame_log2, params.frames_log2).expect("legal sizes"),
-        context: params.context.clone(),
-        slots: params.sections.iter().map(section).collect(),
-        metadata: params.metadata.as_ref().map(|(json, _)| json.clone()),
-        header_len: Some(params.header_len),
-        random: RandomSource::Hazmat(Arc::new(random)),
-        ..EncryptOptions::standard()
-    };
+    let mut options = EncryptOptions::standard();
+    options.suite = Suite::from_id(params.suite).expect("a known suite");
+    options.digest = DigestAlg::from_id(params.digest).expect("a known digest");
+    options.geometry = Geometry::new(params.frame_log2, params.frames_log2).expect("legal sizes");
+    options.context = params.context.clone();
+    options.slots = params.sections.iter().map(section).collect();
+    options.metadata = params.metadata.as_ref().map(|(json, _)| json.clone());
+    options.header_len = Some(params.header_len);
+    options.random = RandomSource::Hazmat(Arc::new(random));
     for driver in [Driver::Positional, Driver::Ordered, Driver::Inline] {
         for (run, way) in ways.each(driver) {
             let taken = Taken::turn(ways);

@@ -24,7 +24,7 @@ fn options(run: RunOptions) -> EncryptOptions {
 }
 
 fn reading(run: RunOptions) -> DecryptOptions {
-    DecryptOptions { run, ..DecryptOptions::standard() }
+    DecryptOptions::standard().run(run)
 }
 
 fn sealed(len: usize) -> Vec<u8> {

@@ -73,10 +73,7 @@ fn through_writer(plaintext: &[u8], pieces: &[usize], options: &EncryptOptions) 
 
 /// Through [`DecryptReader`], read in odd pieces.
 fn read_back(wire: &[u8], pieces: &[usize], context: &[u8]) -> Vec<u8> {
-    let options = sv2_core::DecryptOptions {
-        context: context.to_vec(),
-        ..decrypt_options(Driver::Inline, 1)
-    };
+    let options = decrypt_options(Driver::Inline, 1).context(context);
     let key = key();
     let reader = Faulty::new(wire).in_pieces(pieces);
     let mut reader =

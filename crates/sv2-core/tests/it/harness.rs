@@ -1,7 +1,6 @@
 //! What all tests share: one key, repeatable salts, streams of the reference, and calls of the
 //! engine that no hang survives.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -79,16 +78,12 @@ pub(crate) fn encrypt_options(params: &Params) -> EncryptOptions {
 
 /// Options with a driver and a number of threads.
 pub(crate) fn run(driver: Driver, threads: usize) -> RunOptions {
-    RunOptions { driver: Some(driver), threads: NonZeroUsize::new(threads), ..automatic() }
-}
-
-fn automatic() -> RunOptions {
-    RunOptions::automatic()
+    RunOptions::automatic().driver(driver).threads(threads)
 }
 
 /// Options to read with a driver and a number of threads.
 pub(crate) fn decrypt_options(driver: Driver, threads: usize) -> DecryptOptions {
-    DecryptOptions { run: run(driver, threads), ..DecryptOptions::standard() }
+    DecryptOptions::standard().run(run(driver, threads))
 }
 
 /// A folder with one file in it.

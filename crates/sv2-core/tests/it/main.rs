@@ -8,6 +8,7 @@ mod faults;
 mod flips;
 mod harness;
 mod headers;
+mod hesitant;
 mod inputs;
 mod memory;
 mod messages;

@@ -22,7 +22,7 @@ fn params() -> Params {
 }
 
 fn lenient() -> DecryptOptions {
-    DecryptOptions { tail: Tail::MayBeMissing, ..decrypt_options(Driver::Inline, 1) }
+    decrypt_options(Driver::Inline, 1).tail(Tail::MayBeMissing)
 }
 
 /// F-826: every cut behind the header is read up to the last whole segment, and said to be
@@ -125,10 +125,8 @@ fn a_failing_input_is_no_unsealed_stream() {
 fn only_the_pinned_stream_is_accepted() {
     let (wire, trace) = encrypt_traced(&KEY, &params(), &mut salt, &paint(LEN));
     for tail in [Tail::Required, Tail::MayBeMissing] {
-        let pinned = |fingerprint| DecryptOptions {
-            tail,
-            expected_fingerprint: Some(fingerprint),
-            ..decrypt_options(Driver::Inline, 1)
+        let pinned = |fingerprint| {
+            decrypt_options(Driver::Inline, 1).tail(tail).expected_fingerprint(fingerprint)
         };
         let right = pinned(trace.fingerprint);
         let mut other = trace.fingerprint;
@@ -162,8 +160,7 @@ fn segments_above_the_callers_maximum_are_refused() {
     let wire = stream(&Params::tiny(1, 0, 1), LEN);
     let key = key();
     for max in [0, 511, 512] {
-        let options =
-            DecryptOptions { max_segment_size: max, ..decrypt_options(Driver::Inline, 1) };
+        let options = decrypt_options(Driver::Inline, 1).max_segment_size(max);
         let limits = Limits { max_segment_size: max };
         let piped = decrypt_pipe(&KEY, b"", &wire, &limits);
         let sought = decrypt_seekable(&KEY, b"", &wire, &limits);
@@ -198,8 +195,7 @@ fn another_context_or_key_opens_nothing() {
     let params = Params { context: b"tenant".to_vec(), ..params() };
     let wire = stream(&params, LEN);
     for context in [&b""[..], b"tenan", b"tenant ", b"Tenant"] {
-        let options =
-            DecryptOptions { context: context.to_vec(), ..decrypt_options(Driver::Inline, 1) };
+        let options = decrypt_options(Driver::Inline, 1).context(context);
         let expected = decrypt_pipe(&KEY, context, &wire, &Limits::FORMAT);
         assert!(expected.result.is_err());
         assert_same(&pipe(&wire, &options), &expected, "pipe");

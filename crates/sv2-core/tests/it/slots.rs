@@ -3,8 +3,8 @@
 use std::cell::Cell;
 
 use sv2_core::{
-    DecryptOptions, Driver, InputSource, KeySource, OutputSink, Section, SlotError, StreamError,
-    StreamKey, StreamReport, decrypt_stream_with,
+    Driver, InputSource, KeySource, OutputSink, Section, SlotError, StreamError, StreamKey,
+    StreamReport, decrypt_stream_with,
 };
 use sv2_testkit::mutate::{find, flip, regions};
 use sv2_testkit::paint::paint;
@@ -31,7 +31,7 @@ fn by_slots(
         asked.set(asked.get() + 1);
         open(sections, fits)
     };
-    let options = DecryptOptions { ..decrypt_options(Driver::Inline, 1) };
+    let options = decrypt_options(Driver::Inline, 1);
     let mut out = Vec::new();
     let input = match piped {
         true => InputSource::Reader(Box::new(wire)),

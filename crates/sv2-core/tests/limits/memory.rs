@@ -3,7 +3,6 @@
 #![expect(clippy::print_stdout, reason = "what was counted is printed")]
 
 use std::io;
-use std::num::NonZeroUsize;
 
 use sv2_core::{
     DecryptOptions, Gaps, InputSource, KeySource, OutputSink, RunOptions, StreamKey, StreamReader,
@@ -39,7 +38,7 @@ const READ: [&str; 11] = [
 ];
 
 fn run() -> RunOptions {
-    RunOptions { threads: NonZeroUsize::new(2), ..RunOptions::automatic() }
+    RunOptions::automatic().threads(2)
 }
 
 /// Reads a stream in every way that there is. How it ends is judged elsewhere.

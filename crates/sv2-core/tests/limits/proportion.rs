@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
-use std::num::NonZeroUsize;
 
 use sv2_core::{
     DecryptOptions, Gaps, InputSource, KeySource, OutputSink, RunOptions, SalvageReport,
@@ -28,7 +27,7 @@ pub(crate) const MEMORY: usize = 24 << 20;
 
 pub(crate) fn options() -> DecryptOptions {
     let mut options = DecryptOptions::standard();
-    options.run = RunOptions { threads: NonZeroUsize::new(2), ..RunOptions::automatic() };
+    options.run = RunOptions::automatic().threads(2);
     options
 }
 

@@ -6,7 +6,6 @@
 #![expect(clippy::print_stdout, reason = "what was counted is printed")]
 
 use std::io;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -65,7 +64,7 @@ impl ReadAt for Counting {
 
 fn options() -> DecryptOptions {
     let mut options = DecryptOptions::standard();
-    options.run = RunOptions { threads: NonZeroUsize::new(2), ..RunOptions::automatic() };
+    options.run = RunOptions::automatic().threads(2);
     options
 }
 

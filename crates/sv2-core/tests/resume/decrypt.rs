@@ -86,13 +86,10 @@ fn the_journal_outlasts_the_work() {
     let wire = wire(LEN);
     let folder = Folder::new();
     let (journal, output) = (folder.output.file(CheckpointFile::Journal), folder.path("out"));
-    let run = sv2_core::RunOptions {
-        observer: Some(std::sync::Arc::new(move |_| {
-            assert!(journal.exists());
-            fs::write(&output, b"precious").expect("a small file");
-        })),
-        ..sv2_core::RunOptions::automatic()
-    };
+    let run = sv2_core::RunOptions::automatic().observer(move |_| {
+        assert!(journal.exists());
+        fs::write(&output, b"precious").expect("a small file");
+    });
     let error = folder.decrypt_with(&wire, run).expect_err("the output exists");
     assert!(matches!(error, StreamError::OutputExists), "{error}");
     assert_eq!(folder.result(), b"precious");

@@ -160,12 +160,9 @@ fn a_source_that_changes_meanwhile_leaves_an_unfinished_output() {
     let open = || File::options().read(true).append(true).open(folder.path("in")).expect("a file");
     let grows = open();
     let mut during = options(DigestAlg::None, 1);
-    during.run = RunOptions {
-        observer: Some(std::sync::Arc::new(move |_| {
-            std::io::Write::write_all(&mut &grows, b"more").expect("a small file");
-        })),
-        ..RunOptions::automatic()
-    };
+    during.run = RunOptions::automatic().observer(move |_| {
+        std::io::Write::write_all(&mut &grows, b"more").expect("a small file");
+    });
     let input = InputSource::File(open());
     let error = encrypt_resumable(input, &folder.output, &key(), &during).expect_err("it grew");
     assert!(matches!(error, StreamError::InputChanged { .. }), "{error}");

@@ -90,12 +90,9 @@ fn resume_as(
 }
 
 fn slotted(slots: Vec<Section>, metadata: Option<&[u8]>) -> EncryptOptions {
-    EncryptOptions {
-        slots,
-        metadata: metadata.map(<[u8]>::to_vec),
-        header_len: Some(512),
-        ..options(DigestAlg::None, 1)
-    }
+    let mut options = options(DigestAlg::None, 1).slots(slots).header_len(512);
+    options.metadata = metadata.map(<[u8]>::to_vec);
+    options
 }
 
 /// F-1113: recipients and metadata are those of the call that finishes the stream, with revision
@@ -149,7 +146,7 @@ fn recipients_that_do_not_fit_are_refused_before_anything_is_written() {
 fn a_raw_key_and_recipients_do_not_continue_each_other() {
     let left = stream(&paint(LEN), &options(DigestAlg::None, 1));
     let folder = Folder::with_unfinished(&left);
-    let now = EncryptOptions { slots: vec![toy(1)], ..options(DigestAlg::None, 2) };
+    let now = options(DigestAlg::None, 2).slots([toy(1)]);
     let result = resume_as(&folder, 1, now.slots.clone(), &now);
     assert_eq!(differs(result), "kind of key");
     let folder = Folder::with_unfinished(&stream(&paint(LEN), &slotted(vec![toy(1)], None)));

@@ -178,7 +178,7 @@ impl Folder {
         run: RunOptions,
     ) -> Result<StreamReport, StreamError> {
         let key = key();
-        let options = DecryptOptions { run, ..DecryptOptions::standard() };
+        let options = DecryptOptions::standard().run(run);
         decrypt_resumable(InputSource::Memory(wire), &self.output, &KeySource::Key(&key), &options)
     }
 }

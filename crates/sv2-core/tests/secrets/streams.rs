@@ -1,7 +1,6 @@
 //! Whole calls: what of a stream's keys is in memory when they have returned.
 
 use std::io;
-use std::num::NonZeroUsize;
 
 use sv2_core::{
     Backend, DecryptOptions, Driver, EncryptOptions, Geometry, InputSource, OutputSink, RunOptions,
@@ -51,12 +50,7 @@ fn after_an_encrypt_and_a_decrypt_no_key_is_in_memory() {
         for suite in [Suite::Aes256Gcm, Suite::ChaCha20Poly1305] {
             for driver in [Driver::Inline, Driver::Ordered] {
                 let key = StreamKey::generate().expect("random bytes");
-                let run = || RunOptions {
-                    threads: NonZeroUsize::new(2),
-                    backend: Some(*backend),
-                    driver: Some(driver),
-                    ..RunOptions::automatic()
-                };
+                let run = || RunOptions::automatic().threads(2).backend(*backend).driver(driver);
                 let mut options = EncryptOptions::standard();
                 options.geometry = Geometry::new(8, 2).expect("a legal geometry");
                 (options.suite, options.run) = (suite, run());

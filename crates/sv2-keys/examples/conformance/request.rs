@@ -63,11 +63,7 @@ impl Request<'_> {
 
 /// One thread: the vectors are small, and other drivers are for the tests.
 pub(crate) fn inline() -> RunOptions {
-    RunOptions {
-        threads: Some(std::num::NonZeroUsize::MIN),
-        driver: Some(Driver::Inline),
-        ..RunOptions::automatic()
-    }
+    RunOptions::automatic().threads(1).driver(Driver::Inline)
 }
 
 pub(crate) fn unhex(value: Option<&Value>) -> Result<Vec<u8>, Failed> {

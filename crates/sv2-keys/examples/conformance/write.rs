@@ -76,17 +76,12 @@ fn writer_options(request: &Request<'_>) -> Result<Result<EncryptOptions, Header
         None => None,
         Some(_) => Some(u32::try_from(request.number("header_len")?)?),
     };
-    Ok(Ok(EncryptOptions {
-        suite,
-        digest,
-        geometry,
-        context: unhex(request.0.get("context"))?,
-        slots,
-        metadata: request.0["metadata"].as_str().map(|text| text.as_bytes().to_vec()),
-        header_len,
-        random,
-        run: inline(),
-    }))
+    let options = EncryptOptions::standard().suite(suite).digest(digest).geometry(geometry);
+    let context = unhex(request.0.get("context"))?;
+    let mut options = options.context(context).slots(slots).random(random).run(inline());
+    options.metadata = request.0["metadata"].as_str().map(|text| text.as_bytes().to_vec());
+    options.header_len = header_len;
+    Ok(Ok(options))
 }
 
 /// Salts that a request gives, for vectors alone.

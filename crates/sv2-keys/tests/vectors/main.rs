@@ -21,7 +21,7 @@ fn play(name: &str, case: &StreamCase, reading: &Reading, driver: Driver) {
     let open = |sections: &[Section], fits: Fits<'_>| opener.open(sections, fits);
     let mut options = DecryptOptions::standard();
     options.context.clone_from(&case.context);
-    options.run = RunOptions { driver: Some(driver), ..RunOptions::automatic() };
+    options.run = RunOptions::automatic().driver(driver);
     let input = match reading.mode {
         Mode::Pipe => InputSource::Reader(Box::new(&case.stream[..])),
         _ => {

@@ -128,7 +128,7 @@ impl Table {
     }
 
     /// Parts of so many segments each; what is left behind them and is too short for a part is
-    /// part of the last one, since the tail comes behind it. `None` where all of it is too short.
+    /// part of the last one, since the tail comes behind it and only it may be short. `None` where all of it is too short.
     pub(super) fn with(
         layout: StreamLayout,
         plaintext_len: u64,
@@ -136,15 +136,17 @@ impl Table {
         min_len: u64,
     ) -> Option<Self> {
         let segments = layout.geometry.segment_count(plaintext_len);
-        let (whole, rest) = (segments / per_part, segments % per_part);
-        let whole_len = (segments - rest).checked_mul(layout.full_segment_len())?;
-        let rest_len = layout.segments_len(plaintext_len).saturating_sub(whole_len);
-        let parts = match (whole, rest) {
-            (0, _) if layout.tail_offset(plaintext_len) < min_len || segments == 0 => return None,
-            (0, _) => 1,
-            (whole, 0) => whole,
-            (whole, _) if rest_len < min_len => whole,
-            (whole, _) => whole + 1,
+        // The last part is as long as its last segment lets it be, however many it has.
+        let parts = segments.div_ceil(per_part);
+        let before = parts.saturating_sub(1) * per_part;
+        let before_len = before.checked_mul(layout.full_segment_len())?;
+        let last_len = layout.segments_len(plaintext_len).saturating_sub(before_len);
+        let parts = match parts {
+            0 => return None,
+            1 if layout.tail_offset(plaintext_len) < min_len => return None,
+            1 => 1,
+            parts if last_len < min_len => parts - 1,
+            parts => parts,
         };
         Some(Self { layout, plaintext_len, per_part, parts: u32::try_from(parts).ok()? })
     }

@@ -307,27 +307,38 @@ proptest! {
     /// Parts follow one another without gaps, and each is one that the store takes.
     #[test]
     fn the_parts_of_a_plan_are_the_stream(len in 0..200_000u64, wanted in 0..20_000u64) {
-        let rule = PartRule::s3().bounds(3000, 60_000).wanted_len(wanted).max_parts(30);
-        let new = header(DigestAlg::None);
-        let source = SourcePin::new(len, "");
-        let made = Coordinator::plan(&key(), &new, source, &rule, &RandomSource::System);
-        let layout = StreamLayout { geometry: new.geometry, digest: new.digest, header_len: 256 };
-        let Ok(coordinator) = made else {
-            prop_assert!(layout.tail_offset(len) < 3000, "{:?}", made.map(drop));
-            return Ok(());
-        };
-        let plan = coordinator.parts_plan();
-        prop_assert!(plan.parts() < 30);
-        let (mut segment, mut plaintext, mut wire) = (0, 0, 0);
-        for number in 1..=plan.parts() {
-            let part = plan.part(number).expect("a part");
-            prop_assert_eq!((part.segments.start, part.plaintext.start), (segment, plaintext));
-            prop_assert_eq!(part.wire.start, wire);
-            prop_assert!((3000..=60_000).contains(&(part.wire.end - part.wire.start)));
-            (segment, plaintext, wire) = (part.segments.end, part.plaintext.end, part.wire.end);
-        }
-        prop_assert_eq!((plaintext, wire), (len, layout.tail_offset(len)));
+        parts_are_the_stream(len, wanted)?;
     }
+}
+
+/// As many segments as fill the last part, of which the last is short.
+#[test]
+fn a_last_part_whose_last_segment_is_short_is_not_too_short() {
+    parts_are_the_stream(37_889, 0).expect("parts that the store takes");
+}
+
+fn parts_are_the_stream(len: u64, wanted: u64) -> Result<(), TestCaseError> {
+    let rule = PartRule::s3().bounds(3000, 60_000).wanted_len(wanted).max_parts(30);
+    let new = header(DigestAlg::None);
+    let source = SourcePin::new(len, "");
+    let made = Coordinator::plan(&key(), &new, source, &rule, &RandomSource::System);
+    let layout = StreamLayout { geometry: new.geometry, digest: new.digest, header_len: 256 };
+    let Ok(coordinator) = made else {
+        prop_assert!(layout.tail_offset(len) < 3000, "{:?}", made.map(drop));
+        return Ok(());
+    };
+    let plan = coordinator.parts_plan();
+    prop_assert!(plan.parts() < 30);
+    let (mut segment, mut plaintext, mut wire) = (0, 0, 0);
+    for number in 1..=plan.parts() {
+        let part = plan.part(number).expect("a part");
+        prop_assert_eq!((part.segments.start, part.plaintext.start), (segment, plaintext));
+        prop_assert_eq!(part.wire.start, wire);
+        prop_assert!((3000..=60_000).contains(&(part.wire.end - part.wire.start)));
+        (segment, plaintext, wire) = (part.segments.end, part.plaintext.end, part.wire.end);
+    }
+    prop_assert_eq!((plaintext, wire), (len, layout.tail_offset(len)));
+    Ok(())
 }
 
 /// 48 TiB into S3: the index stays under 64 MiB, the parts are few and short enough, and all

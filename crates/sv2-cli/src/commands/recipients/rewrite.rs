@@ -240,7 +240,7 @@ fn changed(
             .hint("leave out --label and --label-recipients"));
         }
     };
-    Ok(HeaderChange { slots, metadata })
+    Ok(HeaderChange::new(slots, metadata))
 }
 
 fn report(

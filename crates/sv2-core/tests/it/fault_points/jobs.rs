@@ -117,7 +117,7 @@ impl Job {
         source: &Source,
         cancel: &Cancellation,
     ) -> Result<Outcome, StreamError> {
-        let run = RunOptions { cancel: cancel.clone(), ..run(self.driver, self.threads) };
+        let run = run(self.driver, self.threads).cancel(cancel);
         let input = InputSource::ReadAt(Box::new(source.clone()));
         match self.to {
             To::Memory if self.writes() => {
