@@ -205,13 +205,15 @@ fn table_findings(packages: &[Package]) -> Vec<Finding> {
     findings
 }
 
-/// A layer's tests may use the layers below it and the test kit, or they would build the whole.
+/// A layer's tests may use the layer itself with other features, the layers below it and the test
+/// kit, or they would build the whole.
 fn upward_tests(package: &Package) -> Vec<Finding> {
     let below = LAYERS.iter().take_while(|layer| layer.name != package.name);
     let below: BTreeSet<&str> = below.map(|layer| layer.name).collect();
     named(package, &[Kind::Dev])
         .into_iter()
-        .filter(|name| name.starts_with("sv2-") && *name != "sv2-testkit" && !below.contains(name))
+        .filter(|name| name.starts_with("sv2-") && *name != "sv2-testkit" && *name != package.name)
+        .filter(|name| !below.contains(name))
         .map(|name| Finding::new(&package.name, 0, format!("its tests name {name}, a layer above")))
         .collect()
 }

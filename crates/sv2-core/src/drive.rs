@@ -4,8 +4,9 @@
 use std::num::NonZeroUsize;
 
 use sv2_framing::StreamLayout;
-use sv2_pipeline::PipelineOptions;
+use sv2_pipeline::{Cancellation, Fed, PipelineOptions, RunStats, run_inline, run_ordered};
 
+use crate::error::pipeline_error;
 use crate::pool::Lease;
 use crate::{Driver, IoThreads, RunOptions, StreamError};
 
@@ -47,11 +48,22 @@ impl<'r> Drive<'r> {
         layout: StreamLayout,
         plaintext_len: Option<u64>,
     ) -> Result<Self, StreamError> {
+        Self::holding(1, run, layout, plaintext_len)
+    }
+
+    /// The same for a call that holds so many segments where others hold one.
+    pub(crate) fn holding(
+        segments: u64,
+        run: &'r RunOptions,
+        layout: StreamLayout,
+        plaintext_len: Option<u64>,
+    ) -> Result<Self, StreamError> {
         let full = layout.full_segment_len();
         // No stream that is too long for its geometry has come so far as to be measured.
         let max = layout.geometry.max_plaintext_len();
         let buffer_len =
             plaintext_len.map_or(full, |len| full.min(layout.segments_len(len.min(max))));
+        let buffer_len = buffer_len.saturating_mul(segments);
         let lease =
             run.pool.as_ref().map(|pool| pool.lease(buffer_len, &run.cancel)).transpose()?;
         Ok(Self { run, layout, buffer_len, lease })
@@ -72,9 +84,14 @@ impl<'r> Drive<'r> {
             return Plan { driver: Driver::Positional, options };
         }
         // A single worker is mostly not worth the thread that its reader would be.
-        let alone = options.threads == NonZeroUsize::MIN
-            && self.run.io_threads == IoThreads::BesideSeveral
-            && wish != Some(Driver::Ordered);
+        let alone = match wish {
+            Some(Driver::Ordered) => false,
+            Some(Driver::Inline) => true,
+            _ => {
+                options.threads == NonZeroUsize::MIN
+                    && self.run.io_threads == IoThreads::BesideSeveral
+            }
+        };
         match self.share(options, Driver::Ordered) {
             Some(options) if several && !alone => Plan { driver: Driver::Ordered, options },
             _ => Plan { driver: Driver::Inline, options: one },
@@ -103,9 +120,26 @@ impl<'r> Drive<'r> {
     }
 }
 
+impl Plan {
+    /// Moves segments whose source and sink see them in order.
+    pub(crate) fn in_order<J: Send, R: Send>(
+        self,
+        cancel: &Cancellation,
+        source: impl FnMut(u64, Vec<u8>) -> Result<Fed<Vec<u8>, J>, StreamError> + Send,
+        work: impl Fn(u64, J) -> Result<R, StreamError> + Sync,
+        sink: impl FnMut(u64, R) -> Result<Vec<u8>, StreamError>,
+    ) -> Result<RunStats, StreamError> {
+        let ran = match self.driver {
+            Driver::Inline => run_inline(cancel, Vec::new(), source, work, sink),
+            _ => run_ordered(self.options, cancel, Vec::new, source, work, sink),
+        };
+        ran.map_err(pipeline_error)
+    }
+}
+
 /// Threads and buffers: no more threads than segments, and spare buffers only while they are
 /// small.
-pub(crate) fn pipeline_options(
+fn pipeline_options(
     run: &RunOptions,
     layout: &StreamLayout,
     segments: Option<u64>,
@@ -201,6 +235,19 @@ mod tests {
         drop(first);
         let plan = third.plan(Ends::Places, Some(9));
         assert_eq!((plan.driver, plan.options.threads.get()), (Driver::Positional, 4));
+    }
+
+    /// A resumed encrypt reads what is there beside what it would seal.
+    #[test]
+    fn a_call_that_holds_two_segments_at_once_takes_both_of_a_pool() {
+        let len = layout(0).full_segment_len();
+        let run = RunOptions { pool: Some(Pool::new(5, 5 * len)), ..run(4) };
+        let mut drive = Drive::holding(2, &run, layout(0), None).expect("there is memory left");
+        let plan = drive.plan(Ends::Places, Some(9));
+        assert_eq!(plan.options.threads.get(), 2, "two pairs fit, three do not");
+        drop(drive);
+        let run = RunOptions { pool: Some(Pool::new(5, len)), ..run };
+        assert!(Drive::holding(2, &run, layout(0), None).is_err(), "a pair never fits");
     }
 
     #[test]

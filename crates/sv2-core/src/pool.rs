@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// on the caller's. So no call waits for another one while it holds a thread, and every call that
 /// has begun comes to its end.
 ///
+/// What counts is the segments that a call holds: its index, 32 bytes for each segment, and the
+/// windows of 4 MiB in which a salvage looks for parts come on top.
+///
 /// Writers and readers ([`EncryptWriter`](crate::EncryptWriter),
 /// [`DecryptReader`](crate::DecryptReader), [`StreamReader`](crate::StreamReader)) start no thread
 /// and stay open as long as their owner likes, so that they take nothing of a pool.

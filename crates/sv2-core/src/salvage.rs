@@ -12,11 +12,10 @@ use std::time::{Duration, Instant};
 
 use sv2_framing::{SegmentIndex, SegmentLayout};
 use sv2_headers::StreamHeader;
-use sv2_pipeline::{Fed, run_ordered};
+use sv2_pipeline::Fed;
 
 use crate::decrypt::DecryptJob;
-use crate::drive::pipeline_options;
-use crate::error::pipeline_error;
+use crate::drive::{Drive, Ends, Plan};
 use crate::io::{Input, Output, PositionedInput, Secrecy, Target};
 use crate::key::KeyRing;
 use crate::salvage::map::Map;
@@ -108,6 +107,7 @@ pub fn salvage(
     let (mut map, survey) = locate::locate(&source, &mut ring, options)?;
     let job = DecryptJob::new(&map.keyed, options);
     let cancel = &options.run.cancel;
+    let mut drive = Drive::begin(&options.run, map.keyed.layout(), Some(map.plaintext_len))?;
     search::search(&source, &mut map, &survey, &job, cancel)?;
     map.end_with_last_that(|map, segment| {
         if cancel.is_cancelled() {
@@ -123,7 +123,8 @@ pub fn salvage(
         ));
     }
     let mut tally = Tally::new(&map);
-    let rescue = Rescue { source: &source, map: &map, job: &job, options, gaps };
+    let plan = drive.plan(Ends::Sequence, Some(map.segments()));
+    let rescue = Rescue { source: &source, map: &map, job: &job, options, gaps, plan };
     let bytes_out = match output.open(Secrecy::Plaintext)? {
         Output::File { file, base, end, positional: true } => {
             let mut output = Gapped::file(&file, base)?;
@@ -216,6 +217,7 @@ struct Rescue<'r> {
     job: &'r DecryptJob,
     options: &'r DecryptOptions,
     gaps: Gaps,
+    plan: Plan,
 }
 
 impl Rescue<'_> {
@@ -262,8 +264,7 @@ impl Rescue<'_> {
             run.observe((start + size).min(total), Some(total));
             Ok(recovered.into_buffer())
         };
-        let pipeline = pipeline_options(run, &layout, Some(segments));
-        run_ordered(pipeline, &run.cancel, Vec::new, feed, work, sink).map_err(pipeline_error)?;
+        self.plan.in_order(&run.cancel, feed, work, sink)?;
         self.lose(at..total, output, tally)?;
         output.finish()
     }

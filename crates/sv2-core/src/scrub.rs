@@ -12,14 +12,13 @@ use std::time::Instant;
 
 use sv2_framing::{SegmentIndex, StreamLayout};
 use sv2_headers::IndexEntry;
-use sv2_pipeline::{Fed, run_inline, run_ordered};
+use sv2_pipeline::Fed;
 
 use crate::changed::{has_changed, or_changed};
 use crate::damage::{Damage, DamageMap, Tally};
 use crate::decrypt::DecryptJob;
-use crate::drive::pipeline_options;
+use crate::drive::{Drive, Ends};
 use crate::end::find_trailing;
-use crate::error::pipeline_error;
 use crate::extents::Holes;
 use crate::inspect::look;
 use crate::io::{Input, PositionedInput};
@@ -235,13 +234,9 @@ impl Check<'_> {
             run.observe((end * layout.geometry.segment_size()).min(total), Some(total));
             Ok(found.buffer)
         };
-        let done = if count <= 1 {
-            run_inline(&run.cancel, Vec::new(), feed, work, sink)
-        } else {
-            let options = pipeline_options(run, &layout, Some(count));
-            run_ordered(options, &run.cancel, Vec::new, feed, work, sink)
-        };
-        done.map(drop).map_err(pipeline_error)
+        let mut drive = Drive::begin(run, layout, Some(total))?;
+        let plan = drive.plan(Ends::Sequence, Some(count));
+        plan.in_order(&run.cancel, feed, work, sink).map(drop)
     }
 
     fn map(

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use sv2_framing::{SegmentIndex, SegmentLayout, StreamLayout};
 use sv2_headers::{IndexEntry, StreamHeader, Trailer};
-use sv2_pipeline::{Fed, run_inline, run_ordered, run_positional};
+use sv2_pipeline::{Fed, run_positional};
 use sv2_stream::{KeyedHeader, Receipt, StreamSealer};
 
 use crate::drive::Plan;
@@ -138,11 +138,7 @@ impl SealJob {
             Ok(sealed.wire)
         };
         let cancel = &self.watch.run.cancel;
-        let ran = match plan.driver {
-            Driver::Inline => run_inline(cancel, Vec::new(), source, work, sink),
-            _ => run_ordered(plan.options, cancel, Vec::new, source, work, sink),
-        };
-        let stats = ran.map_err(pipeline_error)?;
+        let stats = plan.in_order(cancel, source, work, sink)?;
         feed.check_end()?;
         Ok(Moved { index, kept: 0, effort: self.watch.effort(&stats, plan.driver) })
     }

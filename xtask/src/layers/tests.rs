@@ -86,6 +86,7 @@ fn tests_may_use_lower_layers_and_the_test_kit_but_not_higher_ones() {
     assert_eq!(messages_with("sv2-framing", Kind::Dev, "sv2-headers"), none);
     assert_eq!(messages_with("sv2-framing", Kind::Dev, "sv2-testkit"), none);
     assert_eq!(messages_with("sv2-framing", Kind::Dev, "proptest"), none);
+    assert_eq!(messages_with("sv2-framing", Kind::Dev, "sv2-framing"), none);
     let messages = messages_with("sv2-framing", Kind::Dev, "sv2-core");
     assert_eq!(messages, ["sv2-framing: its tests name sv2-core, a layer above"]);
 }

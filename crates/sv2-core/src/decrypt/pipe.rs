@@ -7,20 +7,19 @@ use sv2_framing::{
     StreamLayout, footer_len,
 };
 use sv2_headers::{HEADER_MAGIC, HEADER_PREFIX_LEN, MAX_SEGMENTS, TRAILER_LEN, Trailer};
-use sv2_pipeline::{Fed, run_inline, run_ordered};
+use sv2_pipeline::Fed;
 use sv2_segment_worker::{DecryptSegmentWorker, Explain, SegmentWorkerError};
 use sv2_stream::FormatError;
 
 use crate::decrypt::DecryptJob;
 use crate::drive::{Drive, Ends, Plan};
-use crate::error::pipeline_error;
 use crate::header::{HeaderStart, KeyedHeader};
 use crate::io::{OutputSink, Secrecy, SequentialInput, SequentialOutput, Target};
 use crate::key::KeyRing;
 use crate::report::{Effort, timed};
 use crate::tail::{PipeIndex, judge_revision, judge_trailer};
 use crate::watch::Lap;
-use crate::{DecryptOptions, Driver, StreamError, StreamReport, Tail, Unit};
+use crate::{DecryptOptions, StreamError, StreamReport, Tail, Unit};
 
 /// The most that is allocated ahead of bytes that have arrived.
 const STEP: usize = 8 << 20;
@@ -380,16 +379,13 @@ impl DecryptJob {
             Ok(opened.wire)
         };
         let cancel = &self.options.run.cancel;
-        let stats = match plan.driver {
-            Driver::Inline => run_inline(cancel, Vec::new(), feed, work, sink),
-            _ => run_ordered(plan.options, cancel, Vec::new, feed, work, sink),
-        };
+        let stats = plan.in_order(cancel, feed, work, sink);
         let effort = match &stats {
             Ok(stats) => self.watch.effort(stats, plan.driver),
             Err(_) => Effort { driver: plan.driver, ..Effort::inline(self.watch.times()) },
         };
         let segments = index.segments();
-        let sealed = stats.map_err(pipeline_error).and_then(|_| {
+        let sealed = stats.and_then(|_| {
             debug_assert!(at_tail, "the source ends at the tail alone");
             source.read_tail(keyed, &index)
         });

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use sv2_framing::{SEGMENT_HEADER_LEN, SegmentIndex, SegmentLayout};
-use sv2_pipeline::{Fed, run_inline, run_ordered, run_positional};
+use sv2_pipeline::{Fed, run_positional};
 use sv2_segment_worker::Explain;
 use sv2_stream::FormatError;
 
@@ -91,11 +91,7 @@ impl DecryptJob {
             Ok(wire)
         };
         let cancel = &self.options.run.cancel;
-        let ran = match plan.driver {
-            Driver::Inline => run_inline(cancel, Vec::new(), feed, work, sink),
-            _ => run_ordered(plan.options, cancel, Vec::new, feed, work, sink),
-        };
-        Ok(self.watch.effort(&ran.map_err(pipeline_error)?, plan.driver))
+        Ok(self.watch.effort(&plan.in_order(cancel, feed, work, sink)?, plan.driver))
     }
 
     /// Reads the frames of a segment into `wire` and opens them there.

@@ -218,7 +218,8 @@ impl DecryptJob {
             Ok(())
         };
         let run = &self.options().run;
-        let mut drive = Drive::begin(run, self.layout, Some(stream.trailer.plaintext_len))?;
+        // What opens, and what an earlier call wrote of it.
+        let mut drive = Drive::holding(2, run, self.layout, Some(stream.trailer.plaintext_len))?;
         let plan = drive.plan(Ends::Places, Some(count));
         let checked = run_positional(plan.options, &run.cancel, count, Default::default, work);
         checked.map(|_| ()).map_err(pipeline_error)

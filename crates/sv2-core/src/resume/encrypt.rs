@@ -161,7 +161,8 @@ impl SealJob {
     ) -> Result<StreamReport, StreamError> {
         let layout = self.layout();
         self.watch.expect(Some(input.len()));
-        let mut drive = Drive::begin(&self.watch.run, layout, Some(input.len()))?;
+        // What is sealed, and what an earlier call left in its place.
+        let mut drive = Drive::holding(2, &self.watch.run, layout, Some(input.len()))?;
         let plan = drive.plan(Ends::Places, Some(layout.geometry.segment_count(input.len())));
         let output = PositionedOutput::File { file, base: 0 };
         let moved = self.at_offsets(plan, input, &output, keep)?;

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -24,11 +23,7 @@ const OLD: usize = 12 * SEGMENT + 100;
 
 fn options() -> DecryptOptions {
     let mut options = DecryptOptions::standard();
-    options.run = RunOptions {
-        threads: NonZeroUsize::new(1),
-        driver: Some(Driver::Inline),
-        ..RunOptions::automatic()
-    };
+    options.run = RunOptions::automatic().threads(1).driver(Driver::Inline);
     options
 }
 
@@ -220,7 +215,7 @@ fn a_reader_that_was_opened_before_a_change_reads_on_or_is_told() {
     let reader = StreamReader::open(open(), &keys, &options).expect("it opens");
     let change = |_: HeaderContent<'_>| {
         let slots = vec![slot(1), slot(2)];
-        Ok::<_, StreamError>(HeaderChange { slots, metadata: MetadataChange::Keep })
+        Ok::<_, StreamError>(HeaderChange::new(slots, MetadataChange::Keep))
     };
     with_recipient(1, |keys| rewrap(&path, keys, change, &inline())).expect("rewrapped");
     let mut text = vec![0; OLD + 5 * SEGMENT];

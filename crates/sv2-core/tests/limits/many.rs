@@ -1,11 +1,13 @@
 //! Many streams at the same time: what they hold, counted.
 
 use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
 use sv2_core::{
-    DecryptOptions, DecryptReader, EncryptOptions, EncryptWriter, Geometry, InputSource, KeySource,
-    OutputSink, Pool, RunOptions, StreamKey, encrypt_stream_v2,
+    DecryptOptions, DecryptReader, EncryptOptions, EncryptWriter, Existing, Gaps, Geometry,
+    InputSource, KeySource, OutputSink, Pool, ResumableOutput, RunOptions, StreamError, StreamKey,
+    encrypt_resumable, encrypt_stream_v2, resume_encrypt, salvage, scrub, verify,
 };
 use sv2_testkit::paint::paint;
 
@@ -122,4 +124,97 @@ fn a_thousand_pipes_share_the_threads_of_a_pool() {
         assert!((2..=threads).contains(&found), "{found} threads beside the callers'");
         all.wait();
     });
+}
+
+/// A pool of so many threads and segments of 1 MiB, and what a call under it may do: the most
+/// threads of drivers that its observer saw, and the most bytes that it held.
+#[cfg(target_os = "linux")]
+fn within(threads: usize, segments: usize, call: impl FnOnce(RunOptions)) -> (usize, usize) {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counted = seen.clone();
+    let pool = Pool::new(threads, (segments * SEGMENT_WIRE) as u64);
+    let run = RunOptions::automatic().threads(8).pool(&pool).observer(move |_| {
+        counted.fetch_max(threads_of_drivers(), Ordering::Relaxed);
+    });
+    let peak = peak_of(|| call(run));
+    (seen.load(Ordering::Relaxed), peak)
+}
+
+/// Wire bytes of a segment of 1 MiB, rounded up.
+#[cfg(target_os = "linux")]
+const SEGMENT_WIRE: usize = (1 << 20) + 4096;
+/// What a call may hold beside its segments.
+#[cfg(target_os = "linux")]
+const BESIDE: usize = 512 << 10;
+
+#[test]
+#[cfg(target_os = "linux")]
+fn scrub_verify_salvage_and_a_resumed_encrypt_stay_within_a_pool() {
+    let key = StreamKey::from_bytes([3; 32]);
+    let keys = KeySource::Key(&key);
+    let text = paint(24 << 20);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut output = ResumableOutput::new(folder.path().join("out"), Existing::Replace);
+    output.state = Some(folder.path().join("state"));
+    let options = || {
+        let options = EncryptOptions::standard().context("many");
+        options.geometry(Geometry::new(16, 4).expect("legal sizes"))
+    };
+    let cut_off = || {
+        let run = RunOptions::automatic().threads(1);
+        let cancel = run.cancel.clone();
+        let run = run.observer(move |progress| {
+            if progress.done >= 12 << 20 {
+                cancel.cancel();
+            }
+        });
+        let call =
+            encrypt_resumable(InputSource::Memory(&text), &output, &key, &options().run(run));
+        assert!(matches!(call, Err(StreamError::Cancelled { .. })));
+    };
+    let mut stream = Vec::new();
+    let (input, sink) = (InputSource::Memory(&text), OutputSink::Memory(&mut stream));
+    encrypt_stream_v2(input, sink, &key, &options()).expect("sealed");
+    let reading = |run| DecryptOptions::standard().context("many").run(run);
+    let source = || InputSource::Memory(&stream);
+
+    for (threads, segments) in [(0, 2), (1, 3), (2, 4), (3, 9)] {
+        let checked = |what: &str, (seen, peak): (usize, usize)| {
+            assert!(seen <= threads, "{what}: {seen} threads of {threads}");
+            // A salvage looks for parts in windows of this size before it opens any.
+            let window = if what == "salvage" { 4 << 20 } else { 0 };
+            let most = segments * SEGMENT_WIRE + BESIDE + window;
+            assert!(peak <= most, "{what}: {peak} bytes of {most}");
+        };
+        checked(
+            "scrub",
+            within(threads, segments, |run| {
+                assert!(scrub(source(), &run).expect("a map").damages.is_empty());
+            }),
+        );
+        checked(
+            "verify",
+            within(threads, segments, |run| {
+                assert!(verify(source(), &keys, &reading(run)).expect("a map").damages.is_empty());
+            }),
+        );
+        checked(
+            "salvage",
+            within(threads, segments, |run| {
+                let output = OutputSink::Writer(Box::new(io::sink()));
+                let done = salvage(source(), output, &keys, &reading(run), Gaps::Zero);
+                assert!(done.expect("salvaged").is_complete());
+            }),
+        );
+        cut_off();
+        checked(
+            "resume",
+            within(threads, segments, |run| {
+                let slots = |_: &StreamKey| Ok::<_, StreamError>(Vec::new());
+                let (input, options) = (InputSource::Memory(&text), options().run(run));
+                let done = resume_encrypt(input, &output, &keys, slots, &options).expect("sealed");
+                assert!(done.kept_segments > 0);
+            }),
+        );
+    }
 }
