@@ -2,8 +2,8 @@
 
 use crate::report::{Failure, Outcome};
 use crate::{
-    clippy, deny, doc, fmt, fuzz, layers, msrv, nostd, package, python, spec, test, tidy, torture,
-    vectors,
+    clippy, deny, doc, features, fmt, fuzz, layers, msrv, nostd, package, python, spec, test, tidy,
+    torture, vectors,
 };
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     ("torture", torture::check),
     ("msrv", msrv::check),
     ("nostd", nostd::check),
+    ("features", features::check),
     ("doctest", test::check_doctests),
     ("benches", test::check_benches),
     ("doc", doc::check),

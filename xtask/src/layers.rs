@@ -5,7 +5,7 @@
 
 use crate::report::{Finding, Outcome, settle};
 use crate::workspace::{self, Graph, Kind, Metadata, Package, SourceFile};
-use crate::{rust_text, workspace::sources};
+use crate::{rust_text, shell, workspace::sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether a crate may name a file, a thread or a clock.
@@ -22,40 +22,48 @@ struct Layer {
     library: Library,
     /// Exactly these direct dependencies, optional ones included.
     dependencies: &'static [&'static str],
+    /// Crates of others that it is built from on Linux with all features: each is somebody more who
+    /// is trusted.
+    external: usize,
 }
 
 const fn layer(
     name: &'static str,
     library: Library,
+    external: usize,
     dependencies: &'static [&'static str],
 ) -> Layer {
-    Layer { name, library, dependencies }
+    Layer { name, library, dependencies, external }
 }
 
 /// Every layer with a fixed set of dependencies, lowest first.
 const LAYERS: &[Layer] = &[
-    layer("sv2-crc", Library::Alloc, &["crc-fast"]),
-    layer("sv2-headers", Library::Alloc, &["sv2-crc", "thiserror"]),
-    layer("sv2-framing", Library::Alloc, &["sv2-crc", "sv2-headers", "thiserror"]),
+    layer("sv2-crc", Library::Alloc, 7, &["crc-fast"]),
+    layer("sv2-headers", Library::Alloc, 13, &["sv2-crc", "thiserror"]),
+    layer("sv2-framing", Library::Alloc, 13, &["sv2-crc", "sv2-headers", "thiserror"]),
     layer(
         "sv2-parity",
         Library::Std,
+        18,
         &["reed-solomon-simd", "sv2-crc", "sv2-framing", "sv2-headers", "thiserror"],
     ),
     layer(
         "sv2-crypto",
         Library::Alloc,
+        35,
         &["aws-lc-rs", "blake3", "ring", "sv2-headers", "thiserror", "zeroize"],
     ),
-    layer("sv2-frame-worker", Library::Alloc, &["sv2-crypto", "sv2-framing", "thiserror"]),
+    layer("sv2-frame-worker", Library::Alloc, 28, &["sv2-crypto", "sv2-framing", "thiserror"]),
     layer(
         "sv2-segment-worker",
         Library::Alloc,
+        29,
         &["bytes", "sv2-crypto", "sv2-frame-worker", "sv2-framing", "sv2-headers", "thiserror"],
     ),
     layer(
         "sv2-stream",
         Library::Alloc,
+        36,
         &[
             "sv2-crypto",
             "sv2-frame-worker",
@@ -68,11 +76,13 @@ const LAYERS: &[Layer] = &[
     layer(
         "sv2-pipeline",
         Library::Std,
+        31,
         &["bytes", "crossbeam-channel", "sv2-segment-worker", "thiserror"],
     ),
     layer(
         "sv2-core",
         Library::Std,
+        44,
         &[
             "bytes",
             "rustix",
@@ -89,6 +99,7 @@ const LAYERS: &[Layer] = &[
     layer(
         "sv2-keys",
         Library::Std,
+        177,
         &["age", "sv2-crypto", "sv2-headers", "thiserror", "unicode-normalization"],
     ),
 ];
@@ -168,6 +179,7 @@ pub(crate) fn check() -> Outcome {
     let files = sources(&["rs", "toml"])?;
     let mut findings = table_findings(&metadata.packages);
     findings.extend(closure_findings(&metadata.graph));
+    findings.extend(budget_findings()?);
     findings.extend(library_findings(&metadata, &files));
     findings.extend(lint_findings(&metadata.packages, &files));
     let crates = metadata.packages.len();
@@ -253,6 +265,44 @@ fn closure_findings(graph: &Graph) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Holds the number of external crates of each layer: one more is a decision, and one fewer is a
+/// budget that nobody keeps.
+fn budget_findings() -> Outcome<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for layer in LAYERS {
+        // A tree of its own for each, since the workspace as a whole turns on more features.
+        let tree = shell::read(shell::cargo(&[
+            "tree",
+            "--package",
+            layer.name,
+            "--all-features",
+            "--target=x86_64-unknown-linux-gnu",
+            "--edges=normal,build",
+            "--prefix=none",
+        ]))?;
+        let tree = String::from_utf8_lossy(&tree);
+        findings.extend(over_budget(layer.name, layer.external, &external(&tree)));
+    }
+    Ok(findings)
+}
+
+fn over_budget(name: &str, budget: usize, found: &BTreeSet<&str>) -> Option<Finding> {
+    let all = found.iter().copied().collect::<Vec<_>>().join(", ");
+    let message = match found.len() {
+        count if count == budget => return None,
+        count => format!("is built from {count} external crates and may from {budget}: {all}"),
+    };
+    Some(Finding::new(name, 0, message))
+}
+
+/// The crates of others, with their versions, in a tree as cargo prints it.
+fn external(tree: &str) -> BTreeSet<&str> {
+    let lines = tree.lines().filter(|line| !line.is_empty() && !line.starts_with("sv2-"));
+    // Behind the version stand marks of repetition and of proc macros.
+    let name_and_version = |line: &'_ str| line.match_indices(' ').nth(1).map(|(at, _)| at);
+    lines.map(|line| &line[..name_and_version(line).unwrap_or(line.len())]).collect()
 }
 
 /// Every package below `root`, each with the one through which it was first reached.

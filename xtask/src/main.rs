@@ -14,6 +14,7 @@ mod conformance;
 mod deny;
 mod doc;
 mod faults;
+mod features;
 mod fmt;
 mod fuzz;
 mod instructions;
@@ -74,6 +75,9 @@ const COMMANDS: &[Command] = &[
     }),
     command("nostd", "the layers without IO, without the standard library", |args| {
         none(args, nostd::check)
+    }),
+    command("features", "the program without SSH keys, without plugins, without RSA", |args| {
+        none(args, features::check)
     }),
     command("package", "what the published crates would carry", |args| none(args, package::check)),
     command("doctest", "examples in documentation comments", |args| {

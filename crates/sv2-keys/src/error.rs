@@ -35,6 +35,12 @@ pub enum KeyTextFault {
     /// An RSA key above 4096 bits.
     #[error("the RSA key is longer than 4096 bits")]
     RsaTooLong,
+    /// An SSH key in a build without the feature `ssh`.
+    #[error("SSH keys are left out of this build")]
+    NoSsh,
+    /// The key of a plugin in a build without the feature `plugin`.
+    #[error("plugins are left out of this build")]
+    NoPlugins,
 }
 
 /// A file of keys that cannot be read, understood or made.

@@ -7,17 +7,17 @@
 mod locked;
 
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use age::{plugin, ssh, x25519};
+use age::x25519;
 
 use crate::file::{MAX_FILE_LEN, read_file};
 use crate::recipient::{begins, key_lines};
-use crate::{KeyFileError, KeyTextFault, KeysError, Prompt, Recipient};
+use crate::ssh::PrivateKey;
+use crate::{KeyFileError, KeyTextFault, KeysError, Prompt, Recipient, plugin, ssh};
 pub use locked::IDENTITY_FILE_MAX_LOG_N;
-pub(crate) use locked::{LockedFile, LockedSshKey};
+pub(crate) use locked::LockedFile;
 
 /// A secret key, or the way to one; printed as its kind and file only.
 pub struct Identity {
@@ -28,7 +28,7 @@ pub struct Identity {
 pub(crate) enum Kind {
     X25519(Box<x25519::Identity>),
     Ssh(Box<ssh::Identity>),
-    LockedSsh(Box<LockedSshKey>),
+    LockedSsh(Box<ssh::LockedKey>),
     LockedFile(LockedFile),
     Plugin(plugin::Identity),
 }
@@ -53,7 +53,7 @@ impl Identity {
         Ok(match &self.kind {
             Kind::X25519(key) => vec![Recipient::of_x25519(key)],
             Kind::Ssh(key) => vec![of_ssh(key.as_ref().clone())?],
-            Kind::LockedSsh(key) => vec![key.recipient().clone()],
+            Kind::LockedSsh(key) => vec![Recipient::of_ssh_key(key.recipient())],
             Kind::Plugin(identity) => vec![Recipient::of_plugin_identity(identity)],
             Kind::LockedFile(file) => {
                 let mut recipients = Vec::new();
@@ -104,7 +104,10 @@ pub fn parse_identities(bytes: &[u8], origin: &Path) -> Result<Vec<Identity>, Ke
     } else if bytes.starts_with(b"age-encryption.org/") {
         Kind::LockedFile(LockedFile::new(bytes, origin)?)
     } else if start.starts_with(b"-----BEGIN ") {
-        ssh_key(start, origin)?
+        match ssh::private_key(start, origin)? {
+            PrivateKey::Open(key) => Kind::Ssh(Box::new(key)),
+            PrivateKey::Locked(key) => Kind::LockedSsh(Box::new(key)),
+        }
     } else {
         return identity_lines(bytes, origin);
     };
@@ -131,8 +134,8 @@ fn identity_line(text: &str) -> Result<Kind, KeyTextFault> {
     if let Ok(identity) = text.parse() {
         return Ok(Kind::X25519(Box::new(identity)));
     }
-    if let Ok(identity) = text.parse() {
-        return Ok(Kind::Plugin(identity));
+    if let Some(identity) = plugin::identity_of(text) {
+        return identity.map(Kind::Plugin);
     }
     if text.starts_with("AGE-SECRET-KEY-PQ-1") {
         return Err(KeyTextFault::PostQuantumIdentity);
@@ -144,28 +147,4 @@ fn identity_line(text: &str) -> Result<Kind, KeyTextFault> {
         return Err(KeyTextFault::Mistyped);
     }
     Err(KeyTextFault::NotAnIdentity)
-}
-
-fn ssh_key(bytes: &[u8], origin: &Path) -> Result<Kind, KeyFileError> {
-    let unusable = |what: String| KeyFileError::Unusable { path: origin.to_owned(), what };
-    let key = ssh::Identity::from_buffer(io::Cursor::new(bytes), None)
-        .map_err(|_| unusable("it is not an SSH private key that can be read".into()))?;
-    match key {
-        ssh::Identity::Unsupported(kind) => Err(unusable(match kind {
-            ssh::UnsupportedKey::EncryptedPem => {
-                "its old PEM encryption is unsafe; convert it with ssh-keygen -o -p".into()
-            }
-            ssh::UnsupportedKey::EncryptedSsh(cipher) => {
-                format!("SSH keys locked with {cipher} are not supported")
-            }
-            ssh::UnsupportedKey::Hardware(kind) => {
-                format!("SSH keys on hardware ({kind}) cannot decrypt")
-            }
-            ssh::UnsupportedKey::Type(kind) => format!("SSH keys of type {kind} cannot decrypt"),
-        })),
-        ssh::Identity::Encrypted(locked) => LockedSshKey::new(locked)
-            .map(|key| Kind::LockedSsh(Box::new(key)))
-            .map_err(|fault| unusable(fault.to_string())),
-        open @ ssh::Identity::Unencrypted(_) => Ok(Kind::Ssh(Box::new(open))),
-    }
 }

@@ -1,6 +1,11 @@
 //! Key slots of the `stream_v2` format, sections 3 and 8 of `docs/format.md`.
 //!
 #![doc = include_str!("../README.md")]
+// Without a feature its types have no values.
+#![cfg_attr(
+    not(all(feature = "plugin", feature = "ssh")),
+    allow(dead_code, unreachable_code, reason = "what is left out of the build is never there")
+)]
 
 mod base64;
 mod default_identity;
@@ -11,10 +16,12 @@ mod identity;
 mod memory;
 mod open;
 mod passphrase;
+mod plugin;
 mod prompt;
 mod raw_key;
 mod recipient;
 mod seal;
+mod ssh;
 
 pub use default_identity::{
     DefaultIdentity, GeneratedIdentity, default_identity_path, generate_identity,

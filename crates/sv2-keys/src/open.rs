@@ -5,7 +5,6 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use age::plugin::IdentityPluginV1;
 use age::secrecy::zeroize::Zeroizing;
 use age::{DecryptError, Decryptor, scrypt};
 use sv2_crypto::{KeyOpener, SlotError, StreamKey};
@@ -13,8 +12,7 @@ use sv2_headers::{AgeSlot, MAX_SLOTS, SLOT_KIND_AGE, Section, age_slot};
 
 use crate::describe::{StanzaKind, stanzas};
 use crate::identity::Kind;
-use crate::prompt::{PluginCallbacks, unresolved};
-use crate::{Identity, KeysError, NoKeyFits, Passphrase, PassphrasePurpose, Prompt};
+use crate::{Identity, KeysError, NoKeyFits, Passphrase, PassphrasePurpose, Prompt, plugin, ssh};
 
 /// Binary logarithm of the largest scrypt N that is accepted without the user's word: 1 GiB.
 pub const READER_MAX_LOG_N: u8 = 20;
@@ -241,7 +239,7 @@ impl Search<'_> {
         }
         match &identity.kind {
             Kind::X25519(key) => self.first(slots, key.as_ref(), None),
-            Kind::Ssh(key) => self.first(slots, key.as_ref(), None),
+            Kind::Ssh(key) => self.first(slots, ssh::as_age(key), None),
             Kind::LockedSsh(key) => {
                 let named: Vec<_> =
                     slots.iter().copied().filter(|slot| slot.names(key.fingerprint())).collect();
@@ -249,7 +247,7 @@ impl Search<'_> {
                     return None;
                 }
                 match key.unlock(identity.origin(), prompt) {
-                    Ok(opened) => self.first(&named, opened, None),
+                    Ok(opened) => self.first(&named, ssh::as_age(opened), None),
                     Err(error) => {
                         self.note(error.into());
                         None
@@ -264,12 +262,12 @@ impl Search<'_> {
                 }
             },
             Kind::Plugin(plugin) => {
-                let name = plugin.plugin();
-                let callbacks = PluginCallbacks(Arc::clone(prompt));
-                match IdentityPluginV1::new(name, std::slice::from_ref(plugin), callbacks) {
-                    Ok(connected) => self.first(slots, &connected, Some(name)),
+                let name = Some(plugin.plugin());
+                let open = |connected: &dyn age::Identity| self.first(slots, connected, name);
+                match plugin::with_identity(plugin, prompt, open) {
+                    Ok(found) => found,
                     Err(error) => {
-                        self.note(unresolved(name, error));
+                        self.note(error);
                         None
                     }
                 }

@@ -3,12 +3,8 @@
 //! This crate never touches a terminal; whatever it needs to ask goes through [`Prompt`].
 
 use std::path::Path;
-use std::sync::Arc;
 
-use age::plugin::ResolveError;
-use age::secrecy::SecretString;
-
-use crate::{KeysError, Passphrase};
+use crate::Passphrase;
 
 /// What a passphrase is wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,36 +53,5 @@ impl Prompt for NoPrompt {
 
     fn text(&self, _: &str) -> Option<String> {
         None
-    }
-}
-
-/// A plugin whose program did not answer to its name.
-pub(crate) fn unresolved(name: &str, error: ResolveError) -> KeysError {
-    let name = name.to_owned();
-    match error {
-        ResolveError::MissingPlugin { .. } => KeysError::PluginMissing { name },
-        error => KeysError::Plugin { name, source: error.into() },
-    }
-}
-
-/// Hands the age library's questions on.
-#[derive(Clone)]
-pub(crate) struct PluginCallbacks(pub(crate) Arc<dyn Prompt>);
-
-impl age::Callbacks for PluginCallbacks {
-    fn display_message(&self, message: &str) {
-        self.0.message(message);
-    }
-
-    fn confirm(&self, message: &str, yes_string: &str, no_string: Option<&str>) -> Option<bool> {
-        self.0.confirm(message, yes_string, no_string)
-    }
-
-    fn request_public_string(&self, description: &str) -> Option<String> {
-        self.0.text(description)
-    }
-
-    fn request_passphrase(&self, description: &str) -> Option<SecretString> {
-        self.0.passphrase(PassphrasePurpose::Plugin(description)).map(Passphrase::into_secret)
     }
 }

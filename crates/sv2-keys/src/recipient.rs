@@ -9,13 +9,10 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use age::plugin::RecipientPluginV1;
-use age::ssh::ParseRecipientKeyError;
-use age::{plugin, ssh, tag, tagpq, x25519};
+use age::{tag, tagpq, x25519};
 
 use crate::file::{MAX_FILE_LEN, read_file};
-use crate::prompt::{PluginCallbacks, unresolved};
-use crate::{KeyFileError, KeyTextFault, KeysError, Prompt, base64};
+use crate::{KeyFileError, KeyTextFault, KeysError, Prompt, plugin, ssh};
 
 /// Whom a slot is for.
 ///
@@ -46,17 +43,18 @@ impl Recipient {
 
     /// The public half of an SSH private key, which is readable while that is locked.
     pub(crate) fn of_ssh(identity: ssh::Identity) -> Result<Self, KeyTextFault> {
-        let recipient = ssh::Recipient::try_from(identity).map_err(ssh_fault)?;
-        Ok(Self(Kind::Ssh(Box::new(recipient))))
+        Ok(Self(Kind::Ssh(Box::new(ssh::Recipient::of(identity)?))))
+    }
+
+    pub(crate) fn of_ssh_key(recipient: &ssh::Recipient) -> Self {
+        Self(Kind::Ssh(Box::new(recipient.clone())))
     }
 
     /// The four bytes by which a slot names an SSH key; `None` for other recipients.
     #[must_use]
     pub fn ssh_fingerprint(&self) -> Option<[u8; 4]> {
         let Kind::Ssh(recipient) = &self.0 else { return None };
-        let text = recipient.to_string();
-        let key = base64::decode(text.split(' ').nth(1)?)?;
-        sv2_crypto::sha256(&[&key]).first_chunk().copied()
+        recipient.fingerprint()
     }
 
     /// The name of the plugin that seals for this recipient, if one does.
@@ -75,21 +73,13 @@ impl Recipient {
         prompt: &Arc<dyn Prompt>,
         seal: impl FnOnce(&dyn age::Recipient) -> T,
     ) -> Result<T, KeysError> {
-        let callbacks = || PluginCallbacks(Arc::clone(prompt));
-        let from_plugin = |recipients: &[plugin::Recipient], identities: &[plugin::Identity]| {
-            let name = self.plugin_name().unwrap_or_default();
-            RecipientPluginV1::new(name, recipients, identities, callbacks())
-                .map_err(|error| unresolved(name, error))
-        };
         Ok(match &self.0 {
             Kind::X25519(recipient) => seal(recipient),
             Kind::Tag(recipient) => seal(recipient),
             Kind::TagPq(recipient) => seal(recipient.as_ref()),
-            Kind::Ssh(recipient) => seal(recipient.as_ref()),
-            Kind::Plugin(recipient) => seal(&from_plugin(std::slice::from_ref(recipient), &[])?),
-            Kind::PluginIdentity(identity) => {
-                seal(&from_plugin(&[], std::slice::from_ref(identity))?)
-            }
+            Kind::Ssh(recipient) => seal(recipient.as_age()),
+            Kind::Plugin(recipient) => plugin::with_recipient(Ok(recipient), prompt, seal)?,
+            Kind::PluginIdentity(identity) => plugin::with_recipient(Err(identity), prompt, seal)?,
         })
     }
 }
@@ -109,12 +99,8 @@ impl FromStr for Recipient {
         if let Ok(recipient) = text.parse() {
             return Ok(Self(Kind::TagPq(Box::new(recipient))));
         }
-        if let Ok(recipient) = text.parse::<plugin::Recipient>() {
-            // These names are age's own: what did not parse above is no point of their curve.
-            if matches!(recipient.plugin(), "tag" | "tagpq") {
-                return Err(KeyTextFault::NotARecipient);
-            }
-            return Ok(Self(Kind::Plugin(recipient)));
+        if let Some(recipient) = plugin::recipient_of(text) {
+            return recipient.map(|recipient| Self(Kind::Plugin(recipient)));
         }
         if is_secret(text) {
             return Err(KeyTextFault::IdentityInPlaceOfRecipient);
@@ -123,8 +109,7 @@ impl FromStr for Recipient {
         if begins(text, "age1") {
             return Err(KeyTextFault::Mistyped);
         }
-        let recipient = text.parse().map_err(ssh_fault)?;
-        Ok(Self(Kind::Ssh(Box::new(recipient))))
+        Ok(Self(Kind::Ssh(Box::new(ssh::public_key(text)?))))
     }
 }
 
@@ -157,15 +142,6 @@ fn is_secret(text: &str) -> bool {
 /// Whether a text begins with a word, in whatever case.
 pub(crate) fn begins(text: &str, start: &str) -> bool {
     text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
-}
-
-fn ssh_fault(error: ParseRecipientKeyError) -> KeyTextFault {
-    match error {
-        ParseRecipientKeyError::RsaModulusTooLarge => KeyTextFault::RsaTooLong,
-        ParseRecipientKeyError::RsaModulusTooSmall => KeyTextFault::RsaTooShort,
-        ParseRecipientKeyError::Unsupported(kind) => KeyTextFault::UnsupportedSshKey(kind),
-        _ => KeyTextFault::NotARecipient,
-    }
 }
 
 /// Reads a recipients file: one recipient a line; `#` begins a comment line.

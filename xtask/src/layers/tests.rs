@@ -157,3 +157,19 @@ fn a_manifest_that_does_not_take_the_lints_is_found() {
     assert_eq!(lint_findings(&packages, &[root, without]).len(), 1);
     assert_eq!(lint_findings(&packages, &[with]).len(), 1);
 }
+
+#[test]
+fn one_external_crate_more_than_the_budget_and_one_fewer_are_found() {
+    let tree = "sv2-crc v0.1.0 (/w)\ncrc-fast v1.10.0\nspin v0.10.0\nspin v0.10.0 (*)\n\
+                digest v0.11.3 (proc-macro)\nspin v0.9.8\n";
+    let found = external(tree);
+    assert_eq!(
+        found.iter().copied().collect::<Vec<_>>(),
+        ["crc-fast v1.10.0", "digest v0.11.3", "spin v0.10.0", "spin v0.9.8"]
+    );
+    assert_eq!(over_budget("sv2-crc", 4, &found), None);
+    for budget in [3, 5] {
+        let finding = over_budget("sv2-crc", budget, &found).expect("it is another number");
+        assert!(finding.to_string().contains("4 external crates"), "{finding}");
+    }
+}

@@ -6,11 +6,11 @@ use std::sync::{Arc, OnceLock};
 
 use age::armor::ArmoredReader;
 use age::secrecy::zeroize::Zeroizing;
-use age::{DecryptError, Decryptor, scrypt, ssh};
+use age::{DecryptError, Decryptor, scrypt};
 
 use super::{Identity, identity_lines};
 use crate::file::{MAX_FILE_LEN, read_bounded};
-use crate::{KeyFileError, KeyTextFault, PassphrasePurpose, Prompt, Recipient};
+use crate::{KeyFileError, PassphrasePurpose, Prompt};
 
 /// The largest scrypt work factor (binary logarithm) of an encrypted identity file.
 ///
@@ -83,48 +83,4 @@ fn decryptor(bytes: &[u8]) -> Result<Decryptor<impl Read>, DecryptError> {
 
 fn unusable(origin: &Path, what: &str) -> KeyFileError {
     KeyFileError::Unusable { path: origin.to_owned(), what: what.to_owned() }
-}
-
-/// An SSH private key that is locked; its public half is not.
-pub(crate) struct LockedSshKey {
-    key: ssh::EncryptedKey,
-    recipient: Recipient,
-    fingerprint: [u8; 4],
-    opened: OnceLock<ssh::Identity>,
-}
-
-impl LockedSshKey {
-    pub(crate) fn new(key: ssh::EncryptedKey) -> Result<Self, KeyTextFault> {
-        let recipient = Recipient::of_ssh(key.clone().into())?;
-        let fingerprint = recipient.ssh_fingerprint().ok_or(KeyTextFault::NotARecipient)?;
-        Ok(Self { key, recipient, fingerprint, opened: OnceLock::new() })
-    }
-
-    pub(crate) fn recipient(&self) -> &Recipient {
-        &self.recipient
-    }
-
-    /// The bytes by which slots name this key: without such a slot the passphrase is not needed.
-    pub(crate) fn fingerprint(&self) -> [u8; 4] {
-        self.fingerprint
-    }
-
-    /// The key itself; a success is remembered, a failure is not.
-    pub(crate) fn unlock(
-        &self,
-        origin: &Path,
-        prompt: &Arc<dyn Prompt>,
-    ) -> Result<&ssh::Identity, KeyFileError> {
-        if let Some(identity) = self.opened.get() {
-            return Ok(identity);
-        }
-        let passphrase = prompt
-            .passphrase(PassphrasePurpose::SshKey(origin))
-            .ok_or_else(|| KeyFileError::Locked { path: origin.to_owned() })?;
-        let opened = passphrase
-            .forms()
-            .find_map(|form| self.key.decrypt(form).ok())
-            .ok_or_else(|| KeyFileError::WrongPassphrase { path: origin.to_owned() })?;
-        Ok(self.opened.get_or_init(|| opened.into()))
-    }
 }
