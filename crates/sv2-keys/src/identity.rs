@@ -105,8 +105,8 @@ pub fn parse_identities(bytes: &[u8], origin: &Path) -> Result<Vec<Identity>, Ke
         Kind::LockedFile(LockedFile::new(bytes, origin)?)
     } else if start.starts_with(b"-----BEGIN ") {
         match ssh::private_key(start, origin)? {
-            PrivateKey::Open(key) => Kind::Ssh(Box::new(key)),
-            PrivateKey::Locked(key) => Kind::LockedSsh(Box::new(key)),
+            PrivateKey::Open(key) => Kind::Ssh(key),
+            PrivateKey::Locked(key) => Kind::LockedSsh(key),
         }
     } else {
         return identity_lines(bytes, origin);

@@ -15,6 +15,6 @@ pub(crate) use keys::{Identity, LockedKey, Recipient, as_age, private_key, publi
 
 /// A private key as its file has it.
 pub(crate) enum PrivateKey {
-    Open(Identity),
-    Locked(LockedKey),
+    Open(Box<Identity>),
+    Locked(Box<LockedKey>),
 }

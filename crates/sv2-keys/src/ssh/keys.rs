@@ -68,9 +68,9 @@ pub(crate) fn private_key(bytes: &[u8], origin: &Path) -> Result<PrivateKey, Key
             UnsupportedKey::Type(kind) => format!("SSH keys of type {kind} cannot decrypt"),
         })),
         Identity::Encrypted(locked) => LockedKey::new(locked)
-            .map(PrivateKey::Locked)
+            .map(|key| PrivateKey::Locked(Box::new(key)))
             .map_err(|fault| unusable(fault.to_string())),
-        open @ Identity::Unencrypted(_) => Ok(PrivateKey::Open(open)),
+        open @ Identity::Unencrypted(_) => Ok(PrivateKey::Open(Box::new(open))),
     }
 }
 
