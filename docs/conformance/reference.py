@@ -334,7 +334,7 @@ def pipe_header(take, key, context, max_segment=1 << 30):
         return judge_header(h, key, context, 0, max_segment)
 
 
-def _pipe(key, context, source, out, info, max_segment):
+def _pipe(key, context, source, out, info, max_segment, followed=False):
     pos = 0
 
     def take(size):
@@ -396,9 +396,9 @@ def _pipe(key, context, source, out, info, max_segment):
         raise index_wrong(index, "pages")
     if read.digest() != listed.digest():
         raise index_wrong(index, "salts and digests")
-    if source.read(1):
+    if not followed and source.read(1):
         raise StreamError("TrailingData", offset=pos)
-    info.update(describe(header, t))
+    info.update(describe(header, t), stream_len=pos)
 
 
 def describe(header, t):
@@ -407,8 +407,8 @@ def describe(header, t):
 
 # Seekable reader, sections 8.2 and 8.5
 
-def open_seekable(key, context, data, max_segment=1 << 30):
-    """What is checked before the page table: the trailer, the header and the lengths."""
+def open_seekable(key, context, data, max_segment=1 << 30, any_length=False):
+    """What is checked before the page table: the trailer, the header and the lengths, for a salvage without that of the source."""
     N, front = len(data), data[:8] == MAGIC
     at = N - 128
     if at < 0 or data[at:at + 8] != TRAILER:
@@ -446,7 +446,7 @@ def open_seekable(key, context, data, max_segment=1 << 30):
         raise errors[0]
     header = max(usable, key=lambda c: c.revision)                      # max takes the first of equals: the front
     g = header.geo
-    n, P = judge_lengths(t, at, g, lambda n, P: g.total(P) == N)
+    n, P = judge_lengths(t, at, g, lambda n, P: any_length or g.total(P) == N)
     return SimpleNamespace(data=data, header=header, geo=g, t=t, n=n, P=P, table=data[g.page_table(P):at], pages={})
 
 
@@ -493,7 +493,7 @@ def _seekable(key, context, data, out, info, max_segment):
         if segment.digest() != index_entry(o, i)[24:-8]:
             raise StreamError("DigestMismatch", segment=i)
         out += plain
-    info.update(describe(o.header, o.t))
+    info.update(describe(o.header, o.t), stream_len=len(data))
 
 
 def _range(key, context, data, out, info, max_segment, offset, length, trailer_now):
@@ -513,10 +513,10 @@ def _range(key, context, data, out, info, max_segment, offset, length, trailer_n
     info.update(describe(o.header, o.t))
 
 
-def _released(work, *args, info=None, max_segment=1 << 30):
+def _released(work, *args, info=None, max_segment=1 << 30, **more):
     out = bytearray()
     try:
-        work(*args[:3], out, {} if info is None else info, max_segment, *args[3:])
+        work(*args[:3], out, {} if info is None else info, max_segment, *args[3:], **more)
     except StreamError as e:
         return bytes(out), e
     return bytes(out), None
@@ -536,15 +536,27 @@ def read_range(key, context, data, offset, length, trailer_now=None, **kw):
 
 # Metadata, section 3.4
 
-def read_metadata(key, context, data):
+def read_metadata(key, context, data, piped=False):
     """The metadata of a stream as JSON text, or None where there is none."""
     try:
+        if piped:
+            raise StreamError("Unsealed")
         header = open_seekable(key, context, data).header
     except StreamError as e:
         if e.name != "Unsealed":
             raise
-        source = io.BytesIO(data)                                       # F-340: there is no trailer
-        header = pipe_header(lambda size: _exactly(source, size), key, context)
+        header = front_alone(key, context, data)                        # F-340
+    text = open_metadata(header)
+    return None if text is None else text.rstrip(b" ").decode()
+
+
+def front_alone(key, context, data):
+    source = io.BytesIO(data)
+    return pipe_header(lambda size: _exactly(source, size), key, context)
+
+
+def open_metadata(header):
+    """The text with its padding, or None where the header has none."""
     if header.metadata is None:
         return None
     both = expand(header.keys.prk, b"meta", header.metadata[:24], 44)
@@ -554,10 +566,47 @@ def read_metadata(key, context, data):
         raise StreamError("AuthenticationFailed", unit="metadata", offset=header.at) from None
     if not acceptable(text):
         raise StreamError("Malformed", unit="metadata", what="JSON", offset=header.at)
-    return text.rstrip(b" ").decode()
+    return text
 
 
 # Writer, section 10
+
+def seal_metadata(k, suite, metadata, salt=None):
+    """The body of a section of type 2 (F-330, F-341)."""
+    if not acceptable(metadata):
+        raise StreamError("Malformed", unit="metadata", what="JSON")
+    salt = salt or os.urandom(24)
+    both = expand(k.prk, b"meta", salt, 44)
+    return salt + aead(suite, both[:32]).encrypt(both[32:], metadata + b" " * (-len(metadata) % 64), b"")
+
+
+def seal_segments(header, plaintext, salts=None, first=0):
+    """The wire bytes of segments from number first on, and their index entries; salts(i) is for tests and vectors."""
+    g, out, index = header.geo, [], b""
+    for i, at in enumerate(range(0, len(plaintext), g.S), first):
+        plain = plaintext[at:at + g.S]
+        salt = salts(i) if salts else os.urandom(24)
+        head = segment_header(i, len(plain), salt, header.commitment)
+        segment = Segment(header, head)
+        wire = head + b"".join(segment.seal(j, plain[j * g.F:(j + 1) * g.F]) for j in range(ceil(len(plain), g.F))) + segment.digest()
+        wire += crc(wire)
+        out.append(wire)
+        index += salt + wire[-8 - g.D:]
+    return b"".join(out), index
+
+
+def tail(header, index, P, generation):
+    """Copy, index, page table and trailer of a stream under this header."""
+    g = header.geo
+    table = b"".join(sha256(index[q:q + PAGE * g.E]) for q in range(0, len(index), PAGE * g.E))
+    t = TRAILER + b(1, 2) + bytes([g.digest, 0]) + b(g.H, 4) + b(generation, 8) + b(g.segments(P), 8) + b(P, 8)
+    return header.raw + index + table + finish_trailer(header.keys, t + sha256(table) + b(header.revision, 8) + bytes(8))
+
+
+def finish_trailer(k, t):
+    t += mac(k.seal, t)
+    return t + crc(t)
+
 
 def encrypt(key, plaintext, *, suite=1, digest=0, frame_log2=16, frames_log2=6, stream_salt=None, salts=None, context=b"",
             header_len=None, sections=(), metadata=None, metadata_salt=None, revision=0, generation=0, slotted=False):
@@ -568,11 +617,7 @@ def encrypt(key, plaintext, *, suite=1, digest=0, frame_log2=16, frames_log2=6, 
     k = schedule(key, core, context)
     sections = list(sections)
     if metadata is not None:
-        if not acceptable(metadata):
-            raise StreamError("Malformed", unit="metadata", what="JSON")
-        salt = metadata_salt or os.urandom(24)
-        both = expand(k.prk, b"meta", salt, 44)
-        sections.append((2, salt + aead(suite, both[:32]).encrypt(both[32:], metadata + b" " * (-len(metadata) % 64), b"")))
+        sections.append((2, seal_metadata(k, suite, metadata, metadata_salt)))
     body = b"".join(b(kind, 2) + b(len(x), 4) + x for kind, x in sections)
     need = ceil(96 + len(body) + 40, 64) * 64
     H = natural_header_len(sections, slotted) if header_len is None else header_len
@@ -587,21 +632,8 @@ def encrypt(key, plaintext, *, suite=1, digest=0, frame_log2=16, frames_log2=6, 
     g, P = header.geo, len(plaintext)
     if P > g.max_plain:
         raise StreamError("Limit", what="plaintext", value=P)
-    out, index = bytearray(h), b""
-    for i in range(g.segments(P)):
-        plain = plaintext[i * g.S:(i + 1) * g.S]
-        salt = salts(i) if salts else os.urandom(24)
-        head = segment_header(i, len(plain), salt, k.commitment)
-        segment = Segment(header, head)
-        wire = head + b"".join(segment.seal(j, plain[j * g.F:(j + 1) * g.F]) for j in range(ceil(len(plain), g.F))) + segment.digest()
-        wire += crc(wire)
-        out += wire
-        index += salt + wire[-8 - g.D:]
-    table = b"".join(sha256(index[q:q + PAGE * g.E]) for q in range(0, len(index), PAGE * g.E))
-    t = TRAILER + b(1, 2) + bytes([digest, 0]) + b(H, 4) + b(generation, 8) + b(g.segments(P), 8) + b(P, 8)
-    t += sha256(table) + b(revision, 8) + bytes(8)
-    t += mac(k.seal, t)
-    return bytes(out) + h + index + table + t + crc(t)
+    wire, index = seal_segments(header, plaintext, salts)
+    return h + wire + tail(header, index, P, generation)
 
 
 if __name__ == "__main__":

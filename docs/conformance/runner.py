@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What reference.py does beside reading and writing: scrub, places by offset, intermediates, and the line protocol of README.md.
 
+What is rescued is in rescue.py, new versions and parts in versions.py.
+
 Run reference.py, not this file.
 """
 import base64, json, mmap, os, sys
-import slots
+import rescue, slots, versions
 from reference import (
-    MAGIC, PAGE, TRAILER, Geometry, StreamError, b, blake3, ceil, crc, crc_holds, decrypt_pipe, decrypt_seekable, encrypt, fingerprint,
-    frame_header, hasher, header_len_possible, index_entry, judge_header, judge_trailer_alone, open_with_table, read_metadata, read_range,
-    schedule, segment_header, segment_keys, sha256, u)
+    MAGIC, PAGE, TRAILER, Geometry, StreamError, blake3, ceil, crc, crc_holds, decrypt_pipe, decrypt_seekable, describe, encrypt,
+    fingerprint, frame_header, hasher, header_len_possible, index_entry, judge_header, judge_trailer_alone, open_seekable, open_with_table,
+    read_metadata, read_range, segment_header, segment_keys, sha256, u)
 
 
 # Lengths and places, sections 2.3 and 2.4
@@ -136,30 +138,8 @@ def scrub(data):
         note("header copy", copy_at, "unlike the front")
     P = u(t, 32, 8)
     index, table = g.index(P), g.page_table(P)
-
     for i in range(n):
-        start, p, before = g.segment_at(i), min(g.S, P - i * g.S), len(damage)
-        segment = data[start:start + g.W(p)]
-        head, foot, digest = segment[:64], segment[-8 - g.D:], hasher(g.digest)
-        entry = data[index + i * g.E:][:g.E]
-        if not crc_holds(head) or head[:56] != segment_header(i, p, head[24:48], header.commitment)[:56]:
-            note("segment", start, "header", segment=i)
-        elif head[24:48] != entry[:24]:
-            note("segment", start, "salt unlike the index", segment=i)
-        body_sound = len(damage) == before or damage[-1]["what"] == "salt unlike the index"
-        if digest:
-            digest.update(head[:56])
-        for j in range(ceil(p, g.F)):
-            l, place = min(g.F, p - j * g.F), 64 + j * (g.F + 32)
-            frame = segment[place:place + l + 32]
-            if not crc_holds(frame) or frame[:8] != frame_header(j, l):
-                note("frame", start + place, "frame", segment=i, frame=j)
-                body_sound = False
-            if digest:
-                digest.update(frame[:24 + l])
-        own = not crc_holds(segment) or digest and digest.digest() != foot[:32]
-        if body_sound and own or foot != entry[24:]:
-            note("footer", start + len(segment) - 8 - g.D, "crc or digest", segment=i)
+        scrub_segment(g, header.commitment, data, i, min(g.S, P - i * g.S), data[index + i * g.E:][:g.E], note)
     for q in range(ceil(n, PAGE)):
         first, last = index + q * PAGE * g.E, index + min(n, (q + 1) * PAGE) * g.E
         if sha256(data[first:last]) != data[table + 32 * q:table + 32 * q + 32]:
@@ -167,6 +147,31 @@ def scrub(data):
     if sha256(data[table:at]) != t[40:72]:
         note("index", table, "page table")
     return sorted(damage, key=lambda d: d["offset"])
+
+
+def scrub_segment(g, commitment, data, i, p, entry, note):
+    """What is wrong with segment i of p bytes under its index entry, handed to note."""
+    start = g.segment_at(i)
+    segment = data[start:start + g.W(p)]
+    head, foot, digest = segment[:64], segment[-8 - g.D:], hasher(g.digest)
+    body_sound = crc_holds(head) and head[:56] == segment_header(i, p, head[24:48], commitment)[:56]
+    if not body_sound:
+        note("segment", start, "header", segment=i)
+    elif head[24:48] != entry[:24]:
+        note("segment", start, "salt unlike the index", segment=i)
+    if digest:
+        digest.update(head[:56])
+    for j in range(ceil(p, g.F)):
+        l, place = min(g.F, p - j * g.F), 64 + j * (g.F + 32)
+        frame = segment[place:place + l + 32]
+        if not crc_holds(frame) or frame[:8] != frame_header(j, l):
+            note("frame", start + place, "frame", segment=i, frame=j)
+            body_sound = False
+        if digest:
+            digest.update(frame[:24 + l])
+    own = not crc_holds(segment) or digest and digest.digest() != foot[:32]
+    if body_sound and own or foot != entry[24:]:
+        note("footer", start + len(segment) - 8 - g.D, "crc or digest", segment=i)
 
 
 # Intermediates for vectors
@@ -197,7 +202,9 @@ def answer(q):
     op = q["op"]
     if op == "version":
         return {"ok": True, "implementation": "reference.py", "format": 1, "suites": [1, 2],
-                "digests": [0, 1, 2] if blake3 else [0, 1], "roles": ["pipe", "random", "writer", "scrubber", "slots"], "in_order": True}
+                "digests": [0, 1, 2] if blake3 else [0, 1], "in_order": True,
+                "roles": ["pipe", "random", "writer", "scrubber", "slots", "unsealed", "trailing", "verifier", "salvager", "rewriter",
+                          "appender", "parts"]}
     if op == "accumulated":
         import accumulated
         return {"ok": True, "hashes": accumulated.hashes(q["checkpoints"])}
@@ -231,7 +238,7 @@ def answer(q):
     key, context = unhex("key"), unhex("context") or b""
     if key is None and "identities" in q:
         key = lambda found: slots.keys_in(found, q["identities"], q.get("passphrase"))
-    elif op != "scrub" and (key is None or len(key) != 32):
+    elif op not in ("scrub", "part") and (key is None or len(key) != 32):
         raise ValueError("key")
     if op == "encrypt":
         names = ("suite", "digest", "frame_log2", "frames_log2", "header_len", "revision", "generation", "slotted")
@@ -242,24 +249,70 @@ def answer(q):
                          metadata_salt=unhex("dangerous_metadata_salt"), metadata=q["metadata"].encode() if "metadata" in q else None,
                          sections=[(kind, bytes.fromhex(body)) for kind, body in q.get("sections", [])], **options)
         return {"ok": True, "stream_len": len(stream), "stream_sha256": sha256(stream).hex(), **put("stream", stream)}
+    if op in ("plan", "part", "finish"):
+        return parts_answer(op, q, key, context, source, unhex)
     data = source("stream")
+    followed = "trailing" in q
+    if followed and q.get("mode") != "pipe":
+        data = data[:rescue.sealed_end(data)]
     if op == "scrub":
         return {"ok": True, "damage": scrub(data)}
+    if op == "verify":
+        return {"ok": True, "damage": rescue.verify(key, context, data, scrub_segment)}
+    if op == "salvage":
+        released, told = rescue.salvage_answer(key, context, data, q["gaps"])
+        return {"ok": True, **told, "released_len": len(released), "released_sha256": sha256(released).hex(), **put("released", released)}
+    if op in ("rewrite", "append"):
+        if op == "append":
+            salts = iter(q["dangerous_salts"]) if "dangerous_salts" in q else None
+            new = versions.append(key, context, data, source("plaintext"), salts and (lambda i: bytes.fromhex(next(salts))))
+        else:
+            text = q.get("metadata", versions.KEEP)
+            text = text.encode() if isinstance(text, str) else text
+            new = versions.rewrite(key, context, data, [bytes.fromhex(slot) for slot in q["slots"]], text, unhex("dangerous_metadata_salt"))
+        o = open_seekable(key, context, new)
+        return {"ok": True, **describe(o.header, o.t), "stream_len": len(new), "stream_sha256": sha256(new).hex(), **put("stream", new)}
     if op == "trace":
         return {"ok": True, "trace": trace(key, context, data)}
     if op == "metadata":
-        return {"ok": True, "metadata": read_metadata(key, context, data)}
+        return {"ok": True, "metadata": read_metadata(key, context, data, q.get("mode") == "pipe")}
     info = {}
     options = {"info": info, **({"max_segment": q["max_segment"]} if "max_segment" in q else {})}
     if op == "range":
         late = base64.b64decode(q["trailer_now"]) if "trailer_now" in q else None
         released, error = read_range(key, context, data, q["offset"], q["length"], late, **options)
+    elif op == "decrypt" and q["mode"] == "unsealed":
+        released, error, info = rescue.read_unsealed(key, context, data)
     elif op == "decrypt":
+        if followed and q["mode"] == "pipe":
+            options["followed"] = True
         released, error = {"pipe": decrypt_pipe, "seekable": decrypt_seekable}[q["mode"]](key, context, data, **options)
     else:
         raise ValueError("op")
     reply = {"ok": error is None, "released_len": len(released), "released_sha256": sha256(released).hex(), **put("released", released)}
     return {**reply, **({"error": error.name, **error.fields} if error else info)}
+
+
+def parts_answer(op, q, key, context, source, unhex):
+    """Appendix A: a plan, a part with its receipt, or the tail."""
+    encoded = lambda data: base64.b64encode(data).decode()
+    try:
+        if op == "plan":
+            header = judge_header(encrypt(key, b"", suite=q["suite"], digest=q["digest"], frame_log2=q["frame_log2"],
+                                          frames_log2=q["frames_log2"], context=context, header_len=q.get("header_len"),
+                                          stream_salt=unhex("dangerous_stream_salt"))[:q["header_len"]], key, context)
+            plan = versions.make_plan(header, q["plaintext_len"], unhex("source_tag"), q["segments_in_part"], q["min_part_len"])
+            return {"ok": True, "parts": len(versions.open_plan(plan, header.keys.segments).parts), "plan": encoded(plan)}
+        if op == "part":
+            salts = iter(q["dangerous_salts"]) if "dangerous_salts" in q else None
+            wire, receipt = versions.seal_part(source("plan"), unhex("segments_key"), q["source_len"], unhex("source_tag"), q["part"],
+                                               source("plaintext"), unhex("stored_as"), salts and (lambda i: bytes.fromhex(next(salts))))
+            return {"ok": True, "part_len": len(wire), "part_sha256": sha256(wire).hex(), "receipt": encoded(receipt)}
+        stored = [{name: value if name == "part" else bytes.fromhex(value) for name, value in held.items()} for held in q["stored"]]
+        told, end = versions.finish(key, context, source("plan"), [base64.b64decode(r) for r in q["receipts"]], stored)
+        return {"ok": True, **told, "tail_sha256": sha256(end).hex()}
+    except versions.Refused as e:
+        return {"ok": False, "error": "Refused", "what": str(e)}
 
 
 def serve():

@@ -10,7 +10,7 @@ use std::path::Path;
 /// The committed vectors.
 const COMMITTED: &str = "docs/conformance/vectors.json";
 /// The most that they may take, in bytes.
-const MOST: usize = 4 << 20;
+const MOST: usize = 5 << 20;
 
 /// Writes the vectors, or with `--check` compares them.
 pub(crate) fn run(args: &[String]) -> Outcome {
@@ -27,22 +27,11 @@ pub(crate) fn check() -> Outcome {
     settle(findings(&made, &committed), format!("{} as the reference makes them", count(&made)))
 }
 
-/// Runs the generator, with its own crate optimised: it seals some hundred thousand segments.
+/// Runs the generator.
 pub(crate) fn generate(what: &str, folder: &Path) -> Outcome<()> {
     let folder = folder.to_string_lossy();
-    let args = [
-        "run",
-        "--quiet",
-        "--config",
-        "profile.dev.package.sv2-testkit.opt-level=2",
-        "--package",
-        "sv2-testkit",
-        "--example",
-        "vectors",
-        "--",
-        what,
-        &folder,
-    ];
+    let args =
+        ["run", "--quiet", "--package", "sv2-testkit", "--example", "vectors", "--", what, &folder];
     shell::run(shell::cargo(&args))
 }
 

@@ -62,6 +62,14 @@ pub(crate) fn up_to_end<'s>(
     Ok(trailing.map(|trailing| source.start(trailing.offset)))
 }
 
+/// As [`up_to_end`], for whoever keeps the source.
+pub(crate) fn cut_to_end(source: PositionedInput<'_>) -> Result<PositionedInput<'_>, StreamError> {
+    Ok(match find_trailing(&source)? {
+        Some(trailing) => source.into_start(trailing.offset),
+        None => source,
+    })
+}
+
 /// Where a sealed stream may end (F-839).
 fn end(source: &PositionedInput<'_>) -> Result<Option<u64>, StreamError> {
     let Some((layout, tag)) = front_header(source)? else { return Ok(None) };

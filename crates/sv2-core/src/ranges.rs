@@ -13,6 +13,7 @@ use sv2_stream::{Depth, FetchPolicy, FormatError, OpenedStream, Page, PageState,
 
 use crate::changed::{is_replaced, or_changed, unless_changed};
 use crate::decrypt::DecryptJob;
+use crate::end::cut_to_end;
 use crate::io::{Input, PositionedInput};
 use crate::key::KeyRing;
 use crate::ranges::cache::{FrameCache, PageCache};
@@ -20,7 +21,7 @@ use crate::ranges::cursor::Position;
 use crate::report::timed;
 use crate::tail::{SealedStream, explain_frame};
 use crate::watch::{Lap, Watch};
-use crate::{DecryptOptions, InputSource, KeySource, StreamError};
+use crate::{DecryptOptions, InputSource, KeySource, StreamError, Tail};
 
 pub use cursor::{SharedCursor, StreamCursor};
 
@@ -91,7 +92,8 @@ pub struct StreamReader<'a> {
 }
 
 impl<'a> StreamReader<'a> {
-    /// Opens a stream that can be read at any offset.
+    /// Opens a stream that can be read at any offset; where its tail may be followed, what follows
+    /// is left alone (F-839).
     ///
     /// # Errors
     /// Those of header, trailer and page table (format.md section 9), `WrongFingerprint`,
@@ -117,12 +119,17 @@ impl<'a> StreamReader<'a> {
         let Input::Positioned(source) = input.open()? else {
             return Err(StreamError::Usage("ranges cannot be read from a pipe, only from a file"));
         };
+        let is_local = source.is_local();
+        let source = match options.tail {
+            Tail::MayBeFollowed => cut_to_end(source)?,
+            Tail::Required | Tail::MayBeMissing => source,
+        };
         let mut ring = KeyRing::new(keys, &options.context, options.max_segment_size);
         let opened = SealedStream::open_to(Depth::PageTable, &source, &mut ring);
         let stream = or_changed(&source, None, opened)?.into_opened();
         options.check_fingerprint(stream.fingerprint())?;
         let job = DecryptJob::new(&stream.keyed, options);
-        let (policy, read_ahead) = match source.is_local() {
+        let (policy, read_ahead) = match is_local {
             true => (FetchPolicy::standard().max_len(LOCAL_LEN), LOCAL_LEN / 2),
             false => (FetchPolicy::standard(), 16 << 20),
         };

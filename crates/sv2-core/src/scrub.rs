@@ -64,13 +64,25 @@ pub fn scrub_with(
 /// # Errors
 /// As [`scrub`].
 pub fn scrub_followed(input: InputSource<'_>, run: &RunOptions) -> Result<DamageMap, StreamError> {
+    scrub_followed_with(input, run, &mut |_| {})
+}
+
+/// Does what [`scrub_followed`] does and hands every damaged unit to `each`, as [`scrub_with`] does.
+///
+/// # Errors
+/// As [`scrub`].
+pub fn scrub_followed_with(
+    input: InputSource<'_>,
+    run: &RunOptions,
+    each: &mut dyn FnMut(&Damage),
+) -> Result<DamageMap, StreamError> {
     let source = positioned(input)?;
     match find_trailing(&source)? {
         Some(trailing) => {
-            let map = scrub_source(&source.start(trailing.offset), run, &mut |_| {})?;
+            let map = scrub_source(&source.start(trailing.offset), run, each)?;
             Ok(DamageMap { trailing: Some(trailing), ..map })
         }
-        None => scrub_source(&source, run, &mut |_| {}),
+        None => scrub_source(&source, run, each),
     }
 }
 
@@ -140,6 +152,20 @@ pub fn verify(
     keys: &KeySource<'_>,
     options: &DecryptOptions,
 ) -> Result<DamageMap, StreamError> {
+    verify_with(input, keys, options, &mut |_| {})
+}
+
+/// Does what [`verify`] does and hands every damaged unit to `each` as it is found, in the order of
+/// their offsets.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_with(
+    input: InputSource<'_>,
+    keys: &KeySource<'_>,
+    options: &DecryptOptions,
+    each: &mut dyn FnMut(&Damage),
+) -> Result<DamageMap, StreamError> {
     let begun = Instant::now();
     let source = positioned(input)?;
     let trailing = match options.tail {
@@ -154,7 +180,7 @@ pub fn verify(
     options.check_fingerprint(sealed.fingerprint())?;
     let job = DecryptJob::new(&sealed.keyed, options);
     let segments = SegmentScrub::of_sealed(source, &sealed, Opener { job: &job });
-    let mut check = Check { source, tally: Tally::default(), each: &mut |_| {} };
+    let mut check = Check { source, tally: Tally::default(), each };
     let metadata = open_metadata(&sealed.keyed).map(drop);
     check.push_all(headers::sealed_front(source, &sealed, &metadata)?);
     check.segments(&segments, &|segment| Ok(index.entry(segment)), &options.run)?;

@@ -9,11 +9,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sv2_testkit::accumulated::{Reference, hashes};
+use sv2_testkit::protocol::{answer, drawn, mode};
 use sv2_testkit::vectors::requests::{Check, each_check, named_members};
 use sv2_testkit::vectors::{self, SparseCase, json};
 
 /// Contents up to this length stand in the line itself, in base64.
 const INLINE: usize = 48 << 10;
+/// Requests that are drawn, which stand in no file of vectors.
+const DRAWN: u64 = 400;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -55,6 +58,18 @@ fn requests(folder: &Path) -> Result<(), Box<dyn Error>> {
                 }
             });
         }
+    }
+    for case in 0..DRAWN {
+        let request = drawn(case);
+        let line = json!({
+            "vector": format!("drawn {case}"),
+            "layer": "drawn",
+            "mode": mode(&request),
+            "expect": answer(&request),
+            "expect_damage": [],
+            "request": request,
+        });
+        writeln!(lines, "{line}")?;
     }
     lines.flush()?;
     failed.map_or(Ok(()), Err)

@@ -13,6 +13,7 @@ pub mod mark;
 pub mod memory;
 pub mod mutate;
 pub mod paint;
+pub mod protocol;
 pub mod reference;
 pub mod rescue;
 pub mod vectors;

@@ -6,6 +6,7 @@
 //! Nothing is streamed, parallel or constant-time.
 
 pub mod age_file;
+pub mod change;
 pub mod encrypt;
 pub mod forge;
 pub mod header;
@@ -13,21 +14,29 @@ pub mod keys;
 pub mod layout;
 pub mod outcome;
 pub mod params;
+pub mod parts;
 pub mod pipe;
 pub mod primitives;
+pub mod salvage;
 pub mod scrub;
 pub mod seekable;
 pub mod segment;
 pub mod trailer;
+pub mod trailing;
+pub mod verify;
 
+pub use change::{append, rewrite};
 pub use encrypt::{FrameTrace, SegmentTrace, Trace, encrypt, encrypt_traced};
 pub use keys::Keys;
 pub use layout::Layout;
 pub use outcome::{Failure, FailureKind, Limits, Outcome, Summary, Unit};
 pub use params::Params;
-pub use pipe::{decrypt_pipe, decrypt_unsealed_pipe};
+pub use pipe::{decrypt_followed_pipe, decrypt_pipe, decrypt_unsealed, decrypt_unsealed_pipe};
+pub use salvage::salvage;
 pub use scrub::{Damage, scrub};
-pub use seekable::{decrypt_seekable, open_metadata, read_range};
+pub use seekable::{decrypt_seekable, open_metadata, open_pipe_metadata, read_range};
+pub use trailing::end_of_followed;
+pub use verify::verify;
 
 /// The first eight bytes of a header and of its copy.
 pub const HEADER_MAGIC: [u8; 8] = [0x89, 0x53, 0x56, 0x32, 0x0D, 0x0A, 0x1A, 0x0A];

@@ -6,10 +6,12 @@
 //! `cargo xtask vectors` writes them to `docs/conformance`; nothing here reads or writes a file.
 
 mod age_files;
+mod asked;
 mod base;
 mod changed;
 mod commitment;
 mod encode;
+mod ends;
 mod foreign;
 mod geometry;
 mod headers;
@@ -23,25 +25,29 @@ mod openers;
 mod positive;
 mod refusals;
 pub mod requests;
+mod salvages;
 mod scrubs;
 mod segments;
+mod shares;
 mod slots;
 mod sparse;
 mod tables;
 mod tails;
+mod verifies;
+mod versions;
 
 pub use base::{painted_salt, stream_salt};
 pub use encode::base64;
 pub use model::{
     Body, CutRow, Ends, FlipRow, LayoutRow, Mode, Named, Opener, Origin, PatchRow, Reading,
-    RefusalRow, SparseCase, StreamCase, Table, Vector, Verdict,
+    RefusalRow, RequestRow, SparseCase, StreamCase, Table, Vector, Verdict,
 };
 
 /// A function that makes the vectors of one subject.
 pub type Family = fn() -> Vec<Vector>;
 
 /// The subjects with their vectors, in the order in which they are written.
-pub const FAMILIES: [(&str, Family); 19] = [
+pub const FAMILIES: [(&str, Family); 24] = [
     ("positive", positive::vectors),
     ("parameters", positive::parameters),
     ("large", large::vectors),
@@ -61,6 +67,11 @@ pub const FAMILIES: [(&str, Family); 19] = [
     ("padding", lengths::padding),
     ("sparse", sparse::vectors),
     ("refusals", refusals::vectors),
+    ("ends", ends::vectors),
+    ("verifies", verifies::vectors),
+    ("salvages", salvages::vectors),
+    ("versions", versions::vectors),
+    ("parts", shares::vectors),
 ];
 
 /// All vectors, in the order in which they are written; their names differ.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The modes with the role that has to answer them; none requires a trace.
-const MODES: [(&str, Option<&str>); 9] = [
+const MODES: [(&str, Option<&str>); 16] = [
     ("pipe", Some("pipe")),
     ("seekable", Some("random")),
     ("range", Some("random")),
@@ -14,6 +14,13 @@ const MODES: [(&str, Option<&str>); 9] = [
     ("writer", Some("writer")),
     ("scrub", Some("scrubber")),
     ("slots", Some("slots")),
+    ("unsealed", Some("unsealed")),
+    ("trailing", Some("trailing")),
+    ("verify", Some("verifier")),
+    ("salvage", Some("salvager")),
+    ("rewrite", Some("rewriter")),
+    ("append", Some("appender")),
+    ("parts", Some("parts")),
     ("trace", None),
 ];
 
@@ -47,6 +54,12 @@ pub(super) fn judge(expect: &Value, damage: &Value, answer: &Value) -> Verdict {
     }
     let mut wrong = Vec::new();
     for (name, value) in expect.as_object().into_iter().flatten() {
+        if name == "damage_exactly" {
+            if !lists_exactly(value, &answer["damage"]) {
+                wrong.push(format!("damage is {}, not exactly {value}", answer["damage"]));
+            }
+            continue;
+        }
         if answer.get(name) != Some(value) {
             wrong.push(format!("{name} is {}, not {value}", answer[name.as_str()]));
         }
@@ -64,6 +77,17 @@ pub(super) fn judge(expect: &Value, damage: &Value, answer: &Value) -> Verdict {
         true => Verdict::Passed,
         false => Verdict::Failed(wrong.join("; ")),
     }
+}
+
+/// Whether a list has these units in this order and no other; it may say more of each.
+fn lists_exactly(wanted: &Value, listed: &Value) -> bool {
+    let (Some(wanted), Some(listed)) = (wanted.as_array(), listed.as_array()) else { return false };
+    let is_same = |(wanted, listed): (&Value, &Value)| {
+        let at = |name: &str| wanted.get(name).is_none_or(|value| listed[name] == *value);
+        let named = |name: &str| wanted.get(name) == listed.get(name);
+        named("unit") && named("segment") && named("frame") && at("offset")
+    };
+    wanted.len() == listed.len() && wanted.iter().zip(listed).all(is_same)
 }
 
 impl Score {
@@ -132,11 +156,11 @@ impl Score {
         self.counts.values().map(|(passed, _)| passed).sum()
     }
 
-    /// Layers as rows, modes as columns, passed/asked in each place.
+    /// Layers as rows, the modes that were asked as columns, passed/asked in each place.
     pub(super) fn table(&self) -> String {
         let mut text =
             format!("{}, roles {}\n{:10}", self.implementation, self.roles.join(" "), "layer");
-        for (mode, _) in MODES {
+        for mode in self.modes() {
             text.push_str(&format!("{mode:>14}"));
         }
         text.push('\n');
@@ -152,9 +176,14 @@ impl Score {
         text
     }
 
+    fn modes(&self) -> impl Iterator<Item = &'static str> {
+        let modes = MODES.into_iter().map(|(mode, _)| mode);
+        modes.filter(|mode| self.counts.keys().any(|(_, counted)| counted == mode))
+    }
+
     fn row(&self, text: &mut String, title: &str, of_row: impl Fn(&str) -> bool) {
         text.push_str(&format!("{title:10}"));
-        for (mode, _) in MODES {
+        for mode in self.modes() {
             let counts = self.counts.iter().filter(|((layer, m), _)| m == mode && of_row(layer));
             let (passed, asked) =
                 counts.fold((0, 0), |sum, (_, count)| (sum.0 + count.0, sum.1 + count.1));
@@ -189,6 +218,25 @@ mod tests {
         assert_eq!(judge(&expect, &damage, &listed), Verdict::Passed);
         let other = json!({"ok": true, "damage": [{"unit": "frame", "segment": 0}]});
         assert!(matches!(judge(&expect, &damage, &other), Verdict::Failed(_)));
+    }
+
+    #[test]
+    fn an_exact_list_of_damage_has_neither_more_nor_less() {
+        let frame = json!({"unit": "frame", "segment": 1, "frame": 0, "offset": 90});
+        let footer = json!({"unit": "footer", "segment": 1, "offset": 400, "what": "crc"});
+        let expect = json!({"damage_exactly": [frame, {"unit": "footer", "segment": 1}]});
+        let none = json!([]);
+        let judged = |damage: Value| judge(&expect, &none, &json!({"damage": damage}));
+        assert_eq!(judged(json!([frame, footer])), Verdict::Passed);
+        for other in [json!([frame]), json!([footer, frame]), json!([frame, footer, footer])] {
+            assert!(matches!(judged(other), Verdict::Failed(_)));
+        }
+        let mut moved = frame.clone();
+        moved["offset"] = json!(91);
+        assert!(matches!(judged(json!([moved, footer])), Verdict::Failed(_)));
+        let mut without = footer.clone();
+        without["frame"] = json!(0);
+        assert!(matches!(judged(json!([frame, without])), Verdict::Failed(_)));
     }
 
     #[test]

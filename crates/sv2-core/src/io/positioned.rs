@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::os::unix::fs::FileExt;
 
 use sv2_framing::SegmentLayout;
@@ -24,7 +24,31 @@ pub(crate) enum PositionedInput<'a> {
     /// Anything else, which had `len` bytes when it was opened.
     Custom { source: Box<dyn ReadAt + 'a>, len: u64 },
     /// The first `len` bytes of another input.
-    Start { whole: &'a PositionedInput<'a>, len: u64 },
+    Start { whole: Whole<'a>, len: u64 },
+}
+
+/// An input of which only the start is read.
+pub(crate) enum Whole<'a> {
+    Borrowed(&'a PositionedInput<'a>),
+    Owned(Box<PositionedInput<'a>>),
+}
+
+impl<'a> Deref for Whole<'a> {
+    type Target = PositionedInput<'a>;
+
+    fn deref(&self) -> &PositionedInput<'a> {
+        match self {
+            Self::Borrowed(whole) => whole,
+            Self::Owned(whole) => whole,
+        }
+    }
+}
+
+impl<'a> PositionedInput<'a> {
+    /// The first `len` bytes of the input, of which it has at least as many, for whoever keeps it.
+    pub(crate) fn into_start(self, len: u64) -> PositionedInput<'a> {
+        PositionedInput::Start { whole: Whole::Owned(Box::new(self)), len }
+    }
 }
 
 impl PositionedInput<'_> {
@@ -39,7 +63,7 @@ impl PositionedInput<'_> {
 
     /// The first `len` bytes of the input, of which it has at least as many.
     pub(crate) fn start(&self, len: u64) -> PositionedInput<'_> {
-        PositionedInput::Start { whole: self, len }
+        PositionedInput::Start { whole: Whole::Borrowed(self), len }
     }
 
     /// Whether somebody wrote to the input since it was opened, as far as its storage tells: by the

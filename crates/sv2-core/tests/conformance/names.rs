@@ -44,7 +44,8 @@ pub(crate) fn error_name(error: &StreamError) -> ErrorName {
         StreamError::NotAStream => bare("NotAStream"),
         StreamError::Unsupported { unit, .. } => placed("Unsupported", unit, None),
         StreamError::Malformed { unit, offset, .. } => placed("Malformed", unit, Some(*offset)),
-        StreamError::Limit { .. } => bare("Limit"),
+        // F-1108
+        StreamError::Limit { .. } | StreamError::HeaderFull { .. } => bare("Limit"),
         StreamError::NoKeyFits { .. } => bare("NoKeyFits"),
         StreamError::WrongKeyOrContext => bare("WrongKeyOrContext"),
         StreamError::AuthenticationFailed { unit, offset } => {

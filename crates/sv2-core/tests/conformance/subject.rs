@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sv2_core::hazmat::FixedRandom;
 use sv2_core::{
-    Damage, DecryptOptions, DigestAlg, EncryptOptions, Geometry, InputSource, KeySource,
+    Damage, DamageMap, DecryptOptions, DigestAlg, EncryptOptions, Geometry, InputSource, KeySource,
     OutputSink, RandomSource, RunOptions, Section, StreamError, StreamKey, StreamReader, Suite,
     decrypt_stream_v2, encrypt_stream_v2, read_metadata, scrub_with,
 };
@@ -146,8 +146,15 @@ pub(crate) fn scrubbed(
     input: InputSource<'_>,
     run: &RunOptions,
 ) -> Result<Vec<Damage>, StreamError> {
+    one_by_one(|each| scrub_with(input, run, each))
+}
+
+/// The damaged units that a scrub or a verification hands out.
+pub(crate) fn one_by_one(
+    find: impl FnOnce(&mut dyn FnMut(&Damage)) -> Result<DamageMap, StreamError>,
+) -> Result<Vec<Damage>, StreamError> {
     let mut damages = Vec::new();
-    let map = scrub_with(input, run, &mut |damage| damages.push(damage.clone()))?;
+    let map = find(&mut |damage| damages.push(damage.clone()))?;
     if !map.by_place {
         damages.retain(|damage| !matches!(damage.unit, sv2_core::Unit::Frame { .. }));
     }

@@ -1,8 +1,8 @@
 //! Sealed streams that something follows (format.md section 8.9).
 
 use sv2_core::{
-    DecryptOptions, DigestAlg, InputSource, KeySource, OutputSink, RunOptions, StreamError, Tail,
-    Unit, decrypt_stream_with, scrub, scrub_followed, trailing, verify,
+    DecryptOptions, DigestAlg, InputSource, KeySource, OutputSink, RunOptions, StreamError,
+    StreamReader, Tail, Unit, decrypt_stream_with, scrub, scrub_followed, trailing, verify,
 };
 use sv2_testkit::mutate;
 use sv2_testkit::paint::paint;
@@ -65,6 +65,11 @@ fn a_stream_that_something_follows_is_read_up_to_its_end() {
             let keys = KeySource::Key(&key);
             let map = verify(InputSource::Memory(&file), &keys, &options()).expect("sealed");
             assert!(map.is_undamaged() && map.authenticated && map.trailing == Some(found));
+
+            let reader = StreamReader::open(InputSource::Memory(&file), &keys, &options());
+            let mut out = vec![0; len];
+            let read = reader.expect("sealed").read_at(&mut out, 0).expect("a range");
+            assert!((read, &out) == (len, &plaintext), "{len}, {what}");
         }
     }
 }

@@ -11,23 +11,27 @@ mod opener;
 mod subject;
 
 mod answer;
+mod change;
 mod layout;
+mod ops;
+mod parts;
 mod read;
 mod request;
+mod rescue;
 mod write;
 
 use std::io::{self, BufRead, Write};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::answer::{Answer, Failed, failure, members};
-use crate::request::{Request, inline};
+use crate::answer::{Failed, failure};
+use crate::request::Request;
 
 fn main() -> Result<(), Failed> {
     let mut output = io::stdout().lock();
     for line in io::stdin().lock().lines() {
         let request: Value = serde_json::from_str(&line?).unwrap_or_default();
-        let mut answer = match answer(&Request(&request)) {
+        let mut answer = match ops::answer(&Request(&request)) {
             Ok(answer) => answer,
             Err(error) => failure(&*error),
         };
@@ -36,26 +40,4 @@ fn main() -> Result<(), Failed> {
         output.flush()?;
     }
     Ok(())
-}
-
-fn answer(request: &Request<'_>) -> Result<Answer, Failed> {
-    match request.text("op")? {
-        "version" => Ok(members(json!({
-            "ok": true,
-            "implementation": "sv2-core",
-            "format": 1,
-            "suites": [1, 2],
-            "digests": [0, 1, 2],
-            "roles": ["pipe", "random", "writer", "scrubber", "slots"],
-            "in_order": true,
-        }))),
-        "decrypt" => read::decrypt(request),
-        "range" => read::range(request),
-        "metadata" => read::metadata(request),
-        "encrypt" => write::encrypt(request),
-        "scrub" => read::damage(request),
-        "layout" => layout::layout(request),
-        "accumulated" => Ok(members(subject::accumulated(&request.0["checkpoints"], inline))),
-        other => Err(format!("the operation {other} is not offered").into()),
-    }
 }

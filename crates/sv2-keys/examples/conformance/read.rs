@@ -4,16 +4,17 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sv2_core::{
-    InputSource, KeySource, OutputSink, ReadAt, Section, StreamReader, decrypt_stream_v2,
-    decrypt_stream_with, read_metadata, scrub,
+    Damage, InputSource, KeySource, OutputSink, ReadAt, Section, StreamError, StreamReader,
+    decrypt_stream_v2, decrypt_stream_with, read_metadata, scrub_followed_with, scrub_with,
 };
 
 use crate::answer::{Answer, Failed, add_released, failure, hex, members};
 use crate::names;
 use crate::opener::Fits;
 use crate::request::{Request, inline, unhex};
+use crate::subject::one_by_one;
 
 pub(crate) fn decrypt(request: &Request<'_>) -> Result<Answer, Failed> {
     let options = request.options()?;
@@ -43,6 +44,7 @@ pub(crate) fn decrypt(request: &Request<'_>) -> Result<Answer, Failed> {
             "fingerprint": report.fingerprint.map(|bytes| hex(&bytes)),
             "revision": report.revision,
             "generation": report.generation,
+            "stream_len": report.bytes_in,
         })),
         Err(error) => failure(&error),
     };
@@ -126,7 +128,10 @@ pub(crate) fn metadata(request: &Request<'_>) -> Result<Answer, Failed> {
     };
     let key = request.key()?;
     let context = unhex(request.0.get("context"))?;
-    let input = request.seekable("stream", &stream)?;
+    let input = match request.0.get("mode") {
+        Some(_) => InputSource::Reader(Box::new(&stream[..])),
+        None => request.seekable("stream", &stream)?,
+    };
     let read = read_metadata(input, &KeySource::Key(&key), &context);
     Ok(match read {
         Ok(json) => {
@@ -140,21 +145,34 @@ pub(crate) fn metadata(request: &Request<'_>) -> Result<Answer, Failed> {
 
 pub(crate) fn damage(request: &Request<'_>) -> Result<Answer, Failed> {
     let stream = request.content("stream")?;
-    let map = match scrub(InputSource::Memory(&stream), &inline()) {
-        Ok(map) => map,
-        Err(error) => return Ok(failure(&error)),
+    let input = InputSource::Memory(&stream);
+    let found = one_by_one(|each| match request.is_followed() {
+        true => scrub_followed_with(input, &inline(), each),
+        false => scrub_with(input, &inline(), each),
+    });
+    Ok(listed(found))
+}
+
+/// An answer that lists damage, each unit once.
+pub(crate) fn listed(found: Result<Vec<Damage>, StreamError>) -> Answer {
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => return failure(&error),
     };
-    let damages: Vec<Value> = map
-        .damages
-        .iter()
-        .map(|damage| {
-            let (unit, segment, frame) = names::unit_name(&damage.unit);
-            let mut listed = members(json!({"unit": unit, "offset": damage.offset}));
-            listed.extend(segment.map(|segment| ("segment".to_owned(), json!(segment))));
-            listed.extend(frame.map(|frame| ("frame".to_owned(), json!(frame))));
+    let mut damages: Vec<Answer> = Vec::new();
+    for damage in found {
+        let (unit, segment, frame) = names::unit_name(&damage.unit);
+        let mut listed = members(json!({"unit": unit, "offset": damage.offset}));
+        listed.extend(segment.map(|segment| ("segment".to_owned(), json!(segment))));
+        listed.extend(frame.map(|frame| ("frame".to_owned(), json!(frame))));
+        let is_listed = damages.last().is_some_and(|last| {
+            listed.iter().all(|(name, value)| last.get(name) == Some(value))
+                && last.len() == listed.len() + 1
+        });
+        if !is_listed {
             listed.insert("what".to_owned(), json!(format!("{:?}", damage.fault)));
-            Value::Object(listed)
-        })
-        .collect();
-    Ok(members(json!({"ok": true, "damage": damages})))
+            damages.push(listed);
+        }
+    }
+    members(json!({"ok": true, "damage": damages}))
 }

@@ -2,7 +2,7 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::Value;
-use sv2_core::{DecryptOptions, Driver, InputSource, RunOptions, StreamKey};
+use sv2_core::{DecryptOptions, Driver, InputSource, RunOptions, StreamKey, Tail};
 
 use crate::answer::Failed;
 use crate::opener::Opener;
@@ -50,11 +50,19 @@ impl Request<'_> {
         Opener::new(&identities, self.0["passphrase"].as_str())
     }
 
+    /// Whether what follows the sealed end of a stream is none of the reader's business (F-839).
+    pub(crate) fn is_followed(&self) -> bool {
+        self.0["trailing"] == "ignore"
+    }
+
     pub(crate) fn options(&self) -> Result<DecryptOptions, Failed> {
         let mut options = DecryptOptions::standard();
         options.context = unhex(self.0.get("context"))?;
         if self.0.get("max_segment").is_some() {
             options.max_segment_size = self.number("max_segment")?;
+        }
+        if self.is_followed() {
+            options.tail = Tail::MayBeFollowed;
         }
         options.run = inline();
         Ok(options)

@@ -1,6 +1,7 @@
 //! What a writer answers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use sv2_core::hazmat::FixedRandom;
@@ -66,11 +67,11 @@ fn writer_options(request: &Request<'_>) -> Result<Result<EncryptOptions, Header
     }
     let random = match request.0.get("dangerous_stream_salt") {
         None => RandomSource::System,
-        given => RandomSource::Hazmat(Arc::new(Given {
-            stream: array(&unhex(given)?)?,
-            metadata: unhex(request.0.get("dangerous_metadata_salt"))?,
-            segments: salts,
-        })),
+        given => RandomSource::Hazmat(Given::in_turn(
+            array(&unhex(given)?)?,
+            unhex(request.0.get("dangerous_metadata_salt"))?,
+            salts,
+        )),
     };
     let header_len = match request.0.get("header_len") {
         None => None,
@@ -84,11 +85,22 @@ fn writer_options(request: &Request<'_>) -> Result<Result<EncryptOptions, Header
     Ok(Ok(options))
 }
 
-/// Salts that a request gives, for vectors alone.
-struct Given {
+/// Salts that a request gives, for vectors alone; those of segments are taken in turn.
+pub(crate) struct Given {
     stream: [u8; 32],
     metadata: Vec<u8>,
     segments: Vec<[u8; 24]>,
+    taken: AtomicUsize,
+}
+
+impl Given {
+    pub(crate) fn in_turn(
+        stream: [u8; 32],
+        metadata: Vec<u8>,
+        segments: Vec<[u8; 24]>,
+    ) -> Arc<Self> {
+        Arc::new(Self { stream, metadata, segments, taken: AtomicUsize::new(0) })
+    }
 }
 
 impl FixedRandom for Given {
@@ -97,7 +109,8 @@ impl FixedRandom for Given {
         out.iter_mut().zip(given).for_each(|(out, given)| *out = *given);
     }
 
-    fn segment_salt(&self, index: u64) -> [u8; 24] {
-        self.segments.get(index as usize).copied().unwrap_or_default()
+    fn segment_salt(&self, _: u64) -> [u8; 24] {
+        let turn = self.taken.fetch_add(1, Ordering::SeqCst);
+        self.segments.get(turn).copied().unwrap_or_default()
     }
 }

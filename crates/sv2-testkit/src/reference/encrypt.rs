@@ -118,7 +118,7 @@ pub fn encrypt_traced(
 }
 
 /// The first 48 bytes of the header, all of it that the keys depend on.
-fn core(params: &Params) -> [u8; 48] {
+pub(super) fn core(params: &Params) -> [u8; 48] {
     let mut core = [0; 48];
     core[0..8].copy_from_slice(&HEADER_MAGIC);
     core[8..10].copy_from_slice(&VERSION.to_be_bytes());
@@ -131,7 +131,7 @@ fn core(params: &Params) -> [u8; 48] {
     core
 }
 
-fn header(params: &Params, core: &[u8; 48], keys: &Keys) -> Vec<u8> {
+pub(super) fn header(params: &Params, core: &[u8; 48], keys: &Keys) -> Vec<u8> {
     let mut header = core.to_vec();
     header.extend(keys.commitment);
     header.extend(params.header_len.to_be_bytes());
@@ -155,13 +155,13 @@ fn header(params: &Params, core: &[u8; 48], keys: &Keys) -> Vec<u8> {
     header
 }
 
-fn push_section(header: &mut Vec<u8>, kind: u16, body: &[u8]) {
+pub(super) fn push_section(header: &mut Vec<u8>, kind: u16, body: &[u8]) {
     header.extend(kind.to_be_bytes());
     header.extend((body.len() as u32).to_be_bytes());
     header.extend(body);
 }
 
-fn segment(
+pub(super) fn segment(
     params: &Params,
     keys: &Keys,
     index: u64,
@@ -190,7 +190,13 @@ fn segment(
     (wire, SegmentTrace { header, key, base_nonce, frames, digest, crc })
 }
 
-fn trailer(params: &Params, keys: &Keys, n: u64, p: u64, index_root: [u8; 32]) -> [u8; 128] {
+pub(super) fn trailer(
+    params: &Params,
+    keys: &Keys,
+    n: u64,
+    p: u64,
+    index_root: [u8; 32],
+) -> [u8; 128] {
     let mut trailer = [0; 128];
     trailer[0..8].copy_from_slice(&TRAILER_MAGIC);
     trailer[8..10].copy_from_slice(&VERSION.to_be_bytes());

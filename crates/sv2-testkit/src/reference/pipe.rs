@@ -11,13 +11,30 @@ use super::{HEADER_MAGIC, SEGMENT_MAGIC};
 
 /// Decrypts `stream` as a reader of a pipe does.
 pub fn decrypt_pipe(key: &[u8; 32], context: &[u8], stream: &[u8], limits: &Limits) -> Outcome {
+    let (outcome, end) = decrypt_followed_pipe(key, context, stream, limits);
+    let is_followed = (end as usize) < stream.len();
+    let result = outcome.result.and_then(|summary| match is_followed {
+        true => Err(Failure::new(FailureKind::TrailingData, Unit::Stream, end)),
+        false => Ok(summary),
+    });
+    Outcome { released: outcome.released, result }
+}
+
+/// As [`decrypt_pipe`], without a look at what follows the trailer (F-839); also tells how much of
+/// the input was read.
+pub fn decrypt_followed_pipe(
+    key: &[u8; 32],
+    context: &[u8],
+    stream: &[u8],
+    limits: &Limits,
+) -> (Outcome, u64) {
     let mut pipe = Pipe { stream, at: 0 };
     let mut body = Body::default();
     let result = read_header(&mut pipe, key, context, limits).and_then(|(header, keys)| {
         read_body(&mut pipe, &header, &keys, &mut body)?;
         read_tail(&mut pipe, &header, &keys, &body)
     });
-    Outcome { released: body.plaintext, result }
+    (Outcome { released: body.plaintext, result }, pipe.offset())
 }
 
 /// As [`decrypt_pipe`], but whatever fails after the header ends an unsealed stream: a success that
@@ -28,11 +45,27 @@ pub fn decrypt_unsealed_pipe(
     stream: &[u8],
     limits: &Limits,
 ) -> Outcome {
+    decrypt_unsealed(key, context, stream, limits).0
+}
+
+/// As [`decrypt_unsealed_pipe`], with the failure that ended an unsealed stream.
+pub fn decrypt_unsealed(
+    key: &[u8; 32],
+    context: &[u8],
+    stream: &[u8],
+    limits: &Limits,
+) -> (Outcome, Option<Failure>) {
     let mut pipe = Pipe { stream, at: 0 };
     let mut body = Body::default();
+    let mut end = None;
     let result = read_header(&mut pipe, key, context, limits).and_then(|(header, keys)| {
         let sealed = read_body(&mut pipe, &header, &keys, &mut body)
-            .and_then(|()| read_tail(&mut pipe, &header, &keys, &body));
+            .and_then(|()| read_tail(&mut pipe, &header, &keys, &body))
+            .and_then(|summary| match pipe.at < stream.len() {
+                true => Err(Failure::new(FailureKind::TrailingData, Unit::Stream, pipe.offset())),
+                false => Ok(summary),
+            });
+        end = sealed.err();
         match sealed {
             Err(_) => Ok(Summary {
                 plaintext_len: body.plaintext.len() as u64,
@@ -45,7 +78,7 @@ pub fn decrypt_unsealed_pipe(
             sealed => sealed,
         }
     });
-    Outcome { released: body.plaintext, result }
+    (Outcome { released: body.plaintext, result }, end)
 }
 
 /// The header at the front, judged as on a pipe.
@@ -187,7 +220,7 @@ fn check_segment_header(
     Ok(())
 }
 
-/// Reads the tail and checks everything before it against it.
+/// Reads the tail and checks everything before it against it; what follows is not looked at.
 fn read_tail(
     pipe: &mut Pipe<'_>,
     header: &Header,
@@ -222,9 +255,6 @@ fn read_tail(
     if sealed != body.seen {
         let kind = FailureKind::AuthenticationFailed;
         return Err(Failure::new(kind, Unit::Index, index_offset));
-    }
-    if pipe.at < pipe.stream.len() {
-        return Err(Failure::new(FailureKind::TrailingData, Unit::Stream, pipe.offset()));
     }
     Ok(Summary {
         plaintext_len,

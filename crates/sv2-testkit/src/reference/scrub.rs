@@ -20,6 +20,13 @@ pub struct Damage {
     pub offset: u64,
 }
 
+impl Damage {
+    /// Damage of a unit outside of the segments.
+    pub(super) fn bare(unit: Unit, offset: u64) -> Damage {
+        Damage { unit, segment: None, frame: None, offset }
+    }
+}
+
 /// A header that decodes, and whether its checksum holds.
 type Decoded = Result<(Header, bool), Failure>;
 
@@ -164,7 +171,7 @@ fn scrub_indexed(
     }
 }
 
-fn scrub_segment(
+pub(super) fn scrub_segment(
     stream: &[u8],
     stream_tag: &[u8],
     layout: &Layout,

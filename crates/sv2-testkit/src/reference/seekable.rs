@@ -15,9 +15,7 @@ use super::{HEADER_MAGIC, TRAILER_MAGIC};
 pub fn decrypt_seekable(key: &[u8; 32], context: &[u8], stream: &[u8], limits: &Limits) -> Outcome {
     let mut released = Vec::new();
     let result = Opened::open(key, context, stream, limits).and_then(|opened| {
-        let layout = &opened.header.layout;
-        let index_offset = layout.index_offset(opened.trailer.plaintext_len);
-        check_pages(layout, opened.page_table(), opened.index(), index_offset)?;
+        opened.check_pages()?;
         for index in 0..opened.trailer.segments {
             released.extend(opened.segment(index)?);
         }
@@ -77,18 +75,33 @@ pub fn open_metadata(
     sealed_metadata(&header, &keys).map_err(|kind| Failure::new(kind, Unit::Metadata, offset))
 }
 
+/// What a stream says of itself, judged up to its lengths.
+pub fn summary(key: &[u8; 32], context: &[u8], stream: &[u8]) -> Result<Summary, Failure> {
+    Opened::up_to_lengths(key, context, stream, &Limits::FORMAT).map(|opened| opened.summary())
+}
+
+/// The metadata of the front header, as a pipe has it (F-340).
+pub fn open_pipe_metadata(
+    key: &[u8; 32],
+    context: &[u8],
+    stream: &[u8],
+) -> Result<Option<Vec<u8>>, Failure> {
+    let (header, keys) = front_alone(key, context, stream, &Limits::FORMAT)?;
+    sealed_metadata(&header, &keys).map_err(|kind| Failure::new(kind, Unit::Metadata, 0))
+}
+
 /// A stream whose trailer, header, lengths and page table hold.
-struct Opened<'a> {
-    stream: &'a [u8],
-    header: Header,
-    keys: Keys,
-    trailer: Trailer,
+pub(super) struct Opened<'a> {
+    pub(super) stream: &'a [u8],
+    pub(super) header: Header,
+    pub(super) keys: Keys,
+    pub(super) trailer: Trailer,
     /// Whether front or copy was used.
-    used: Unit,
+    pub(super) used: Unit,
 }
 
 impl<'a> Opened<'a> {
-    fn open(
+    pub(super) fn open(
         key: &[u8; 32],
         context: &[u8],
         stream: &'a [u8],
@@ -101,7 +114,23 @@ impl<'a> Opened<'a> {
     }
 
     /// All of F-707 up to the length of the stream.
-    fn up_to_lengths(
+    pub(super) fn up_to_lengths(
+        key: &[u8; 32],
+        context: &[u8],
+        stream: &'a [u8],
+        limits: &Limits,
+    ) -> Result<Opened<'a>, Failure> {
+        let opened = Opened::of_any_length(key, context, stream, limits)?;
+        let len = opened.header.layout.stream_len(opened.trailer.plaintext_len);
+        if len != stream.len() as u64 {
+            return Err(opened.trailer.failure(FailureKind::Malformed, Unit::Trailer));
+        }
+        Ok(opened)
+    }
+
+    /// As [`Opened::up_to_lengths`], but the length of the source is not looked at: of the tail
+    /// it is known where it ends, and nothing of the rest.
+    pub(super) fn of_any_length(
         key: &[u8; 32],
         context: &[u8],
         stream: &'a [u8],
@@ -119,24 +148,28 @@ impl<'a> Opened<'a> {
         let trailer = Trailer::parse(*last, stream.len() as u64 - 128)?;
         let (header, keys, used) = choose_header(key, context, stream, limits, &trailer)?;
         trailer.check_counts(&header.layout)?;
-        if header.layout.stream_len(trailer.plaintext_len) != stream.len() as u64 {
-            return Err(trailer.failure(FailureKind::Malformed, Unit::Trailer));
-        }
         Ok(Opened { stream, header, keys, trailer, used })
     }
 
-    fn bytes(&self, start: u64, end: u64) -> &'a [u8] {
+    pub(super) fn bytes(&self, start: u64, end: u64) -> &'a [u8] {
         &self.stream[start as usize..end as usize]
     }
 
-    fn index(&self) -> &'a [u8] {
+    pub(super) fn index(&self) -> &'a [u8] {
         let (layout, p) = (&self.header.layout, self.trailer.plaintext_len);
         self.bytes(layout.index_offset(p), layout.page_table_offset(p))
     }
 
-    fn page_table(&self) -> &'a [u8] {
+    pub(super) fn page_table(&self) -> &'a [u8] {
         let (layout, p) = (&self.header.layout, self.trailer.plaintext_len);
         self.bytes(layout.page_table_offset(p), layout.trailer_offset(p))
+    }
+
+    /// All pages of the index.
+    pub(super) fn check_pages(&self) -> Result<(), Failure> {
+        let layout = &self.header.layout;
+        let index_offset = layout.index_offset(self.trailer.plaintext_len);
+        check_pages(layout, self.page_table(), self.index(), index_offset)
     }
 
     fn check_page_of(&self, index: u64) -> Result<(), Failure> {
@@ -150,7 +183,7 @@ impl<'a> Opened<'a> {
     }
 
     /// Header and index entry of a segment: both come from the index, not from the segment.
-    fn expected(&self, index: u64) -> ([u8; 64], &'a [u8]) {
+    pub(super) fn expected(&self, index: u64) -> ([u8; 64], &'a [u8]) {
         let layout = &self.header.layout;
         let entry_len = layout.entry_len() as usize;
         let entry = &self.index()[index as usize * entry_len..][..entry_len];
@@ -159,7 +192,7 @@ impl<'a> Opened<'a> {
         (segment_header(index, p as u32, &salt, &self.keys.commitment), entry)
     }
 
-    fn frames(&self, index: u64) -> Vec<&'a [u8]> {
+    pub(super) fn frames(&self, index: u64) -> Vec<&'a [u8]> {
         let layout = &self.header.layout;
         let p = layout.segment_plaintext_len(self.trailer.plaintext_len, index);
         let start = layout.frame_offset(index, 0);
@@ -167,7 +200,7 @@ impl<'a> Opened<'a> {
     }
 
     /// The plaintext of a whole segment, its digest compared where the stream has digests.
-    fn segment(&self, index: u64) -> Result<Vec<u8>, Failure> {
+    pub(super) fn segment(&self, index: u64) -> Result<Vec<u8>, Failure> {
         let layout = &self.header.layout;
         let (header, entry) = self.expected(index);
         let frames = self.frames(index);

@@ -57,6 +57,16 @@ pub fn object(vector: &Vector) -> Map<String, Value> {
             object.insert("pieces".to_owned(), json!(pieces));
             object
         }
+        Body::Requests(rows) => {
+            let rows: Vec<Value> = rows
+                .iter()
+                .map(|row| {
+                    json!({"name": row.name, "mode": row.mode, "request": row.request,
+                           "expect": row.expect})
+                })
+                .collect();
+            members(json!({"kind": "requests", "rows": rows}))
+        }
         Body::Refusals(rows) => {
             let rows: Vec<Value> = rows
                 .iter()
@@ -157,12 +167,6 @@ fn read(case: &StreamCase, reading: &Reading) -> Value {
         let releasable =
             json!({"len": reading.released.len(), "sha256": hex(&sha256(&reading.released))});
         object.insert("releasable".to_owned(), releasable);
-    }
-    if let Verdict::Damage(units) = &reading.verdict
-        && !units.is_empty()
-    {
-        let units: Vec<Value> = units.iter().map(|unit| json!(named_members(unit))).collect();
-        object.insert("damage".to_owned(), json!(units));
     }
     if let Verdict::Failed(_, _, Some(offset)) = reading.verdict {
         object.insert("offset".to_owned(), json!(offset));

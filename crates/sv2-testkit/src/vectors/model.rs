@@ -31,6 +31,8 @@ pub enum Body {
     Sparse(Box<SparseCase>),
     /// Requests that a writer or a reader must refuse.
     Refusals(Vec<RefusalRow>),
+    /// Requests with their whole answers.
+    Requests(Vec<RequestRow>),
 }
 
 /// One stream and all readings of it.
@@ -372,6 +374,19 @@ pub struct RefusalRow {
     pub request: serde_json::Map<String, serde_json::Value>,
     /// The name of the error.
     pub error: &'static str,
+}
+
+/// A request and what its answer must hold.
+#[derive(Clone, Debug)]
+pub struct RequestRow {
+    /// Its name.
+    pub name: String,
+    /// The mode under which it is scored.
+    pub mode: &'static str,
+    /// The members of the request, the stream among them.
+    pub request: serde_json::Map<String, serde_json::Value>,
+    /// Members that the answer must have.
+    pub expect: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Lengths and places of one geometry.

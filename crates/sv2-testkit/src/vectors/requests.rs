@@ -22,7 +22,8 @@ pub struct Check<'a> {
     pub vector: &'a str,
     /// The layer of the vector.
     pub layer: &'static str,
-    /// `pipe`, `seekable`, `range`, `metadata`, `scrub`, `slots`, `writer`, `layout` or `trace`.
+    /// `pipe`, `seekable`, `range`, `metadata`, `scrub`, `slots`, `writer`, `layout`, `trace`, or
+    /// what [`crate::protocol::mode`] says of a request.
     pub mode: &'static str,
     /// The request but for `id`, `stream` and `plaintext`.
     pub request: Map<String, Value>,
@@ -56,6 +57,12 @@ pub fn each_check(vector: &Vector, sink: &mut dyn FnMut(Check<'_>)) {
                 sink(Check { sparse: Some(sparse), ..checked });
             }
         }
+        Body::Requests(rows) => {
+            for row in rows {
+                let checked = check(vector, row.mode, row.request.clone(), row.expect.clone());
+                sink(Check { vector: &row.name, ..checked });
+            }
+        }
         Body::Refusals(rows) => {
             for row in rows {
                 let mode = if row.request["op"] == "encrypt" { "writer" } else { "pipe" };
@@ -84,11 +91,7 @@ fn stream_checks(vector: &Vector, case: &StreamCase, sink: &mut dyn FnMut(Check<
         let expect = reading_expect(reading);
         let stream = Some(&case.stream[..]);
         let mode = if case.opener.is_some() { "slots" } else { reading.mode.name() };
-        let damage = match &reading.verdict {
-            Verdict::Damage(units) => units.clone(),
-            _ => Vec::new(),
-        };
-        sink(Check { stream, damage, ..check(vector, mode, request, expect) });
+        sink(Check { stream, ..check(vector, mode, request, expect) });
     }
     let Some(origin) = case.origin.as_ref().filter(|_| case.swaps.is_empty()) else { return };
     if is_for_writers(&origin.params) {
@@ -224,7 +227,11 @@ pub(super) fn reading_expect(reading: &Reading) -> Map<String, Value> {
         }
         Verdict::Metadata(text) => insert("metadata", json!(text)),
         Verdict::Damage(units) if units.is_empty() => insert("damage", json!([])),
-        Verdict::Damage(_) => {}
+        Verdict::Damage(units) => {
+            let units: Vec<Value> =
+                units.iter().map(|unit| Value::Object(named_members(unit))).collect();
+            insert("damage_exactly", json!(units));
+        }
         Verdict::Failed(kind, named, _) => {
             insert("error", json!(format!("{kind:?}")));
             for (name, value) in named_members(named) {
