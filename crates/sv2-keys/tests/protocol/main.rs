@@ -42,7 +42,7 @@ fn engine(request: &Members) -> Members {
     }
 }
 
-/// F-833, F-839, F-841, F-842, F-843, F-844, F-845, F-846, F-847, F-1107, F-1108, F-1109, F-1110,
+/// F-833, F-839, F-851, F-852, F-853, F-854, F-855, F-856, F-857, F-1107, F-1108, F-1109, F-1110,
 /// F-1119, F-1120, F-1121, F-1122, F-1230, F-1231, F-1232, F-1233, F-1234.
 #[test]
 fn chosen_requests_are_answered_as_the_vectors_have_it() {
