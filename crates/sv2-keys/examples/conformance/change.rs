@@ -29,7 +29,7 @@ pub(crate) fn rewrite(request: &Request<'_>) -> Result<Answer, Failed> {
             MetadataChange::Replace(text.as_bytes().to_vec())
         }
     };
-    let change = |_: HeaderContent<'_>| Ok::<_, StreamError>(HeaderChange { slots, metadata });
+    let change = |_: HeaderContent<'_>| Ok::<_, StreamError>(HeaderChange::new(slots, metadata));
     let key = request.key()?;
     let done = rewrap_on(&memory, &KeySource::Key(&key), change, &options(request)?);
     Ok(match done {
