@@ -88,7 +88,9 @@ pub use writer::EncryptWriter;
 
 #[cfg(feature = "hazmat")]
 pub use sv2_crypto::hazmat;
-pub use sv2_crypto::{Backend, CryptoError, KeyOpener, RandomSource, SlotError, StreamKey};
+pub use sv2_crypto::{
+    Backend, CryptoError, KeyOpener, RandomSource, SegmentsKey, SlotError, StreamKey,
+};
 pub use sv2_framing::StreamLayout;
 pub use sv2_headers::{DigestAlg, Geometry, HeaderError, Section, StreamHeader, Suite, Trailer};
 pub use sv2_pipeline::Cancellation;

@@ -19,7 +19,7 @@ impl Output<'_> {
     pub(crate) fn has_places(&self) -> bool {
         match self {
             Self::File { positional, .. } => *positional,
-            Self::Custom(_) | Self::Memory(_) => true,
+            Self::Custom(_) | Self::Memory(_) | Self::Slice(_) => true,
             Self::Sequential(_) => false,
         }
     }
@@ -75,8 +75,26 @@ impl Output<'_> {
                 *bytes = memory;
                 Ok(done)
             }
+            Self::Slice(bytes) => match places {
+                Some(cut) if cut.len() != bytes.len() as u64 => Err(misfit(cut.len())),
+                Some(cut) => Ok(fill(Target::Positioned(PositionedOutput::parts(bytes, cut)))?.0),
+                None => {
+                    let mut rest = &mut *bytes;
+                    let front = Box::new(&mut rest);
+                    let (done, _) = fill(Target::Sequential(&mut SequentialOutput::new(front)))?;
+                    match rest.len() {
+                        0 => Ok(done),
+                        rest => Err(misfit((bytes.len() - rest) as u64)),
+                    }
+                }
+            },
         }
     }
+}
+
+/// An output that ends elsewhere than the memory for it.
+fn misfit(offset: u64) -> StreamError {
+    StreamError::Write { offset, source: io::ErrorKind::WriteZero.into() }
 }
 
 /// A sink with offsets, written from front to back.

@@ -50,6 +50,9 @@ pub enum OutputSink<'a> {
     WriteAt(Box<dyn WriteAt + 'a>),
     /// Memory; the vector is replaced, and left empty by a failed call.
     Memory(&'a mut Vec<u8>),
+    /// Memory of just the length of the output: any other is refused as a failed write. A failed
+    /// call leaves in it what was written.
+    Slice(&'a mut [u8]),
 }
 
 /// The mode that a new file gets, before the process's mask.
@@ -71,6 +74,8 @@ pub(crate) enum Output<'a> {
     Sequential(SequentialOutput<'a>),
     /// Memory.
     Memory(&'a mut Vec<u8>),
+    /// Memory that cannot grow.
+    Slice(&'a mut [u8]),
 }
 
 /// What is left to do when a regular file was written.
@@ -96,6 +101,7 @@ impl<'a> OutputSink<'a> {
                 bytes.clear();
                 Ok(Output::Memory(bytes))
             }
+            Self::Slice(bytes) => Ok(Output::Slice(bytes)),
             Self::WriteAt(sink) => Ok(Output::Custom(sink)),
             Self::Writer(writer) => Ok(Output::Sequential(SequentialOutput::new(writer))),
             Self::File(file) => open_file(file).map_err(failed),

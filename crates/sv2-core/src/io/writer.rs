@@ -16,9 +16,19 @@ pub struct OutputWriter<'a> {
 
 enum End<'a> {
     Sequential(SequentialOutput<'a>),
-    File { file: std::fs::File, base: u64, written: u64, end: OutputEnd },
-    Custom { sink: Box<dyn WriteAt + 'a>, written: u64 },
+    File {
+        file: std::fs::File,
+        base: u64,
+        written: u64,
+        end: OutputEnd,
+    },
+    Custom {
+        sink: Box<dyn WriteAt + 'a>,
+        written: u64,
+    },
     Memory(&'a mut Vec<u8>),
+    /// What is left of it.
+    Slice(&'a mut [u8]),
 }
 
 impl<'a> OutputWriter<'a> {
@@ -32,6 +42,7 @@ impl<'a> OutputWriter<'a> {
             Output::File { file, base, end, .. } => End::File { file, base, written: 0, end },
             Output::Custom(sink) => End::Custom { sink, written: 0 },
             Output::Memory(bytes) => End::Memory(bytes),
+            Output::Slice(bytes) => End::Slice(bytes),
         };
         Ok(Self { end })
     }
@@ -59,6 +70,9 @@ impl<'a> OutputWriter<'a> {
                 memory.extend_from_slice(bytes);
                 Ok(())
             }
+            End::Slice(rest) => {
+                rest.write_all(bytes).map_err(|source| StreamError::Write { offset: 0, source })
+            }
         }
     }
 
@@ -75,6 +89,10 @@ impl<'a> OutputWriter<'a> {
                 sink.sync().map_err(|source| StreamError::Write { offset, source })
             }
             End::Memory(_) => Ok(()),
+            End::Slice(rest) if rest.is_empty() => Ok(()),
+            End::Slice(_) => {
+                Err(StreamError::Write { offset: 0, source: std::io::ErrorKind::WriteZero.into() })
+            }
         }
     }
 }

@@ -6,8 +6,8 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::sync::{Arc, Mutex};
 
 use sv2_core::{
-    Driver, ErrorKind, Existing, InputSource, Observer, OutputFault, OutputSink, StreamError,
-    decrypt_stream_v2, encrypt_stream_v2,
+    Driver, EncryptOptions, ErrorKind, Existing, InputSource, Observer, OutputFault, OutputSink,
+    StreamError, decrypt_stream_v2, encrypt_stream_v2,
 };
 use sv2_testkit::mutate::flip;
 use sv2_testkit::paint::paint;
@@ -311,5 +311,36 @@ fn an_open_file_stands_behind_what_was_written() {
         file.write_all(b" after").expect("a small file");
         let expected = [b"before ", &paint(LEN)[..], b" after"].concat();
         assert!(fs::read(&path).expect("the file") == expected, "{driver:?}");
+    }
+}
+
+/// A caller's own memory takes a stream and its plaintext, by every driver, where its length is
+/// just that of the output, and any other length is a failed write.
+#[test]
+fn memory_that_cannot_grow_takes_an_output_of_just_its_length() {
+    let (plaintext, wire) = (paint(LEN), stream(&params(), LEN));
+    for driver in DRIVERS {
+        let seal = |out: &mut [u8]| {
+            let options = EncryptOptions { run: run(driver, 2), ..encrypt_options(&params()) };
+            let input = InputSource::Memory(&plaintext);
+            encrypt_stream_v2(input, OutputSink::Slice(out), &key(), &options).map(drop)
+        };
+        let open = |out: &mut [u8]| decrypt(&wire, OutputSink::Slice(out), driver);
+        let mut found = vec![0; wire.len()];
+        seal(&mut found).expect("room for it");
+        assert!(found == wire, "{driver:?}");
+        let mut found = vec![0; LEN];
+        open(&mut found).expect("room for it");
+        assert!(found == plaintext, "{driver:?}");
+        let refused = [
+            seal(&mut vec![0; wire.len() - 1]),
+            seal(&mut vec![0; wire.len() + 1]),
+            open(&mut vec![0; LEN - 1]),
+            open(&mut vec![0; LEN + 1]),
+            open(&mut []),
+        ];
+        for result in refused {
+            assert!(matches!(result, Err(StreamError::Write { .. })), "{driver:?} {result:?}");
+        }
     }
 }
