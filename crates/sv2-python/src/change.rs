@@ -8,6 +8,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use sv2_core::{
     ChangeOptions, HeaderChange, HeaderContent, MetadataChange, Recovery, RunOptions, Section,
     append as append_to, recover as recover_stream, rewrap as rewrap_stream,
+    unfinished_change as change_beside,
 };
 
 use crate::error::{Names, Trouble};
@@ -84,7 +85,7 @@ impl RewrapReport {
 
 /// Changes who can open a stream in a file, in place and whatever its length.
 ///
-/// path: the stream. key, context: as for decrypt.
+/// path: the stream. key, context, fingerprint: as for decrypt.
 /// add: new recipients, as to= of encrypt.
 /// remove: positions of key slots that go, as recipients() counts them; the rest keep their order
 ///     and the new ones come behind them.
@@ -94,7 +95,7 @@ impl RewrapReport {
 /// Raises UsageError where nobody would be left, BusyError, UnfinishedChangeError, and what decrypt
 /// raises.
 #[pyfunction]
-#[pyo3(signature = (path, *, key=None, add=None, remove=vec![], context=None))]
+#[pyo3(signature = (path, *, key=None, add=None, remove=vec![], context=None, fingerprint=None))]
 pub(crate) fn rewrap(
     py: Python<'_>,
     path: PathBuf,
@@ -102,8 +103,9 @@ pub(crate) fn rewrap(
     add: Option<&Bound<'_, PyAny>>,
     remove: Vec<usize>,
     context: Option<&Bound<'_, PyAny>>,
+    fingerprint: Option<&str>,
 ) -> PyResult<RewrapReport> {
-    let demands = Demands::new(context, None)?;
+    let demands = Demands::new(context, fingerprint)?;
     let keys = keys_of(key)?;
     let add = add.map(|add| to_of(Some(add))).transpose()?.unwrap_or_default();
     let names = Names { source: Some(path.clone()), sink: Some(path.clone()) };
@@ -187,4 +189,18 @@ pub(crate) fn recover(
         Recovery::Finished => "finished",
         Recovery::TakenBack => "taken back",
     })
+}
+
+/// The file beside a stream in a file that says a change was cut off or is under way, or None.
+///
+/// path: the stream. recover() settles what was cut off.
+///
+/// >>> import os, tempfile
+/// >>> path = os.path.join(tempfile.mkdtemp(), "a.sv2")
+/// >>> _ = encrypt(b"text", path, to=Key.generate())
+/// >>> unfinished_change(path) is None
+/// True
+#[pyfunction]
+pub(crate) fn unfinished_change(py: Python<'_>, path: PathBuf) -> Option<PathBuf> {
+    py.detach(|| change_beside(&path))
 }

@@ -16,6 +16,7 @@ use pyo3::types::{PyDict, PyModule};
 use sv2_core::{ErrorKind, StreamError, Unit};
 use sv2_keys::{KeyFileError, KeysError, PassphraseError};
 use sv2_stream::FormatError;
+use sv2_stream::parts::PartsError;
 
 /// What stops a call.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) enum Trouble {
     Stream(StreamError),
     /// Keys, and the files they come from.
     Keys(KeysError),
+    /// Parts of a stream that is sealed by many machines.
+    Parts(PartsError),
     /// Arguments that contradict each other.
     Usage(String),
     /// An exception that is already one.
@@ -41,6 +44,15 @@ impl From<StreamError> for Trouble {
 impl From<FormatError> for Trouble {
     fn from(error: FormatError) -> Self {
         Self::Stream(error.into())
+    }
+}
+
+impl From<PartsError> for Trouble {
+    fn from(error: PartsError) -> Self {
+        match error {
+            PartsError::Format(error) => error.into(),
+            error => Self::Parts(error),
+        }
     }
 }
 
@@ -121,6 +133,7 @@ impl Trouble {
     pub(crate) fn into_py(self, py: Python<'_>, names: &Names) -> PyErr {
         match self {
             Self::Python(error) => error,
+            Self::Parts(error) => of_parts(py, &error),
             Self::Usage(text) => make(py, "UsageError", &text, None, Place::default()),
             Self::Defect(text) => {
                 let text = format!("a defect of this library: {text}");
@@ -130,6 +143,23 @@ impl Trouble {
             Self::Stream(error) => of_stream(py, error, names),
         }
     }
+}
+
+/// The class of the error says what the caller can do; the part at fault is a unit.
+fn of_parts(py: Python<'_>, error: &PartsError) -> PyErr {
+    let class = match error {
+        PartsError::ForeignPlan
+        | PartsError::AlteredReceipt { .. }
+        | PartsError::ForeignReceipt { .. } => "AuthenticationError",
+        PartsError::SourceChanged => "InputChangedError",
+        PartsError::MissingReceipt { .. }
+        | PartsError::NotStored { .. }
+        | PartsError::StaleReceipt { .. }
+        | PartsError::AmbiguousReceipt { .. } => "UnsealedError",
+        _ => "UsageError",
+    };
+    let unit = error.part().map(|part| format!("part {part}"));
+    make(py, class, &error.to_string(), None, Place { unit, ..Place::default() })
 }
 
 fn of_keys(py: Python<'_>, error: KeysError) -> PyErr {

@@ -1,4 +1,4 @@
-//! What a stream says of itself: `inspect`, `fingerprint`, `object_checksum`, `recipients`.
+//! What a stream says of itself: `inspect`, `fingerprint`, `object_checksum`.
 
 use pyo3::prelude::*;
 use sv2_core::{StreamReader, inspect as inspect_stream, object_checksum as object_crc};
@@ -113,17 +113,6 @@ pub(crate) fn kind(content: &SlotContent) -> String {
         SlotContent::Other(kind) => format!("kind {kind}"),
         _ => "malformed".into(),
     }
-}
-
-/// The kind of each key slot of a stream, in order, without a key.
-///
-/// The positions are those that rewrap(remove=...) counts.
-///
-/// >>> recipients(encrypt(b"text", to=Key.generate()))
-/// ['X25519']
-#[pyfunction]
-pub(crate) fn recipients(py: Python<'_>, source: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
-    Ok(inspect(py, source)?.recipients)
 }
 
 /// The fingerprint of a stream whose seal holds, as 64 hexadecimal digits.

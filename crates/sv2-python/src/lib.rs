@@ -10,7 +10,9 @@ mod inspection;
 mod keys;
 mod opening;
 mod options;
+mod parts;
 mod reader;
+mod recipients;
 mod run;
 mod sans_io;
 mod sink;
@@ -24,17 +26,21 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use crate::change::{RewrapReport, append, recover, rewrap};
+    use crate::change::{RewrapReport, append, recover, rewrap, unfinished_change};
     #[pymodule_export]
     use crate::damage::{Damage, DamageMap, SalvageReport, salvage, scrub, verify};
     #[pymodule_export]
-    use crate::inspection::{Inspection, fingerprint, inspect, object_checksum, recipients};
+    use crate::inspection::{Inspection, fingerprint, inspect, object_checksum};
     #[pymodule_export]
     use crate::keys::{Key, register, unregister};
     #[pymodule_export]
     use crate::options::Report;
     #[pymodule_export]
+    use crate::parts::{NativeCoordinator, NativePartSealer, NativeReceipt};
+    #[pymodule_export]
     use crate::reader::NativeReader;
+    #[pymodule_export]
+    use crate::recipients::{Recipient, recipients};
     #[pymodule_export]
     use crate::sans_io::{NativeOpening, NativePlan, NativeStream};
     #[pymodule_export]

@@ -1,5 +1,6 @@
 //! From keys to what the engine opens and seals with.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ enum Read {
     Identities(Vec<Identity>),
 }
 
-fn prompt() -> Arc<dyn Prompt> {
+pub(crate) fn prompt() -> Arc<dyn Prompt> {
     Arc::new(NoPrompt)
 }
 
@@ -66,6 +67,24 @@ impl OpenKey {
             Self::Raw(key) => act(&KeySource::Key(key)),
             Self::Slots(opener) => act(&KeySource::Slots(opener)),
         }
+    }
+}
+
+impl OpenKey {
+    /// As [`OpenKey::with`], and the slot that was opened; none for a raw key.
+    pub(crate) fn with_slot<T>(
+        &self,
+        act: impl FnOnce(&KeySource<'_>) -> T,
+    ) -> (T, Option<Section>) {
+        let Self::Slots(opener) = self else { return (self.with(act), None) };
+        let opened = RefCell::new(None);
+        let open = |sections: &[Section], fits: &mut dyn FnMut(&StreamKey) -> bool| {
+            let found = opener.open_slot(sections, fits)?;
+            let mut slots = sections.iter().filter(|section| section.as_slot().is_some());
+            *opened.borrow_mut() = slots.nth(found.slot).cloned();
+            Ok(found.key)
+        };
+        (act(&KeySource::Slots(&open)), opened.into_inner())
     }
 }
 

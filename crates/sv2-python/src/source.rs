@@ -16,6 +16,8 @@ use crate::error::{Names, Trouble};
 
 /// Bytes that are asked of a file object at once.
 const CHUNK: usize = 1 << 20;
+/// Bytes that are worked on in no time.
+pub(crate) const INSTANT: usize = 1 << 20;
 
 /// An input.
 pub(crate) enum Source {
@@ -69,14 +71,18 @@ impl Source {
         Names::of_source(self.path())
     }
 
+    /// Bytes of what is in memory.
+    pub(crate) fn memory_len(&self) -> Option<u64> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes.len() as u64),
+            Self::Copied(bytes) => Some(bytes.len() as u64),
+            _ => None,
+        }
+    }
+
     /// Whether it is in memory and short, so that no interrupt needs to be looked for.
     pub(crate) fn is_short(&self) -> bool {
-        let len = match self {
-            Self::Bytes(bytes) => bytes.len(),
-            Self::Copied(bytes) => bytes.len(),
-            _ => usize::MAX,
-        };
-        len <= CHUNK
+        self.memory_len().is_some_and(|len| len <= INSTANT as u64)
     }
 
     /// For a call that reads once, from front to back; a file object from where it stands.

@@ -3,9 +3,11 @@
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sv2_core::{
-    Existing, ResumableOutput, StreamReport, decrypt_resumable, decrypt_stream_with,
-    encrypt_resumable, encrypt_stream_v2, resume_encrypt,
+    EncryptOptions, Existing, InputSource, OutputSink, ResumableOutput, RunOptions, StreamError,
+    StreamKey, StreamLayout, StreamReport, decrypt_resumable, decrypt_stream_with,
+    encrypt_resumable, encrypt_stream_v2, inspect, resume_encrypt,
 };
+use sv2_stream::{KeyedHeader, NewHeader};
 
 use crate::error::{Names, Trouble};
 use crate::keys::keys_of;
@@ -13,7 +15,7 @@ use crate::opening::{OpenKey, new_key, seal_for, to_of};
 use crate::options::{Demands, NewStream, NewStreamArguments, Report};
 use crate::run::{Wishes, run};
 use crate::sink::Sink;
-use crate::source::Source;
+use crate::source::{INSTANT, Source};
 
 /// Encrypts a whole input.
 ///
@@ -79,6 +81,16 @@ pub(crate) fn encrypt(
     let keys = keys_of(key)?;
     let ends = Ends::new(source, sink, overwrite)?;
     let target = ends.resumable(py, resume, overwrite)?;
+    if let (None, Some(len)) = (&target, ends.measured()) {
+        let (key, options, len) = ends.prepared(py, move |_| {
+            let (key, slots) = new_key(&to)?;
+            let options = new.options(RunOptions::automatic()).slots(slots);
+            fitted(&key, options, len).map(|(options, len)| (key, options, len))
+        })?;
+        return ends.run_into(py, threads, progress, len, move |input, output, run| {
+            Ok(encrypt_stream_v2(input, output, &key, &options.run(run))?)
+        });
+    }
     ends.run(py, threads, progress, move |source, sink, memory, run| {
         let options = new.options(run);
         match target {
@@ -143,6 +155,17 @@ pub(crate) fn decrypt(
     let keys = keys_of(key)?;
     let ends = Ends::new(source, sink, overwrite)?;
     let target = ends.resumable(py, resume, overwrite)?;
+    if target.is_none() && !allow_unsealed && ends.measured().is_some() {
+        let (key, len) = ends.prepared(py, |source| {
+            Ok((OpenKey::resolve(&keys)?, claimed_len(source.positioned()?)))
+        })?;
+        if let Some(len) = len {
+            return ends.run_into(py, threads, progress, len, move |input, output, run| {
+                let options = demands.options(run);
+                key.with(|key| Ok(decrypt_stream_with(input, output, key, &options)?))
+            });
+        }
+    }
     ends.run(py, threads, progress, move |source, sink, memory, run| {
         let options = demands.options(run);
         let key = OpenKey::resolve(&keys)?;
@@ -155,6 +178,40 @@ pub(crate) fn decrypt(
             })
         })
     })
+}
+
+/// The length that a stream of so much plaintext will have, and options that hold it to that.
+fn fitted(
+    key: &StreamKey,
+    options: EncryptOptions,
+    plaintext_len: u64,
+) -> Result<(EncryptOptions, u64), Trouble> {
+    let EncryptOptions { suite, digest, geometry, .. } = options.clone();
+    let new = NewHeader {
+        suite,
+        digest,
+        geometry,
+        context: &options.context,
+        slots: &options.slots,
+        metadata: options.metadata.as_deref(),
+        header_len: options.header_len,
+    };
+    let header_len = KeyedHeader::create(key, &new, &options.random)?.header.header_len;
+    let layout = StreamLayout { geometry, digest, header_len };
+    let len = layout.stream_len(plaintext_len).ok_or(StreamError::Limit {
+        what: "plaintext length",
+        value: plaintext_len,
+        max: geometry.max_plaintext_len(),
+    })?;
+    Ok((options.header_len(header_len), len))
+}
+
+/// What a stream says of the length of its plaintext; nothing where it claims what it cannot hold,
+/// or what only reading it can explain.
+fn claimed_len(input: InputSource<'_>) -> Option<u64> {
+    let seen = inspect(input).ok()?;
+    let len = seen.trailer?.plaintext_len;
+    (len <= seen.stream_len).then_some(len)
 }
 
 /// Both ends of a call.
@@ -194,17 +251,63 @@ impl Ends {
         Ok(Some(ResumableOutput::new(path.clone(), existing)))
     }
 
+    /// The length of a long source that is no slower to measure than to read, where the result is
+    /// bytes: those are then written where they stay.
+    fn measured(&self) -> Option<u64> {
+        let len = match (&self.sink, &self.source) {
+            (Sink::Memory, Source::Path(path)) => {
+                let found = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+                found.len()
+            }
+            (Sink::Memory, source) => source.memory_len()?,
+            _ => return None,
+        };
+        (len > INSTANT as u64).then_some(len)
+    }
+
+    /// Does what has to be known before a call begins.
+    fn prepared<T: Send>(
+        &self,
+        py: Python<'_>,
+        act: impl FnOnce(&Source) -> Result<T, Trouble> + Send,
+    ) -> PyResult<T> {
+        py.detach(|| act(&self.source)).map_err(|trouble| trouble.into_py(py, &self.names()))
+    }
+
+    /// Runs a call whose result has `len` bytes.
+    fn run_into(
+        self,
+        py: Python<'_>,
+        threads: Option<usize>,
+        progress: Option<Bound<'_, PyAny>>,
+        len: u64,
+        act: impl FnOnce(InputSource<'_>, OutputSink<'_>, RunOptions) -> Result<StreamReport, Trouble>
+        + Send,
+    ) -> PyResult<Py<PyAny>> {
+        let names = self.names();
+        let wishes = Wishes { threads, progress, is_short: false };
+        let len = usize::try_from(len)?;
+        let bytes = PyBytes::new_with(py, len, |out| {
+            run(py, wishes, &names, |options| {
+                let done = act(self.source.sequential()?, OutputSink::Slice(out), options);
+                match done {
+                    // What was measured is not what was read.
+                    Err(Trouble::Stream(StreamError::Write { offset, .. })) => {
+                        Err(StreamError::InputChanged { offset }.into())
+                    }
+                    done => done.map(drop),
+                }
+            })
+        });
+        Ok(bytes?.into_any().unbind())
+    }
+
     fn run(
         self,
         py: Python<'_>,
         threads: Option<usize>,
         progress: Option<Bound<'_, PyAny>>,
-        act: impl FnOnce(
-            &Source,
-            Sink,
-            &mut Vec<u8>,
-            sv2_core::RunOptions,
-        ) -> Result<StreamReport, Trouble>
+        act: impl FnOnce(&Source, Sink, &mut Vec<u8>, RunOptions) -> Result<StreamReport, Trouble>
         + Send,
     ) -> PyResult<Py<PyAny>> {
         let names = self.names();

@@ -4,6 +4,7 @@ import doctest
 import inspect
 
 import stream_v2 as sv2
+import stream_v2.parts
 
 
 def test_examples_give_what_they_say():
@@ -12,9 +13,11 @@ def test_examples_give_what_they_say():
     documented = {"stream_v2": sv2.__doc__}
     for name in sv2.__all__:
         documented[name] = inspect.getdoc(getattr(sv2, name)) or ""
+    documented["stream_v2.parts"] = sv2.parts.__doc__
     ran = 0
     for name, text in documented.items():
-        test = parser.get_doctest(text, dict(vars(sv2)), name, None, 0)
+        names = vars(sv2) | (vars(sv2.parts) if name.endswith("parts") else {})
+        test = parser.get_doctest(text, dict(names), name, None, 0)
         ran += len(test.examples)
         runner.run(test)
     assert runner.summarize(verbose=False).failed == 0

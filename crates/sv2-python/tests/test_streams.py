@@ -1,8 +1,11 @@
 """Whole streams: every kind of end, options, failures, interrupts."""
 
+import concurrent.futures
 import io
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -216,6 +219,69 @@ def test_an_interrupt_ends_a_call_and_leaves_nothing(tmp_path, key):
     assert os.listdir(tmp_path) == []
 
 
+def test_ctrl_c_ends_a_program_between_two_segments(tmp_path, key_file):
+    """A source without an end is encrypted by another process, which tells when it is on its way."""
+    program = (
+        "import sys, stream_v2 as sv2\n"
+        "told = lambda done, total: (sys.stdout.write('.'), sys.stdout.flush())\n"
+        "key = sv2.Key.identity_file(sys.argv[1])\n"
+        "try:\n"
+        "    sv2.encrypt('/dev/zero', sys.argv[2], to=key, progress=told)\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(42)\n"
+    )
+    folder = tmp_path / "out"
+    folder.mkdir()
+    command = [sys.executable, "-c", program, str(tmp_path / "id.txt"), str(folder / "a.sv2")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout.read(1) == b"."
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+    assert process.returncode == 42
+    assert os.listdir(folder) == []
+
+
+def test_many_threads_encrypt_and_decrypt_at_the_same_time(key, painted):
+    def work(number):
+        text = painted[number << 20 : (number + 2) << 20]
+        return sv2.decrypt(sv2.encrypt(text, to=key, threads=2), key=key) == text
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(7)))
+
+
+def test_bytes_that_a_call_returns_are_those_that_it_writes(tmp_path, key, painted):
+    """Long results are written where they stay, short ones and those of pipes are collected."""
+    raw, path = sv2.Key.raw(bytes(32)), tmp_path / "plain"
+    for size in (1, 1 << 20, (1 << 20) + 1, 4 << 20, len(painted)):
+        path.write_bytes(painted[:size])
+        for to, digest in ((key, None), (raw, "sha256")):
+            options = {"to": to, "digest": digest, "metadata": {"name": "a"}, "context": "c"}
+            for source in (painted[:size], path, io.BytesIO(painted[:size])):
+                stream = sv2.encrypt(source, **options)
+                assert sv2.verify(stream, key=to, context="c").undamaged
+                sealed = tmp_path / "sealed"
+                sealed.write_bytes(stream)
+                for again in (stream, sealed, io.BytesIO(stream)):
+                    assert sv2.decrypt(again, key=to, context="c") == painted[:size]
+        with pytest.raises(sv2.NoKeyError):
+            sv2.decrypt(stream, key=raw, context="other")
+
+
+def test_a_length_that_a_stream_cannot_hold_is_not_believed(key, painted):
+    """What a trailer claims before it is judged makes no bytes object of its size."""
+    stream = bytearray(sv2.encrypt(painted, to=key))
+    refused = 0
+    for at in range(len(stream) - 150, len(stream), 3):
+        forged = stream.copy()
+        forged[at] ^= 0xFF
+        try:
+            assert sv2.decrypt(forged, key=key) == painted
+        except sv2.Sv2Error:
+            refused += 1
+    assert refused > 30
+
+
 def test_other_threads_run_while_a_call_works(key, painted):
     """The callback of one call waits for another thread, which can only go on without the lock."""
     went_on = threading.Event()
@@ -283,13 +349,15 @@ def test_a_stream_grows_in_place_and_changes_its_recipients(tmp_path, key_file):
     assert (report.slots_before, report.slots) == (1, 2)
     assert sv2.decrypt(path, key=colleague) == b"one,two"
     sv2.rewrap(path, key=key_file, remove=[0])
-    assert sv2.recipients(path) == ["X25519"]
+    assert [each.kind for each in sv2.recipients(path)] == ["X25519"]
     with pytest.raises(sv2.NoKeyError):
         sv2.decrypt(path, key=key_file)
     for remove in ([0], [7]):
         with pytest.raises(sv2.UsageError):
             sv2.rewrap(path, key=colleague, remove=remove)
     assert sv2.recover(path, key=colleague) == "nothing"
+    with pytest.raises(sv2.AuthenticationError):
+        sv2.rewrap(path, key=colleague, add=sv2.Key.generate(), fingerprint="00" * 32)
 
 
 def test_labels_follow_their_slots(tmp_path, key_file):
@@ -300,3 +368,8 @@ def test_labels_follow_their_slots(tmp_path, key_file):
     sv2.rewrap(path, key=key_file, remove=[1], add=sv2.Key.generate().recipients())
     with sv2.open(path, key=key_file) as file:
         assert file.metadata["slots"] == ["me", ""]
+    found = sv2.recipients(path, key=key_file)
+    assert [(each.label, each.opened) for each in found] == [("me", True), (None, False)]
+    assert [(each.label, each.opened) for each in sv2.recipients(path)] == [(None, None)] * 2
+    with pytest.raises(sv2.NoKeyError):
+        sv2.recipients(path, key=sv2.Key.generate())

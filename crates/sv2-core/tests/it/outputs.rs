@@ -6,8 +6,8 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::sync::{Arc, Mutex};
 
 use sv2_core::{
-    Driver, EncryptOptions, ErrorKind, Existing, InputSource, Observer, OutputFault, OutputSink,
-    StreamError, decrypt_stream_v2, encrypt_stream_v2,
+    Driver, ErrorKind, Existing, InputSource, Observer, OutputFault, OutputSink, StreamError,
+    decrypt_stream_v2, encrypt_stream_v2,
 };
 use sv2_testkit::mutate::flip;
 use sv2_testkit::paint::paint;
@@ -321,7 +321,7 @@ fn memory_that_cannot_grow_takes_an_output_of_just_its_length() {
     let (plaintext, wire) = (paint(LEN), stream(&params(), LEN));
     for driver in DRIVERS {
         let seal = |out: &mut [u8]| {
-            let options = EncryptOptions { run: run(driver, 2), ..encrypt_options(&params()) };
+            let options = encrypt_options(&params()).run(run(driver, 2));
             let input = InputSource::Memory(&plaintext);
             encrypt_stream_v2(input, OutputSink::Slice(out), &key(), &options).map(drop)
         };

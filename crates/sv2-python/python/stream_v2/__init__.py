@@ -9,6 +9,8 @@
     scrub, verify, salvage           damage found, proved absent, got around
     append, rewrap, recover          more data and other recipients, in place
 
+`stream_v2.parts` seals one object on many machines.
+
 The file system `sv2` puts it under fsspec: pandas, pyarrow, dask, duckdb and zarr read
 "sv2::s3://bucket/key" with storage_options={"sv2": {"identity_file": "id.txt"}}.
 
@@ -39,6 +41,7 @@ from ._native import (
     DamageMap,
     Inspection,
     Key,
+    Recipient,
     Report,
     RewrapReport,
     SalvageReport,
@@ -55,6 +58,7 @@ from ._native import (
     rewrap,
     salvage,
     scrub,
+    unfinished_change,
     unregister,
     verify,
 )
@@ -75,6 +79,7 @@ __all__ = [
     "NoKeyError",
     "NotAStreamError",
     "Reader",
+    "Recipient",
     "Report",
     "RewrapReport",
     "SalvageReport",
@@ -97,6 +102,7 @@ __all__ = [
     "rewrap",
     "salvage",
     "scrub",
+    "unfinished_change",
     "unregister",
     "verify",
 ]

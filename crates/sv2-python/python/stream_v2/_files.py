@@ -126,7 +126,7 @@ class Reader(io.BufferedIOBase):
         """Bytes at the position, which stays; at least one before the end."""
         return self._open().peek()
 
-    def readline(self, size: int | None = -1, /) -> bytes:  # type: ignore[override]
+    def readline(self, size: int | None = -1, /) -> bytes:
         """Read up to the next newline, or size bytes."""
         return self._open().readline(-1 if size is None else size)
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, Protocol, final, overload
 
 from typing_extensions import Buffer
@@ -11,11 +12,15 @@ __all__ = [
     "DamageMap",
     "Inspection",
     "Key",
+    "NativeCoordinator",
     "NativeOpening",
+    "NativePartSealer",
     "NativePlan",
     "NativeReader",
+    "NativeReceipt",
     "NativeStream",
     "NativeWriter",
+    "Recipient",
     "Report",
     "RewrapReport",
     "SalvageReport",
@@ -32,6 +37,7 @@ __all__ = [
     "rewrap",
     "salvage",
     "scrub",
+    "unfinished_change",
     "unregister",
     "verify",
 ]
@@ -310,8 +316,19 @@ class Inspection:
     @property
     def intact(self) -> bool | None: ...
 
+@final
+class Recipient:
+    @property
+    def kind(self) -> str: ...
+    @property
+    def label(self) -> str | None: ...
+    @property
+    def opened(self) -> bool | None: ...
+
 def inspect(source: _Source) -> Inspection: ...
-def recipients(source: _Source) -> list[str]: ...
+def recipients(
+    source: _Source, *, key: _Keys = None, context: _Context = None
+) -> list[Recipient]: ...
 def fingerprint(source: _Source, *, key: _Keys = None, context: _Context = None) -> str: ...
 def object_checksum(source: _Source) -> str: ...
 def append(
@@ -347,7 +364,9 @@ def rewrap(
     add: _To = None,
     remove: list[int] = ...,
     context: _Context = None,
+    fingerprint: str | None = None,
 ) -> RewrapReport: ...
+def unfinished_change(path: _Path) -> Path | None: ...
 def recover(
     path: _Path, *, key: _Keys = None, context: _Context = None
 ) -> Literal["nothing", "discarded", "finished", "taken back"]: ...
@@ -437,3 +456,46 @@ class NativePlan:
     def supply(self, offset: int, bytes: bytes) -> None: ...
     def open(self, stream: NativeStream) -> list[bytes] | tuple[int, int]: ...
     def explain(self, stream: NativeStream, bytes: bytes) -> None: ...
+
+@final
+class NativeCoordinator:
+    @staticmethod
+    def plan(
+        size: int,
+        tag: bytes,
+        to: _To,
+        job: _To,
+        context: _Context,
+        metadata: _Metadata,
+        suite: str,
+        digest: str | None,
+        segment_size: int | None,
+        part_size: int,
+        min_part: int,
+        max_part: int,
+        max_parts: int,
+    ) -> NativeCoordinator: ...
+    @staticmethod
+    def reopen(job: bytes, key: _Keys, context: _Context) -> NativeCoordinator: ...
+    @property
+    def job(self) -> bytes: ...
+    @property
+    def parts(self) -> int: ...
+    def part(self, number: int) -> tuple[tuple[int, int], tuple[int, int]]: ...
+    def finish(
+        self, receipts: list[bytes], stored: list[tuple[int, bytes | None, int | None]]
+    ) -> tuple[bytes, int, list[tuple[int, bytes]], int, int, str]: ...
+
+@final
+class NativePartSealer:
+    def __new__(cls, job: bytes, identity: _Keys, size: int, tag: bytes) -> NativePartSealer: ...
+    @property
+    def parts(self) -> int: ...
+    def part(self, number: int) -> tuple[tuple[int, int], tuple[int, int]]: ...
+    def seal(self, part: int, plaintext: bytes) -> tuple[bytes, NativeReceipt]: ...
+
+@final
+class NativeReceipt:
+    @property
+    def crc64(self) -> int: ...
+    def encode(self, stored_as: bytes) -> bytes: ...

@@ -103,7 +103,7 @@ class Sv2FileSystem(AsyncFileSystem, ChainedFileSystem):
         self._context = context
         self._threads = threads
         self._streams: OrderedDict[str, tuple[Any, AsyncStream]] = OrderedDict()
-        self.root_marker = fs.root_marker
+        self.root_marker: str = fs.root_marker
         self._parent = fs._parent
 
     @classmethod
@@ -122,13 +122,13 @@ class Sv2FileSystem(AsyncFileSystem, ChainedFileSystem):
         return f"sv2_{self.fs.fsid}"
 
     @property
-    def sep(self) -> str:  # type: ignore[override]
+    def sep(self) -> str:
         """The other file system's separator."""
-        return self.fs.sep
+        return str(self.fs.sep)
 
     def _at(self, path: Any) -> str:
         """A path of the other file system."""
-        return self.fs._strip_protocol(self._strip_protocol(path))
+        return str(self.fs._strip_protocol(self._strip_protocol(path)))
 
     # Opened streams.
 
@@ -145,7 +145,7 @@ class Sv2FileSystem(AsyncFileSystem, ChainedFileSystem):
             return kept[1]
 
         async def fetch(start: int, end: int) -> bytes:
-            return await self._inner._cat_file(path, start=start, end=end)
+            return bytes(await self._inner._cat_file(path, start=start, end=end))
 
         try:
             stream = await AsyncStream.open(
@@ -209,13 +209,13 @@ class Sv2FileSystem(AsyncFileSystem, ChainedFileSystem):
         return list(await asyncio.gather(*map(one, entries)))
 
     async def _exists(self, path: str, **kwargs: Any) -> bool:
-        return await self._inner._exists(self._at(path))
+        return bool(await self._inner._exists(self._at(path)))
 
     async def _isfile(self, path: str) -> bool:
-        return await self._inner._isfile(self._at(path))
+        return bool(await self._inner._isfile(self._at(path)))
 
     async def _isdir(self, path: str) -> bool:
-        return await self._inner._isdir(self._at(path))
+        return bool(await self._inner._isdir(self._at(path)))
 
     async def _cat_file(
         self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any
@@ -279,8 +279,12 @@ class Sv2FileSystem(AsyncFileSystem, ChainedFileSystem):
         self._forget(rpath)
         with tempfile.TemporaryDirectory(prefix="sv2-") as folder:
             sealed = os.path.join(folder, "sealed")
-            options = {"to": self._to, "context": self._context, "threads": self._threads}
-            await asyncio.to_thread(encrypt, lpath, sealed, **options)
+            options: dict[str, Any] = {
+                "to": self._to,
+                "context": self._context,
+                "threads": self._threads,
+            }
+            await asyncio.to_thread(lambda: encrypt(lpath, sealed, **options))
             await self._inner._put_file(sealed, self._at(rpath), mode=mode, **kwargs)
         callback.absolute_update(os.path.getsize(lpath))
 
@@ -420,18 +424,23 @@ class _Object:
 
     def read_at(self, offset: int, length: int) -> bytes:
         end = min(offset + length, self.size)
-        return self.fs.cat_file(self.path, start=offset, end=end)
+        return bytes(self.fs.cat_file(self.path, start=offset, end=end))
 
     def read_ranges(self, ranges: list[tuple[int, int]]) -> list[bytes]:
         starts = [offset for offset, _ in ranges]
         ends = [offset + length for offset, length in ranges]
-        return self.fs.cat_ranges([self.path] * len(ranges), starts, ends, on_error="raise")
+        paths = [self.path] * len(ranges)
+        return list(self.fs.cat_ranges(paths, starts, ends, on_error="raise"))
 
 
 class Sv2File(Reader):
     """A stream of the file system, for reading; pickles as file system, path and position."""
 
-    def __init__(self, fs: Sv2FileSystem, path: str) -> None:
+    fs: Any
+    path: str
+    details: dict[str, Any]
+
+    def __init__(self, fs: Any, path: str) -> None:
         self._native = None
         self.fs, self.path = fs, path
         info = fs.fs.info(path)
@@ -478,7 +487,11 @@ class Sv2WriteFile(Writer):
     The other file system's file is committed when the stream is sealed, and discarded otherwise.
     """
 
-    def __init__(self, fs: Sv2FileSystem, path: str, autocommit: bool, options: Any) -> None:
+    fs: Any
+    path: str
+    autocommit: bool
+
+    def __init__(self, fs: Any, path: str, autocommit: bool, options: Any) -> None:
         self._native = None
         self.fs, self.path, self.autocommit = fs, path, autocommit
         self._options = options
@@ -553,6 +566,8 @@ class Sv2WriteFile(Writer):
 
 class AsyncSv2File:
     """A stream of an asynchronous file system, for reading."""
+
+    closed: bool
 
     def __init__(self, stream: AsyncStream) -> None:
         self._stream, self._position, self.closed = stream, 0, False
