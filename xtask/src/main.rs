@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
+mod adapters;
 mod bench;
 mod blast;
 mod ci;
@@ -114,6 +115,11 @@ const COMMANDS: &[Command] = &[
         "conformance",
         "an implementation against all vectors [-- COMMAND]; without one the engine",
         conformance::run,
+    ),
+    command(
+        "adapters",
+        "the Python package: wheel, tests, consumers [--torch | --bench [ARGS]]",
+        adapters::run,
     ),
     command("python", "the implementation in Python against itself and all vectors", |args| {
         none(args, python::check)
