@@ -86,7 +86,8 @@ class Memory:
     """One GiB of bytes to bytes."""
 
     def __init__(self, size, runs):
-        data = random.Random(1).randbytes(size)
+        numbers = random.Random(1)
+        data = b"".join(numbers.randbytes(1 << 20) for _ in range(size >> 20))
         key, identity, raw = sv2.Key.raw(bytes(range(32))), pyrage.x25519.Identity.generate(), bytes(32)
         sealers = {
             "stream_v2, 1 thread": lambda: sv2.encrypt(data, to=key, threads=1),

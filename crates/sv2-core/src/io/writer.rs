@@ -89,7 +89,7 @@ impl<'a> OutputWriter<'a> {
                 sink.sync().map_err(|source| StreamError::Write { offset, source })
             }
             End::Memory(_) => Ok(()),
-            End::Slice(rest) if rest.is_empty() => Ok(()),
+            End::Slice([]) => Ok(()),
             End::Slice(_) => {
                 Err(StreamError::Write { offset: 0, source: std::io::ErrorKind::WriteZero.into() })
             }
