@@ -3,14 +3,16 @@
     cargo xtask adapters --bench [--size MIB] [--runs N] [--folder DIR]
 
 Every table is one run in which the contenders take turns, A B C and again A B C, and a figure is
-the median of its turns; ratios are only taken within a table. Files lie in a memory-backed folder.
-The first turn of each warms up and does not count.
+the median of its turns; ratios are only taken within a table. Beside the time stands what all threads
+took of the processors, which other work on the machine moves less. Files lie in a memory-backed
+folder. The first turn of each warms up and does not count.
 """
 
 import argparse
 import os
 import platform
 import random
+import resource
 import shutil
 import statistics
 import subprocess
@@ -36,14 +38,20 @@ PIECE = 64 << 10
 PROGRAM = Path(sysconfig.get_path("scripts")) / "sv2"
 
 
+def spent():
+    """Seconds of processor that this process and its children took, on all threads."""
+    own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+
+
 def turns(contenders, runs):
-    """The seconds of each contender, by name, over so many turns of all of them."""
+    """(Seconds, seconds of processor) of each contender, by name, over so many turns of all."""
     times = {name: [] for name in contenders}
     for turn in range(runs + 1):
         for name, work in contenders.items():
-            begun = time.perf_counter()
+            begun, before = time.perf_counter(), spent()
             result = work()
-            took = time.perf_counter() - begun
+            took = time.perf_counter() - begun, spent() - before
             del result
             if turn:
                 times[name].append(took)
@@ -53,19 +61,23 @@ def turns(contenders, runs):
 def table(title, times, size, unit, against):
     """Prints medians, ranges and the ratios to the rows that are named in `against`."""
     print(f"\n{title}\n")
-    heads = "".join(f" time / {name} |" for name in against)
-    print(f"| | median | fastest to slowest, s |{heads}")
-    print(f"|---|---:|---:|{'---:|' * len(against)}")
-    medians = {name: statistics.median(took) for name, took in times.items()}
+    heads = "".join(f" time / {name} | CPU / {name} |" for name in against)
+    print(f"| | median | fastest to slowest, s | CPU, s |{heads}")
+    print(f"|---|---:|---:|---:|{'---:|---:|' * len(against)}")
+    medians = {
+        name: [statistics.median(each[kind] for each in took) for kind in (0, 1)]
+        for name, took in times.items()
+    }
     for name, took in times.items():
-        rate = f"{size / medians[name] / 1e9:.2f} GB/s" if unit == "GB/s" else (
-            f"{medians[name] / size * 1e6:.1f} us"
-        )
+        wall, processor = medians[name]
+        rate = f"{size / wall / 1e9:.2f} GB/s" if unit == "GB/s" else f"{wall / size * 1e6:.1f} us"
         ratios = "".join(
-            f" {medians[name] / medians[other]:.2f} |" if other in medians else " - |"
+            f" {wall / medians[other][0]:.2f} | {processor / medians[other][1]:.2f} |"
             for other in against
         )
-        print(f"| {name} | {rate} | {min(took):.3f} to {max(took):.3f} |{ratios}", flush=True)
+        walls = [each[0] for each in took]
+        between = f"{min(walls):.3f} to {max(walls):.3f}"
+        print(f"| {name} | {rate} | {between} | {processor:.3f} |{ratios}", flush=True)
 
 
 def by_chunks(key, data):
@@ -177,7 +189,7 @@ class Files:
             openers["cobblestone by 4 MiB"] = lambda: through(
                 cobblestone.Cobblestone256Decryptor(their_key, b""), cobbled, out
             )
-        against = ["the program sv2", "cobblestone by 4 MiB"]
+        against = ["the program sv2", *(["cobblestone by 4 MiB"] if cobblestone else [])]
         for title, contenders in (("Encrypting", sealers), ("Decrypting", openers)):
             times = turns({name: fresh(work) for name, work in contenders.items()}, runs)
             table(f"{title} a file to a file:", times, size, "GB/s", against)

@@ -186,7 +186,7 @@ fn fitted(
     options: EncryptOptions,
     plaintext_len: u64,
 ) -> Result<(EncryptOptions, u64), Trouble> {
-    let EncryptOptions { suite, digest, geometry, .. } = options.clone();
+    let (suite, digest, geometry) = (options.suite, options.digest, options.geometry);
     let new = NewHeader {
         suite,
         digest,

@@ -11,8 +11,7 @@ use std::thread::{self, JoinHandle};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use sv2_core::{
-    Cancellation, EncryptOptions, InputSource, RunOptions, StreamError, StreamReport,
-    encrypt_stream_v2,
+    Cancellation, InputSource, RunOptions, StreamError, StreamReport, encrypt_stream_v2,
 };
 
 use crate::error::{Names, Trouble};
