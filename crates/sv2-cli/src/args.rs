@@ -12,8 +12,9 @@ use sv2_core::{Suite, fastest_backend};
 
 use crate::commands::Command;
 use crate::console::{Console, ConsoleArgs};
-use crate::exit::{Exit, TABLE};
+use crate::exit::{Exit, NOTES, TABLE};
 use crate::failure::Failure;
+use crate::help::arranged;
 use crate::invocation;
 use crate::names::{printable, shown};
 use crate::other_tools;
@@ -88,9 +89,9 @@ pub(crate) struct Cli {
     pub(crate) console: ConsoleArgs,
 }
 
-/// The grammar of the command line, for completions and man pages.
+/// The grammar of the command line, with its help in order.
 pub(crate) fn grammar() -> clap::Command {
-    Cli::command()
+    arranged(Cli::command())
 }
 
 /// Understands the arguments; help, versions and mistakes are printed and end the program.
@@ -217,7 +218,7 @@ fn after_long_help() -> String {
     for (code, meaning) in TABLE {
         text.push_str(&format!("  {code:<4} {meaning}\n"));
     }
-    text.push_str(&format!("\n{ENVIRONMENT}\n\n{FILES}"));
+    text.push_str(&format!("\n{NOTES}\n\n{ENVIRONMENT}\n\n{FILES}"));
     text
 }
 

@@ -16,6 +16,7 @@ use crate::invocation::operand;
 use crate::names::{Name, Names, shell_word, shown};
 use crate::running::OpeningArgs;
 use crate::signals;
+use crate::trailing;
 use crate::unfinished::{half_changed, remains, remains_hint};
 
 /// A stream that is to be changed.
@@ -83,6 +84,9 @@ impl Target {
 
     /// A change that failed, with what it left.
     pub(crate) fn failed(&self, error: &StreamError) -> Failure {
+        if let Some(failure) = trailing::in_the_way(&self.name, &self.path, error) {
+            return failure;
+        }
         let exit = Exit::of(error.kind());
         let name = &self.name;
         let left = || remains_hint(&self.path).unwrap_or_default();

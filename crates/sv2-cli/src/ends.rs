@@ -2,6 +2,7 @@
 
 mod closed;
 mod input;
+mod part;
 mod terminal;
 mod writer;
 
@@ -207,6 +208,13 @@ impl Output {
             Place::Held(held) => OutputSink::Held(held),
         };
         (sink, aftermath)
+    }
+
+    /// A second sink like the first, for a run whose first one left nothing; none where the output
+    /// keeps what it got.
+    pub(crate) fn again(&self) -> Option<OutputSink<'static>> {
+        let Place::Path(path, existing) = &self.place else { return None };
+        Some(OutputSink::Path { path: path.clone(), existing: *existing })
     }
 
     /// The output as one that may be left unfinished, and what is left to do afterwards; none where

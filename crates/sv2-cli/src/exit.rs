@@ -41,6 +41,17 @@ pub(crate) const TABLE: [(u8, &str); 10] = [
     (141, "the reader of the output went away"),
 ];
 
+/// What the table means where a command does more than one thing.
+pub(crate) const NOTES: &str = "\
+Of several inputs each is handled, all failures are told, and the worst decides the code, in the
+order 3, 5, 6, 4, 1, 2. With encrypt --exec and --expect-length the code is 1 where the command
+failed or the length is another; nothing is sealed then. With --resume it is 0 where an earlier run
+had finished and stream and file are equal byte for byte. With decrypt --unsealed it is 0 where the
+stream is authentic up to where it ends, and 5 where something is behind the damage. A repair ends
+with 0 where everything is back, with 5 where something is not and nothing was written, and with 7
+where parity file and file do not belong together. The commands of parts end with 7 where a part, a
+plan or a receipt is that of another stream or is missing.";
+
 impl Exit {
     /// The code of a failed stream.
     pub(crate) fn of(kind: ErrorKind) -> Self {

@@ -65,6 +65,17 @@ pub(crate) fn on(command: &str, input: &Name) -> String {
     }
 }
 
+/// As [`on`], of a command that has no output.
+pub(crate) fn without_output(command: &str, input: &Name) -> String {
+    match input {
+        Name::File(path) => on_file(command, path, false),
+        _ => format!(
+            "{} (once the stream is saved as FILE)",
+            on_file(command, "FILE".as_ref(), false)
+        ),
+    }
+}
+
 /// As [`on`], of a file; without its outputs where the command has none.
 pub(crate) fn on_file(command: &str, file: &Path, with_output: bool) -> String {
     let mut text = format!("sv2 {command}");

@@ -1,13 +1,35 @@
 //! What a file is that is no stream: named for what it is, and what opens it.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::sync::{Mutex, PoisonError};
 
 use crate::names::{Name, shell_word};
 
 /// Bytes at the start of a file that tell what it is.
 const HEAD: u64 = 64;
+
+/// How the pipe or standard input began that was read, which cannot be looked at again.
+static BEGINNING: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// Keeps the beginning of what is read, in case it is no stream.
+pub(crate) struct Remembered<R>(pub(crate) R);
+
+impl<R: Read> Read for Remembered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(buffer)?;
+        remember(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+/// Keeps what still belongs to the beginning.
+pub(crate) fn remember(bytes: &[u8]) {
+    let mut kept = BEGINNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let more = bytes.len().min((HEAD as usize).saturating_sub(kept.len()));
+    kept.extend_from_slice(&bytes[..more]);
+}
 
 /// How a kind of file begins, what it is, and the command that opens it.
 struct Kind {
@@ -28,7 +50,12 @@ const TEXT_MODE: Opened =
     Opened::Words("fetch it again as binary: no text mode, no conversion of line ends or encoding");
 
 /// A stream begins with the bytes 89 53 56 32 0d 0a 1a 0a, which tell what was done to them.
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 11] = [
+    Kind {
+        starts: &[b"SV2PRTY\n"],
+        what: "it is a parity file and not the stream that it protects",
+        opened: Opened::Words("name the stream, which has the same name without .par"),
+    },
     Kind {
         starts: &[b"age-encryption.org/v1", b"-----BEGIN AGE ENCRYPTED FILE-----"],
         what: "it is an age file",
@@ -88,20 +115,32 @@ const KINDS: [Kind; 10] = [
     },
 ];
 
-/// What a named file that is no stream is, and what to do, where it tells.
+/// What an input that is no stream is, and what to do, where it tells.
 pub(crate) fn of(name: &Name) -> Option<(&'static str, String)> {
-    let path = name.path()?;
     // Nothing but a file is opened for this: a pipe would block.
-    let metadata = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
-    if metadata.len() == 0 {
-        return Some((
-            "it is empty",
-            "fetch it again, or encrypt again what it was made of".into(),
-        ));
-    }
+    let file = name.path().filter(|path| path.metadata().is_ok_and(|found| found.is_file()));
     let mut head = Vec::new();
-    File::open(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
+    match file {
+        Some(path) => {
+            File::open(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
+        }
+        None => head.clone_from(&BEGINNING.lock().unwrap_or_else(PoisonError::into_inner)),
+    }
+    if head.is_empty() {
+        let hint = match file {
+            Some(_) => "fetch it again, or encrypt again what it was made of",
+            None => "see whether the program failed that was to write it",
+        };
+        return Some(("it is empty", hint.into()));
+    }
     let kind = KINDS.iter().find(|kind| kind.starts.iter().any(|start| head.starts_with(start)))?;
+    let Some(path) = file else {
+        let hint = match kind.opened {
+            Opened::By(command) => format!("pipe it into: {}", command.trim_end_matches(" <")),
+            Opened::Words(words) => words.to_owned(),
+        };
+        return Some((kind.what, hint));
+    };
     let word = shell_word(path.as_os_str());
     let hint = match kind.opened {
         Opened::By(command) if path.as_os_str().as_bytes().starts_with(b"-") => {

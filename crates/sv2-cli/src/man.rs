@@ -1,5 +1,8 @@
 //! Man pages, from the grammar of the command line and the texts of its help.
 
+use std::io::Write;
+
+use clap::builder::StyledStr;
 use clap_mangen::Man;
 
 /// Every page of a program with the name of its file.
@@ -22,24 +25,54 @@ fn add_pages(command: &clap::Command, name: &str, pages: &mut Vec<(String, Vec<u
 
 /// A page; `commands` is the section that lists a program's commands.
 fn page(command: &clap::Command, name: &str, commands: &str) -> (String, Vec<u8>) {
-    // The sections of the help that follow the options become sections of their own.
-    let extra = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
-    let man = Man::new(command.clone().after_help("").after_long_help("")).manual("sv2 manual");
+    // The sections of the help in front of and behind the options become sections of their own.
+    let told = |text: Option<&StyledStr>| text.map(ToString::to_string).unwrap_or_default();
+    let examples = told(command.get_before_long_help());
+    let notes = told(command.get_after_long_help());
+    let bare = command.clone().before_long_help("").after_help("").after_long_help("");
+    let man = Man::new(bare).manual("sv2 manual");
+    let usage = command.clone().render_usage().to_string();
     let mut text = Vec::new();
     let rendered = [
         man.render_title(&mut text),
         man.render_name_section(&mut text),
-        man.render_synopsis_section(&mut text),
+        writeln!(text, ".SH SYNOPSIS\n{}", escaped(usage.trim_start_matches("Usage: "))),
         man.render_description_section(&mut text),
         man.render_options_section(&mut text),
     ];
     debug_assert!(rendered.iter().all(Result::is_ok), "writing to memory");
     text.extend_from_slice(commands.as_bytes());
-    text.extend_from_slice(sections(&extra).as_bytes());
-    if name != "sv2" {
-        text.extend_from_slice(b".SH \"SEE ALSO\"\n.BR sv2 (1)\n");
-    }
+    text.extend_from_slice(sections(&notes).as_bytes());
+    text.extend_from_slice(sections(&examples).as_bytes());
+    text.extend_from_slice(see_also(name).as_bytes());
     (format!("{name}.1"), text)
+}
+
+/// The pages that tell more.
+fn see_also(name: &str) -> String {
+    let mut pages: Vec<String> = match name {
+        "sv2" => vec!["age".into(), "age-keygen".into()],
+        _ => vec!["sv2".into()],
+    };
+    let of = |command: &str| match command {
+        "encrypt" => &["decrypt", "append", "recipients", "keygen", "protect"][..],
+        "decrypt" => &["encrypt", "cat", "verify", "repair"],
+        "cat" => &["decrypt", "verify"],
+        "verify" => &["decrypt", "inspect", "protect", "repair"],
+        "protect" => &["repair", "verify"],
+        "repair" => &["protect", "verify", "decrypt"],
+        "append" => &["encrypt", "verify"],
+        "recipients" | "keygen" => &["encrypt", "recipients", "keygen"],
+        "inspect" | "fingerprint" => &["verify", "inspect", "fingerprint"],
+        _ => &[],
+    };
+    if let Some(command) = name.split('-').nth(1) {
+        let others = of(command).iter().filter(|other| **other != command);
+        pages.extend(others.map(|other| format!("sv2-{other}")));
+    }
+    let lines: Vec<String> =
+        pages.iter().map(|page| format!(".BR {} (1)", escaped(page))).collect();
+    format!(".SH \"SEE ALSO\"\n{}\n", lines.join(",\n"))
 }
 
 fn commands_section(program: &clap::Command) -> String {

@@ -34,6 +34,8 @@ struct State {
     begun: Option<Instant>,
     /// The furthest step so far: segments may end out of order.
     reached: u64,
+    /// The most of it that an earlier run had done.
+    kept: u64,
     rate: Rate,
     shape: Shape,
 }
@@ -72,6 +74,8 @@ enum Shape {
 #[derive(Clone, Copy)]
 struct Step {
     done: u64,
+    /// Of these, bytes that an earlier run had done.
+    kept: u64,
     total: Option<u64>,
 }
 
@@ -86,9 +90,7 @@ impl Display {
             ProgressMode::Always => Some(Shape::Bar { after: Duration::ZERO, bar: None }),
             ProgressMode::Json => Some(Shape::Lines { last: None, latest: None }),
         };
-        Self(shape.map(|shape| {
-            Arc::new(Mutex::new(State { begun: None, reached: 0, rate: Rate::default(), shape }))
-        }))
+        Self(shape.map(|shape| Arc::new(Mutex::new(State::new(shape)))))
     }
 
     /// Nothing, for work that goes on beside other work.
@@ -105,7 +107,11 @@ impl Display {
             let at_end = progress.total == Some(progress.done);
             let state = if at_end { state.lock().ok() } else { state.try_lock().ok() };
             if let Some(mut state) = state {
-                state.show(Step { done: progress.done, total: progress.total });
+                state.show(Step {
+                    done: progress.done,
+                    kept: progress.kept.min(progress.done),
+                    total: progress.total,
+                });
             }
         }))
     }
@@ -113,7 +119,7 @@ impl Display {
     /// Shows that `done` of `total` bytes are done, for commands that do the work themselves.
     pub(crate) fn advance(&self, done: u64, total: u64) {
         if let Some(Ok(mut state)) = self.0.as_ref().map(|state| state.lock()) {
-            state.show(Step { done, total: Some(total) });
+            state.show(Step { done, kept: 0, total: Some(total) });
         }
     }
 }
@@ -139,20 +145,30 @@ impl Drop for Display {
 }
 
 impl State {
+    fn new(shape: Shape) -> Self {
+        Self { begun: None, reached: 0, kept: 0, rate: Rate::default(), shape }
+    }
+
     fn show(&mut self, progress: Step) {
         if progress.done < self.reached {
             return;
         }
         self.reached = progress.done;
         let begun = *self.begun.get_or_insert_with(Instant::now);
-        self.rate.note(begun.elapsed(), progress.done);
+        // What an earlier run did goes by fast and says nothing of the rest, so time counts from
+        // its end.
+        if progress.kept > self.kept {
+            self.kept = progress.kept;
+            self.rate = Rate::default();
+        }
+        self.rate.note(begun.elapsed(), progress.done - progress.kept);
         match &mut self.shape {
             Shape::Bar { after, bar } => {
                 if begun.elapsed() < *after {
                     return;
                 }
                 let bar = bar.get_or_insert_with(new_bar);
-                let rate = self.rate.per_second(begun.elapsed(), progress.done);
+                let rate = self.rate.per_second(begun.elapsed(), progress.done - progress.kept);
                 let width = terminal_width();
                 bar.set_message(line(progress, rate, begun.elapsed(), width));
                 if progress.total == Some(progress.done) {
@@ -205,15 +221,29 @@ fn line(step: Step, rate: Option<f64>, after: Duration, width: usize) -> String 
         return joined(&[format!("{percent:>3}%"), speed, left], width);
     }
     let amount = format!("{percent:>3}% {} of {}", readable(step.done), readable(total));
-    let text = joined(&[amount, speed, left], width);
+    let kept = match step.kept {
+        0 => String::new(),
+        kept => format!("{} kept", readable(kept)),
+    };
+    let full = joined(&[amount.clone(), kept, speed.clone(), left.clone()], usize::MAX);
+    // What was kept is left out where there is no room for it and a bar.
+    let text = match full.chars().count() + 10 > width {
+        true => joined(&[amount, speed, left], width),
+        false => full,
+    };
     // A space on either side, and one column free for the cursor.
     let cells = 30.min(width.saturating_sub(text.chars().count() + 4));
     if cells < 5 {
         return text;
     }
     let full = cells * percent as usize / 100;
+    let kept = match total {
+        0 => 0,
+        // At most the cells, which are few.
+        _ => (cells as u128 * u128::from(step.kept.min(total)) / u128::from(total)) as usize,
+    };
     let head = if full < cells { ">" } else { "" };
-    let bar = format!("{}{head}", "=".repeat(full));
+    let bar = format!("{}{}{head}", "#".repeat(kept), "=".repeat(full.saturating_sub(kept)));
     format!("[{bar:cells$}] {text}")
 }
 
@@ -237,6 +267,7 @@ fn write_line(progress: Step, begun: Instant) {
     let line = json!({
         "progress": {
             "done": progress.done,
+            "kept": progress.kept,
             "total": progress.total,
             "seconds": begun.elapsed().as_secs_f64(),
         }
@@ -251,9 +282,9 @@ mod tests {
     #[test]
     fn time_is_counted_from_the_first_step() {
         let shape = Shape::Bar { after: Duration::MAX, bar: None };
-        let mut state = State { begun: None, reached: 0, rate: Rate::default(), shape };
+        let mut state = State::new(shape);
         let before = Instant::now();
-        state.show(Step { done: 6, total: Some(6) });
+        state.show(Step { done: 6, kept: 0, total: Some(6) });
         assert!(state.begun.is_some_and(|begun| begun >= before));
     }
 
@@ -276,7 +307,7 @@ mod tests {
 
     #[test]
     fn the_line_fits_the_terminal_and_says_when_it_flushes() {
-        let half = Step { done: 3 << 30, total: Some(4 << 30) };
+        let half = Step { done: 3 << 30, kept: 0, total: Some(4 << 30) };
         let rate = Some(f64::from(300 << 20));
         let at = |step, width| line(step, rate, Duration::from_secs(9), width);
         assert_eq!(
@@ -284,12 +315,22 @@ mod tests {
             "[======================>       ]  75% 3.0 GiB of 4.0 GiB, 300.0 MiB/s, 4s left"
         );
         assert_eq!(at(half, 40), " 75%, 300.0 MiB/s, 4s left");
-        let end = Step { done: 4 << 30, total: Some(4 << 30) };
+        let resumed = Step { kept: 1 << 30, ..half };
+        assert_eq!(
+            at(resumed, 90),
+            "[######==============>      ]  75% 3.0 GiB of 4.0 GiB, 1.0 GiB kept, 300.0 MiB/s, 4s left"
+        );
+        assert_eq!(
+            at(resumed, 80),
+            "[####========>    ]  75% 3.0 GiB of 4.0 GiB, 1.0 GiB kept, 300.0 MiB/s, 4s left"
+        );
+        assert_eq!(at(resumed, 40), " 75%, 300.0 MiB/s, 4s left");
+        let end = Step { done: 4 << 30, kept: 0, total: Some(4 << 30) };
         assert!(at(end, 80).ends_with("100% 4.0 GiB of 4.0 GiB, 300.0 MiB/s, flushing"));
-        let unknown = Step { done: 3 << 30, total: None };
+        let unknown = Step { done: 3 << 30, kept: 0, total: None };
         assert_eq!(at(unknown, 80), "3.0 GiB, 300.0 MiB/s, 9s");
         for width in 1..200 {
-            for step in [half, end, unknown, Step { done: 0, total: Some(0) }] {
+            for step in [half, resumed, end, unknown, Step { done: 0, kept: 0, total: Some(0) }] {
                 assert!(at(step, width).chars().count() <= width.max(1), "{width}");
             }
         }

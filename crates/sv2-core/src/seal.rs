@@ -181,6 +181,9 @@ impl SealJob {
             }
             let lap = Lap::new(segment).read(read - begun).cipher(sealed - read);
             let plaintext_len = place.layout.plaintext_len();
+            if kept.is_some() {
+                self.watch.keep(plaintext_len.into());
+            }
             self.watch.segment(plaintext_len.into(), lap.write(sealed.elapsed()));
             Ok((entry, plaintext_len, kept.is_some()))
         };

@@ -16,6 +16,8 @@ pub(crate) struct Watch {
     total: OnceLock<u64>,
     /// Bytes of plaintext that are done.
     done: AtomicU64,
+    /// Of these, bytes that an earlier call had done.
+    kept: AtomicU64,
     read: AtomicU64,
     cipher: AtomicU64,
     write: AtomicU64,
@@ -23,8 +25,8 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new(run: &RunOptions) -> Self {
-        let (read, cipher, write) = Default::default();
-        Self { run: run.clone(), total: OnceLock::new(), done: 0.into(), read, cipher, write }
+        let (done, kept, read, cipher, write) = Default::default();
+        Self { run: run.clone(), total: OnceLock::new(), done, kept, read, cipher, write }
     }
 
     /// Says how many bytes of plaintext the call is about, where that is known.
@@ -37,6 +39,12 @@ impl Watch {
     /// Counts plaintext that was done by an earlier call.
     pub(crate) fn skip(&self, plaintext_len: u64) {
         self.done.fetch_add(plaintext_len, Ordering::Relaxed);
+        self.keep(plaintext_len);
+    }
+
+    /// Says that plaintext which is counted besides was done by an earlier call.
+    pub(crate) fn keep(&self, plaintext_len: u64) {
+        self.kept.fetch_add(plaintext_len, Ordering::Relaxed);
     }
 
     /// Counts a segment that is done, of which so many bytes are this call's.
@@ -53,7 +61,8 @@ impl Watch {
             let Lap { segment, times: stages, thread } = lap;
             let total = self.total.get().copied();
             let segment = Some(segment);
-            observer(Progress { done, total, segment, stages, thread, failed: None });
+            let kept = self.kept.load(Ordering::Relaxed);
+            observer(Progress { done, kept, total, segment, stages, thread, failed: None });
         }
     }
 
@@ -62,6 +71,7 @@ impl Watch {
         if let (Err(error), Some(observer)) = (&result, &self.run.observer) {
             observer(Progress {
                 done: self.done.load(Ordering::Relaxed),
+                kept: self.kept.load(Ordering::Relaxed),
                 total: self.total.get().copied(),
                 segment: None,
                 stages: self.times(),

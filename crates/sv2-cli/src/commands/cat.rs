@@ -23,6 +23,7 @@ use crate::progress::Display;
 use crate::report::hex;
 use crate::running::{OpeningArgs, watch_signals};
 use crate::size::{counted, readable};
+use crate::trailing::{self, TrailingName};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,6 +63,9 @@ pub(crate) struct CatArgs {
     /// Read a stream whose end is missing, or a damaged one up to the damage
     #[arg(long, conflicts_with = "expect")]
     unsealed: bool,
+    /// Read a sealed stream that something follows, such as the padding of a tape, up to its end
+    #[arg(long, value_name = "WHAT", value_enum, conflicts_with_all = ["salvage", "unsealed"])]
+    trailing: Option<TrailingName>,
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
@@ -87,10 +91,20 @@ pub(crate) fn run(args: &CatArgs, console: &Console) -> Result<(), Failure> {
     if args.salvage || args.unsealed {
         return rescued(args, &input, output, &key, &cancel, console);
     }
-    let source = input.into_source();
-    let stream = key
-        .with(|key| StreamReader::open(source, key, &options))
-        .map_err(|error| Failure::stream(&error, names))?;
+    let failed = |error| Failure::stream(&error, names);
+    let found = match args.trailing {
+        Some(TrailingName::Ignore) => trailing::found(&input).map_err(failed)?,
+        None => None,
+    };
+    let again = input.again().ok();
+    let source = match found {
+        Some(found) => input.up_to(found.offset)?,
+        None => input.into_source(),
+    };
+    let stream = key.with(|key| StreamReader::open(source, key, &options)).map_err(|error| {
+        trailing::explained("cat", &from, again, &error)
+            .unwrap_or_else(|| Failure::stream(&error, names))
+    })?;
     let whole = [range::Range::WHOLE];
     let wanted = if args.ranges.is_empty() { &whole[..] } else { &args.ranges };
     let ranges: Vec<_> = wanted.iter().map(|range| range.within(stream.len())).collect();

@@ -3,6 +3,7 @@
 use clap::Args;
 use clap_complete::Shell;
 
+use crate::completion::script;
 use crate::console::print;
 use crate::failure::Failure;
 
@@ -21,8 +22,6 @@ pub(crate) struct CompletionsArgs {
 }
 
 /// Runs `sv2 completions` for the command line of `grammar`.
-pub(crate) fn run(args: &CompletionsArgs, mut grammar: clap::Command) -> Result<(), Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut grammar, "sv2", &mut script);
-    print(&String::from_utf8_lossy(&script))
+pub(crate) fn run(args: &CompletionsArgs, grammar: clap::Command) -> Result<(), Failure> {
+    print(&script(args.shell, grammar))
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Map, Value};
 use sv2_core::{
-    Cancellation, ErrorKind, KeySource, Tail, decrypt_resumable, decrypt_stream_with, read_metadata,
+    Cancellation, ErrorKind, InputSource, KeySource, StreamError, Tail, Unit, decrypt_resumable,
+    decrypt_stream_with, read_metadata,
 };
 
 use self::salvage::{GapsName, Rescue};
@@ -45,9 +46,9 @@ Without a key option the default identity is tried, and then you are asked for a
 stream has one.
 
 From a pipe, plaintext is passed on as its segments are authenticated; only exit code 0 says that
-it was all of one sealed stream, and the one that --expect names: a pipe cannot be held back, so what
-goes to standard output before the end is not checked against the fingerprint yet. With -o FILE
-nothing is left of another stream. A file is checked before the first byte is written.
+it was all of one sealed stream, and the one that --expect names: a pipe cannot be held back, so
+what goes to standard output before the end is not checked against the fingerprint yet. With -o
+FILE nothing is left of another stream. A file is checked before the first byte is written.
 
 The output has mode 0600, whatever the stream's file has. With -f a symbolic link is replaced, and
 not what it leads to.
@@ -88,11 +89,11 @@ pub(crate) struct DecryptArgs {
     /// the sender chose it, so nothing is ever overwritten by it
     #[arg(long, conflicts_with_all = ["force", "unsealed", "salvage", "resume", "recursive"])]
     use_name: bool,
-    #[command(flatten)]
-    tree: TreeArgs,
     /// Leave what is done where the command is interrupted, and continue what is there
     #[arg(long, conflicts_with_all = ["unsealed", "salvage"])]
     resume: bool,
+    #[command(flatten)]
+    tree: TreeArgs,
     #[command(flatten)]
     identities: IdentityArgs,
     #[command(flatten)]
@@ -312,8 +313,13 @@ impl Job<'_> {
             aftermath.settle(|text| console.note(text))?;
             return report::resumed("decrypt", names, &done, channel, console);
         }
+        let retry = output.again();
         let (sink, aftermath) = output.into_sink();
-        let again = input.is_named_file().then(|| input.again().ok()).flatten();
+        let again = input.is_seekable().then(|| input.again().ok()).flatten();
+        let from_front = match args.stream.unsealed && input.is_seekable() {
+            true => Some((input.again()?, retry)),
+            false => None,
+        };
         let source = input.into_source();
         if let Some(rescue) = rescue {
             let done = rescue.run(source, sink, key, &options);
@@ -321,7 +327,17 @@ impl Job<'_> {
             let done = done.map_err(|error| rescue.failure(&error, names))?;
             return rescue.report(&done, names, channel, console);
         }
-        let done = decrypt_stream_with(source, sink, key, &options);
+        let mut done = decrypt_stream_with(source, sink, key, &options);
+        if let (Err(error), Some((source, sink))) = (&done, from_front)
+            && let Some(segment) = damaged_segment(error)
+        {
+            // The seal holds and a segment does not: what stands in front of it is wanted, as of a
+            // pipe, whatever the output is.
+            match sink {
+                Some(sink) => done = decrypt_stream_with(forwards(source), sink, key, &options),
+                None => return Err(damaged_behind(&from, segment)),
+            }
+        }
         drop(display);
         let done = done.map_err(|error| {
             trailing::explained("decrypt", &from, again, &error)
@@ -354,19 +370,43 @@ impl Job<'_> {
             console.note(&report::to_text(&from, &to, &done));
         }
         if is_damaged_behind {
-            let segments = counted(done.segments, "segment", "segments");
-            return Err(Failure::new(
-                Exit::Damaged,
-                format!(
-                    "{from}: the stream is not sealed, and damaged behind {segments}, which are \
-                     written and authentic"
-                ),
-            )
-            .hint(format!(
-                "to get out what is sound behind the damage, too: {}",
-                invocation::on("decrypt --salvage", &from)
-            )));
+            return Err(damaged_behind(&from, done.segments));
         }
         Ok(())
     }
+}
+
+/// The segment at which a sealed stream turned out damaged or altered.
+fn damaged_segment(error: &StreamError) -> Option<u64> {
+    let (StreamError::ChecksumMismatch { unit, .. }
+    | StreamError::AuthenticationFailed { unit, .. }
+    | StreamError::Malformed { unit, .. }) = error
+    else {
+        return None;
+    };
+    match *unit {
+        Unit::Frame { segment, .. } | Unit::Segment { segment } | Unit::Footer { segment } => {
+            Some(segment)
+        }
+        _ => None,
+    }
+}
+
+/// A file read from the front as a pipe is.
+fn forwards(source: InputSource<'static>) -> InputSource<'static> {
+    match source {
+        InputSource::File(file) => InputSource::Reader(Box::new(file)),
+        other => other,
+    }
+}
+
+/// The end of a run that wrote what stands in front of the damage.
+fn damaged_behind(from: &Name, segments: u64) -> Failure {
+    let segments = counted(segments, "segment", "segments");
+    let sentence =
+        format!("{from}: the stream is damaged behind {segments}, which are written and authentic");
+    Failure::new(Exit::Damaged, sentence).hint(format!(
+        "to get out what is sound behind the damage, too: {}",
+        invocation::on("decrypt --salvage", from)
+    ))
 }

@@ -50,41 +50,43 @@ Examples:
   sv2 encrypt --protect disk.img             with a parity file, for 'sv2 repair'
 
 Passphrases:
-  --passphrase-file and --passphrase-fd give the passphrase of the stream, as -p does, unless -i is
-  given: then it is that of the identities that are locked, and with -p that of the stream as well.
-  A passphrase that nothing uses is an error.
+  --passphrase-file and --passphrase-fd give the passphrase of the stream, as -p does, unless -i
+  is given: then it is that of the identities that are locked, and with -p that of the stream as
+  well. A passphrase that nothing uses is an error.
 
 Producers:
-  A short pipe looks like a whole one: where a program that writes into it dies, the stream is sealed
-  over what it wrote. With --exec the program is run by sv2, without a shell and with nothing open
-  but standard input, output and error, and nothing is sealed unless it succeeds. With
-  --expect-length nothing is sealed unless the length is right. In a shell, 'set -o pipefail' tells
-  of the failure only afterwards.
+  A short pipe looks like a whole one: where a program that writes into it dies, the stream is
+  sealed over what it wrote. With --exec the program is run by sv2, without a shell and with
+  nothing open but standard input, output and error, and nothing is sealed unless it succeeds.
+  With --expect-length nothing is sealed unless the length is right. In a shell, 'set -o pipefail'
+  tells of the failure only afterwards.
 
 Several inputs:
-  Each goes to a stream of its own, beside it or in the folder that -o names. One that fails stops no
-  other; all failures are told and counted, and the worst decides the exit code, in the order 3, 5,
-  6, 4, 1, 2. Under a passphrase each stream has a salt of its own, and costs a second.
+  Each goes to a stream of its own, beside it or in the folder that -o names. One that fails stops
+  no other; all failures are told and counted, and the worst decides the exit code, in the order
+  3, 5, 6, 4, 1, 2. Under a passphrase each stream has a salt of its own, and costs a second.
 
 Folders:
-  With --recursive every file below a folder goes to its place below the folder that -o names, with
-  its time and permissions sealed. A stream that is there is kept if your key opens it and its sealed
-  length and time are those of the file; anything else there is reported, and with -f written again.
-  Links, devices and pipes are left out, and said. Names and the shape of the folder stay visible.
+  With --recursive every file below a folder goes to its place below the folder that -o names,
+  with its time and permissions sealed. A stream that is there is kept if your key opens it and
+  its sealed length and time are those of the file; anything else there is reported, and with -f
+  written again. Links, devices and pipes are left out, and said. Names and the shape of the
+  folder stay visible.
 
 Metadata:
   Nothing about the file is stored unless --name or --meta asks for it. What is stored is sealed:
   only those who can open the stream can read it, though its length can be told within 64 bytes.
 
 Interruptions:
-  With --resume an interrupted command leaves OUTPUT.unfinished, and the same command continues it:
-  each segment there that opens and holds what the input holds is kept, everything else is written
-  anew, so an input that changed costs no more than time. Continuing needs a key that opens what
-  was begun: your default identity, one named with -i or SV2_IDENTITY, the passphrase or the raw
-  key. Only the recipients of the last command can open the result. Cipher, digest, sizes and context must be
-  those that it was begun with; otherwise nothing is changed and the exit code is 7. What is left
-  stays until it is continued or you remove it; without --resume it is reported but not used. A run
-  that finds the finished stream compares it with the source and ends with 0 if they are equal.";
+  With --resume an interrupted command leaves OUTPUT.unfinished, and the same command continues
+  it: each segment there that opens and holds what the input holds is kept, everything else is
+  written anew, so an input that changed costs no more than time. Continuing needs a key that
+  opens what was begun: your default identity, one named with -i or SV2_IDENTITY, the passphrase
+  or the raw key. Only the recipients of the last command can open the result. Cipher, digest,
+  sizes and context must be those that it was begun with; otherwise nothing is changed and the
+  exit code is 7. What is left stays until it is continued or you remove it; without --resume it
+  is reported but not used. A run that finds the finished stream compares it with the source and
+  ends with 0 if they are equal.";
 
 /// The arguments of `sv2 encrypt`.
 #[derive(Debug, Args)]

@@ -22,6 +22,7 @@ use crate::report::hex;
 use crate::running::watch_signals;
 use crate::size::short;
 use crate::slots::slot_text;
+use crate::trailing;
 use crate::unfinished::half_changed;
 
 const EXAMPLES: &str = "\
@@ -75,6 +76,12 @@ pub(crate) fn run(args: &InspectArgs, console: &Console) -> Result<(), Failure> 
     let name = input.name.clone();
     let failed = |error| Failure::stream(&error, Names { input: &name, output: &Name::Stdout });
     let seen = inspect(input.again()?).map_err(failed)?;
+    let is_followed = seen.trailer.is_none() || seen.len_matches == Some(false);
+    let followed = if is_followed { trailing::found(&input).map_err(failed)? } else { None };
+    let seen = match &followed {
+        Some(found) => inspect(input.up_to(found.offset)?).map_err(failed)?,
+        None => seen,
+    };
     let checksum = match args.checksum {
         true => Some(as_in_s3(object_checksum(input.again()?).map_err(failed)?)),
         false => None,
@@ -84,12 +91,19 @@ pub(crate) fn run(args: &InspectArgs, console: &Console) -> Result<(), Failure> 
     } else {
         let key = args.identities.open_key()?;
         let context = args.context.as_bytes();
-        let source = input.into_source();
+        let source = match &followed {
+            Some(found) => input.up_to(found.offset)?,
+            None => input.into_source(),
+        };
         Some(key.with(|key| read_metadata(source, key, context)).map_err(failed)?)
     };
     let metadata = metadata.map(|json| json.map(|json| parsed(&json)));
     if console.json {
         let mut report = to_json(&name, &seen, metadata, args.segments);
+        report["trailing"] = followed.map_or(
+            Value::Null,
+            |found| json!({ "offset": found.offset, "bytes": found.len, "zeros": found.zeros }),
+        );
         if let Some(checksum) = checksum {
             report["checksum_crc64nvme"] = json!(checksum);
         }
@@ -104,7 +118,8 @@ pub(crate) fn run(args: &InspectArgs, console: &Console) -> Result<(), Failure> 
         }
         print(&text)?;
     }
-    match finding(&seen) {
+    let found = followed.map(|found| (Exit::Untrusted, trailing::in_words(&found)));
+    match found.or_else(|| finding(&seen).map(|(exit, what)| (exit, what.to_owned()))) {
         None => {
             note_half_changed(&name, console);
             Ok(())

@@ -3,14 +3,16 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use sv2_core::{InputSource, StreamError, descriptor_number, open_descriptor};
+use sv2_core::{InputSource, StreamError, Waiting, descriptor_number, open_descriptor};
 
 use super::Direction;
 use super::closed::require_open;
+use super::part::Part;
 use crate::failure::Failure;
+use crate::kind::{Remembered, remember};
 use crate::names::{Name, Names, shell_word};
 use crate::readings;
 
@@ -21,7 +23,11 @@ pub(crate) struct Input {
     pub(super) path: Option<PathBuf>,
     file: File,
     pub(super) metadata: Metadata,
+    direction: Direction,
 }
+
+/// Bytes that are asked for of a pipe; the system may refuse.
+const PIPE_CAPACITY: usize = 1 << 20;
 
 impl Input {
     /// Opens the named input, or standard input where none or `-` is named; it is a stream unless
@@ -69,14 +75,14 @@ impl Input {
         if let (Some(path), Direction::Decrypt) = (path, direction) {
             readings::opened(path, &file, &metadata);
         }
-        Ok(Self { name, path: path.map(Path::to_owned), file, metadata })
+        Ok(Self { name, path: path.map(Path::to_owned), file, metadata, direction })
     }
 
     /// An input that is a pipe from a program.
     pub(crate) fn of_program(name: Name, file: File) -> Result<Self, Failure> {
         let metadata = file.metadata();
         let metadata = metadata.map_err(|error| Failure::file("read", "-".as_ref(), &error))?;
-        Ok(Self { name, path: None, file, metadata })
+        Ok(Self { name, path: None, file, metadata, direction: Direction::Encrypt })
     }
 
     /// As [`Input::open`], of a stream that is read at any offset, by `command`: a pipe is refused
@@ -109,14 +115,14 @@ impl Input {
     /// Refuses what cannot be read at any offset, with the command's name in the sentence.
     pub(crate) fn require_file(&self, command: &str) -> Result<(), Failure> {
         let name = &self.name;
-        if !self.metadata.is_file() {
+        if !self.is_seekable() {
             return Err(Failure::usage(format!(
                 "{name}: 'sv2 {command}' jumps about in its input, which must be a file and not a \
-                 pipe or device"
+                 pipe"
             ))
             .hint("save the stream to a file first"));
         }
-        if self.metadata.len() == 0 {
+        if self.metadata.is_file() && self.metadata.len() == 0 {
             let names = Names { input: name, output: &Name::Stdout };
             return Err(Failure::stream(&StreamError::NotAStream, names));
         }
@@ -128,6 +134,15 @@ impl Input {
         self.path.is_some() && self.metadata.is_file()
     }
 
+    /// Whether it can be read at any offset: a file, or a device with blocks.
+    pub(crate) fn is_seekable(&self) -> bool {
+        self.metadata.is_file() || self.is_device()
+    }
+
+    fn is_device(&self) -> bool {
+        self.metadata.file_type().is_block_device()
+    }
+
     /// The base name of a named input.
     pub(crate) fn base_name(&self) -> Option<&str> {
         self.path.as_deref()?.file_name()?.to_str()
@@ -135,9 +150,23 @@ impl Input {
 
     /// A second handle on the same open file, at the same position.
     pub(crate) fn again(&self) -> Result<InputSource<'static>, Failure> {
-        let file = self.file.try_clone();
-        let path = self.path.as_deref().unwrap_or("-".as_ref());
-        Ok(InputSource::File(file.map_err(|error| Failure::file("read", path, &error))?))
+        let failed = |error| self.failed(&error);
+        let file = self.file.try_clone().map_err(failed)?;
+        if self.is_device() {
+            return Ok(InputSource::ReadAt(Box::new(Part::rest(file).map_err(failed)?)));
+        }
+        Ok(InputSource::File(file))
+    }
+
+    /// As [`Input::again`], up to the end of the stream in it.
+    pub(crate) fn up_to(&self, len: u64) -> Result<InputSource<'static>, Failure> {
+        let file = self.file.try_clone().and_then(Part::rest);
+        let part = file.map_err(|error| self.failed(&error))?;
+        Ok(InputSource::ReadAt(Box::new(part.up_to(len))))
+    }
+
+    fn failed(&self, error: &io::Error) -> Failure {
+        Failure::file("read", self.path.as_deref().unwrap_or("-".as_ref()), error)
     }
 
     /// The open file, to be read by somebody else.
@@ -145,8 +174,29 @@ impl Input {
         self.file
     }
 
-    /// The open file itself, so that the drivers see what it is.
+    /// What is read of it, so that the drivers see what it is; how a stream on standard input or on
+    /// a pipe begins is kept, in case it is none.
     pub(crate) fn into_source(self) -> InputSource<'static> {
+        if self.direction == Direction::Encrypt {
+            return InputSource::File(self.file);
+        }
+        if self.is_device() {
+            // A device that does not tell its length is read as a pipe is.
+            return match self.file.try_clone().and_then(Part::rest) {
+                Ok(part) if part.len() > 0 => InputSource::ReadAt(Box::new(part)),
+                _ => InputSource::File(self.file),
+            };
+        }
+        if !self.metadata.is_file() {
+            let _ = rustix::pipe::fcntl_setpipe_size(&self.file, PIPE_CAPACITY);
+            return InputSource::Reader(Box::new(Remembered(Waiting(self.file))));
+        }
+        if self.is_stdin() {
+            let mut head = [0; 64];
+            let stands = io::Seek::stream_position(&mut &self.file);
+            let read = stands.and_then(|offset| self.file.read_at(&mut head, offset));
+            remember(&head[..read.unwrap_or(0)]);
+        }
         InputSource::File(self.file)
     }
 }

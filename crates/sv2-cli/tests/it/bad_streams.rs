@@ -1,7 +1,7 @@
 //! Streams that are damaged, altered, cut, foreign: each has its words and its exit code, and
 //! nothing of it is left behind.
 
-use crate::sandbox::{Sandbox, painted};
+use crate::sandbox::{Ended, Sandbox, painted};
 
 const HEADER_LEN: usize = 1024;
 
@@ -52,7 +52,13 @@ fn a_frame_of_another_stream_is_an_authentication_failure() {
     let sandbox = with_stream();
     seal(&sandbox, "b.sv2");
     let other = sandbox.read("b.sv2");
-    let words = ["authentication failure", "frame 0 of segment 2", "was altered", "do not use it"];
+    let words = [
+        "authentication failure",
+        "frame 0 of segment 2",
+        "was altered",
+        "do not use it",
+        "to list what was altered: sv2 verify -K key ",
+    ];
     refused(&sandbox, 3, &words, |stream| {
         let place = frame(2, 0)..frame(2, 1);
         stream[place.clone()].copy_from_slice(&other[place]);
@@ -76,7 +82,7 @@ fn a_damaged_header_is_found_before_the_key_is_blamed() {
 #[test]
 fn a_cut_stream_is_unsealed() {
     for cut in [1, 100, 2000] {
-        let words = ["trailer", "truncated", "--unsealed"];
+        let words = ["trailer", "truncated", "--salvage"];
         refused(&with_stream(), 3, &words, |stream| stream.truncate(stream.len() - cut));
     }
 }
@@ -156,6 +162,14 @@ fn a_hint_is_a_whole_command_that_works() {
     assert!(!report["error"].as_str().unwrap().contains("hint"));
 }
 
+/// What is hinted at where the input has no name.
+fn unnamed(word: &str) -> String {
+    match word.strip_prefix("hint: ").and_then(|command| command.strip_suffix(" x")) {
+        Some(command) => format!("hint: pipe it into: {}", command.trim_end_matches(" <")),
+        None => word.to_owned(),
+    }
+}
+
 /// Whatever is no stream is named for what it is, with the command that opens it.
 #[test]
 fn what_is_no_stream_is_named_for_what_it_is() {
@@ -198,5 +212,14 @@ fn what_is_no_stream_is_named_for_what_it_is() {
         for command in [&["decrypt", "-K", "key", "-o", "out"][..], &["verify"]] {
             sandbox.bad(&[command, &["x"]].concat(), 6, &[&["x: "], words].concat());
         }
+        // From a pipe and from a redirected file just so.
+        let named: Vec<String> = words.iter().map(|word| unnamed(word)).collect();
+        let named: Vec<&str> = named.iter().map(String::as_str).collect();
+        let decrypt = ["decrypt", "-K", "key", "-o", "out"];
+        let words = [&["standard input: "], &named[..]].concat();
+        sandbox.fed(&decrypt, bytes).expect_failure(6, &words);
+        let mut redirected = sandbox.sv2(&decrypt);
+        redirected.stdin(std::fs::File::open(sandbox.path("x")).unwrap());
+        Ended::of(redirected.output().unwrap()).expect_failure(6, &words);
     }
 }

@@ -2,6 +2,9 @@
 
 mod appending;
 mod bad_streams;
+mod damage;
+#[cfg(target_os = "linux")]
+mod devices;
 #[cfg(target_os = "linux")]
 mod doors;
 mod ends;

@@ -55,6 +55,64 @@ fn the_man_pages_cover_every_command_and_the_exit_codes() {
     }
 }
 
+/// Examples come first, what all commands have is told once, and the notes stand behind the options.
+#[test]
+fn the_help_of_a_command_begins_with_examples_and_repeats_no_common_options() {
+    let sandbox = Sandbox::new();
+    for command in COMMANDS {
+        let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let ended = sandbox.good(&words);
+        let place = |text: &str| ended.text().find(text).unwrap_or(usize::MAX);
+        assert!(place("\nExamples:\n") < place("\nOptions:\n"), "{command}");
+        assert!(place("\nNotes:\n") > place("\nOptions:\n"), "{command}");
+        assert!(!ended.text().contains("--color"), "{command}");
+        assert!(ended.text().trim_end().ends_with("'sv2 --help'."), "{command}");
+        // They are understood all the same, in front and behind.
+        let before = [&["-q"], &words[..]].concat();
+        sandbox.good(&before);
+    }
+    assert_eq!(sandbox.good(&["--help"]).text().matches("--color <").count(), 1);
+}
+
+/// One table of exit codes: that of the help, of the man page and of the document.
+#[test]
+fn the_exit_codes_are_the_same_in_help_man_page_and_document() {
+    let sandbox = Sandbox::new();
+    let document = include_str!("../../../../docs/exit-codes.md");
+    sandbox.good(&["man", "pages"]);
+    let page = fs::read_to_string(sandbox.path("pages/sv2.1")).unwrap().replace('\\', "");
+    let help = sandbox.good(&["--help"]).text().to_owned();
+    let rows = document.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let rows: Vec<(&str, &str)> =
+        rows.map(|row| row.trim_matches(['|', ' ']).split_once(" | ").unwrap()).collect();
+    assert_eq!(rows.len(), 10);
+    for (code, meaning) in rows {
+        let row = format!("\n  {code:<4} {meaning}\n");
+        assert!(help.contains(&row) && page.contains(&row), "{row}");
+    }
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let notes = flat(&document[document.find("Of several inputs").unwrap()..]);
+    assert!(flat(&help).contains(&notes) && flat(&page).contains(&notes), "{notes}");
+}
+
+#[test]
+fn man_pages_say_what_the_words_are_and_where_to_read_on() {
+    let sandbox = Sandbox::new();
+    sandbox.good(&["man", "pages"]);
+    for (name, words) in [
+        ("sv2", &[".BR age (1)"][..]),
+        ("sv2-encrypt", &["[INPUT]...", ".BR sv2 (1)", ".BR sv2\\-decrypt (1)", "<FILE>"]),
+        ("sv2-decrypt", &["[INPUT]...", ".BR sv2\\-repair (1)", ".SH \"NOTES\""]),
+        ("sv2-recipients-add", &["<STREAM>", ".BR sv2\\-keygen (1)"]),
+    ] {
+        let page = fs::read_to_string(sandbox.path(&format!("pages/{name}.1"))).unwrap();
+        for word in words.iter().chain([&".SH SYNOPSIS", &".SH \"SEE ALSO\""]) {
+            assert!(page.contains(word), "{name}: {word}: {page}");
+        }
+        assert!(!page.contains("color") || name == "sv2", "{name}");
+    }
+}
+
 #[test]
 fn completions_know_the_commands() {
     let sandbox = Sandbox::new();

@@ -273,10 +273,12 @@ fn what_follows_a_sealed_stream_is_told_and_can_be_ignored() {
     let told = format!(
         "bad.sv2: a sealed stream of {len} bytes ends there, and 3000 zero bytes follow it"
     );
-    let hint = |command: &str| format!("hint: sv2 {command} --trailing ignore bad.sv2");
-    found(&sandbox, &["verify", "bad.sv2"], 3, &[&told, &hint("verify")]);
-    sandbox.bad(&["verify", "-K", "key", "bad.sv2"], 3, &[&told, &hint("verify")]);
-    sandbox.bad(&["decrypt", "-K", "key", "bad.sv2"], 3, &[&told, &hint("decrypt")]);
+    let hint = |command: &str| format!("hint: sv2 {command} bad.sv2");
+    found(&sandbox, &["verify", "bad.sv2"], 3, &[&told, &hint("verify --trailing ignore")]);
+    let keyed = hint("verify --trailing ignore -K key");
+    sandbox.bad(&["verify", "-K", "key", "bad.sv2"], 3, &[&told, &keyed]);
+    let keyed = hint("decrypt --trailing ignore -K key");
+    sandbox.bad(&["decrypt", "-K", "key", "bad.sv2"], 3, &[&told, &keyed]);
     let ignoring = ["verify", "--trailing", "ignore", "bad.sv2"];
     found(&sandbox, &ignoring, 0, &["no damage; a sealed stream of", "3000 zero bytes follow it"]);
     let keyed = [&ignoring[..], &["-K", "key"]].concat();

@@ -57,6 +57,9 @@ pub enum IoThreads {
 pub struct Progress {
     /// Bytes of plaintext that are done.
     pub done: u64,
+    /// Of these, bytes that an earlier call had done: a resumed call looks at them and writes
+    /// nothing.
+    pub kept: u64,
     /// Bytes of plaintext in all, where that is known.
     pub total: Option<u64>,
     /// The segment that was finished just now; `None` where a failed call says what it did, and
@@ -163,7 +166,15 @@ impl RunOptions {
     pub(crate) fn observe(&self, done: u64, total: Option<u64>) {
         if let Some(observer) = &self.observer {
             let (stages, thread) = (StageTimes::default(), std::thread::current().id());
-            observer(Progress { done, total, segment: None, stages, thread, failed: None });
+            observer(Progress {
+                done,
+                kept: 0,
+                total,
+                segment: None,
+                stages,
+                thread,
+                failed: None,
+            });
         }
     }
 }
