@@ -17,6 +17,7 @@ mod object;
 mod options;
 mod outcome;
 mod outputs;
+mod parts;
 mod pipes;
 mod releases;
 mod requests;
