@@ -19,7 +19,7 @@ BASIS = (0x0001, 0xacca, 0x3c0e, 0x163e, 0xc582, 0xed2e, 0x914c, 0x4012,
 
 
 class Refused(Exception):
-    """One of NotParity, Destroyed, Unsupported, Malformed, Stale, BeyondRepair, Contradiction."""
+    """One of NotParity, Destroyed, Unsupported, Malformed, Stale, Mixed, BeyondRepair, Contradiction."""
 
 
 def ceil(a, b):
@@ -224,7 +224,7 @@ class Parity:
             raise Refused("Malformed")
         self.kind, self.crc, self.trailer = unit[10], unit[32:40], unit[40:168]
         if self.kind == 1:
-            if self.crc != bytes(8) or trailer_at(self.trailer, 128) is None:
+            if trailer_at(self.trailer, 128) is None:
                 raise Refused("Malformed")
         elif self.kind != 2 or self.trailer != bytes(128):
             raise Refused("Malformed")
@@ -289,6 +289,7 @@ def judge(file, parity):
 def repair(file, parity):
     """The file as it was, and how many of its blocks were lost (section 8)."""
     judge(file, parity)
+    one_file(parity)
     out, lost_blocks = bytearray(file[:parity.file_len].ljust(parity.file_len, b"\0")), 0
     hopeless = False
     for k, area in enumerate(parity.areas):
@@ -325,6 +326,31 @@ def repair(file, parity):
     return bytes(out), lost_blocks
 
 
+def one_file(parity):
+    """R-605: the blocks' checksums add up to that of the file, as far as no table is lost."""
+    total = bytes(8)
+    for k, area in enumerate(parity.areas):
+        sums = {}
+        for w in range(area.windows):
+            table = parity.table(k, w)
+            if table is None:
+                return
+            sums.update({b: table[i] for i, b in area.window(w).items()})
+        for b in sorted(sums):
+            at, end = area.range(b)
+            total = followed(total, sums[b], end - at)
+    if total != parity.crc:
+        raise Refused("Mixed")
+
+
+def followed(first, second, size):
+    """CRC of two messages one after the other."""
+    register = int.from_bytes(first, "big")
+    for _ in range(8 * size):
+        register = register >> 1 ^ (0x9a6c9329ac4bc9b5 if register & 1 else 0)
+    return (register ^ int.from_bytes(second, "big")).to_bytes(8, "big")
+
+
 def make(file, areas, share, spread):
     """Section 7: the parity file of these bytes, in these areas."""
     trailer = trailer_at(file, len(file))
@@ -348,7 +374,7 @@ def make(file, areas, share, spread):
     length = 184 + 24 * len(areas)
     unit = MAGIC + number(1, 2) + bytes([1 if trailer else 2, spread]) + number(share, 2) + number(len(areas), 2)
     unit += number(len(file), 8) + number(2 * length + sum(map(len, bodies)), 8)
-    unit += (bytes(8) + trailer) if trailer else (crc(file) + bytes(128))
+    unit += crc(file) + (trailer or bytes(128))
     for area in areas:
         end, blocks, log2, run, data, parity = area.fields
         unit += number(end, 8) + number(blocks, 8) + bytes([log2, 0]) + number(run, 2) + number(data, 2) + number(parity, 2)

@@ -206,7 +206,7 @@ pub(crate) fn make_for_output(
 
 /// Whether a file is what a parity file of something else than a stream protects.
 pub(crate) fn is_of_no_stream(sidecar: &Sidecar<'_>) -> bool {
-    matches!(sidecar.directory().identity, sv2_parity::Identity::Other { .. })
+    matches!(sidecar.directory().identity, sv2_parity::Identity::Other)
 }
 
 /// Whether the file is the stream of this parity file, as it is now.

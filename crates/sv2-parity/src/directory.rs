@@ -26,6 +26,8 @@ pub struct Directory {
     pub identity: Identity,
     /// Length of the file.
     pub file_len: u64,
+    /// CRC-64/NVME of the file, which the checksums of its blocks have to add up to.
+    pub crc: u64,
     /// What the writer was asked for; an area that is added gets the same.
     pub request: Request,
     /// The areas, which cover the file without gap and overlap.
@@ -72,11 +74,9 @@ impl Directory {
                 bytes[10] = KIND_STREAM;
                 bytes[40..FIXED_LEN].copy_from_slice(trailer);
             }
-            Identity::Other { crc } => {
-                bytes[10] = KIND_OTHER;
-                bytes[32..40].copy_from_slice(&crc.to_be_bytes());
-            }
+            Identity::Other => bytes[10] = KIND_OTHER,
         }
+        bytes[32..40].copy_from_slice(&self.crc.to_be_bytes());
         for area in &self.areas {
             let geometry = area.geometry();
             bytes.extend_from_slice(&area.end().to_be_bytes());
@@ -142,7 +142,7 @@ impl Directory {
         if start != file_len {
             return Err(malformed("length of the file", 16));
         }
-        let directory = Self { identity, file_len, request, areas };
+        let directory = Self { identity, file_len, crc: be_u64(bytes, 32), request, areas };
         let whole = be_u64(bytes, 24);
         if directory.file_len_of_parity() != Some(whole) {
             return Err(malformed("length of the parity file", 24));
@@ -155,13 +155,12 @@ impl Directory {
         let mut trailer = [0; TRAILER_LEN];
         trailer.copy_from_slice(&bytes[40..FIXED_LEN]);
         match bytes[10] {
-            KIND_STREAM if be_u64(bytes, 32) != 0 => Err(malformed("reserved bytes", 32)),
             KIND_STREAM if Identity::sound_trailer(&trailer).is_none() => {
                 Err(malformed("trailer of the stream", 40))
             }
             KIND_STREAM => Ok(Identity::Stream { trailer }),
             KIND_OTHER if trailer != [0; TRAILER_LEN] => Err(malformed("reserved bytes", 40)),
-            KIND_OTHER => Ok(Identity::Other { crc: be_u64(bytes, 32) }),
+            KIND_OTHER => Ok(Identity::Other),
             _ => Err(malformed("kind of file", 10)),
         }
     }

@@ -64,6 +64,10 @@ pub enum ParityError {
         /// Blocks that are lost in these windows.
         blocks: u64,
     },
+    /// Each table holds under its checksum, and together they are not of the file that the parity
+    /// file names: parts of it are of another version.
+    #[error("parts of the parity file are of another version of the file")]
+    Mixed,
     /// Parity and checksums of one window contradict each other; nothing that follows from them is
     /// written.
     #[error("parity and checksums of window {window} contradict each other")]

@@ -16,11 +16,8 @@ pub enum Identity {
         /// The trailer as it is stored.
         trailer: [u8; TRAILER_LEN],
     },
-    /// Anything else, named by its length and the checksum of all its bytes.
-    Other {
-        /// CRC-64/NVME of the file.
-        crc: u64,
-    },
+    /// Anything else, named by its length and the checksum of all its bytes alone.
+    Other,
 }
 
 impl Identity {

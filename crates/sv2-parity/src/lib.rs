@@ -22,6 +22,7 @@ mod scan;
 mod sidecar;
 mod source;
 mod table;
+mod total;
 mod window;
 mod work;
 

@@ -1,11 +1,10 @@
 //! Making a parity file (parity.md section 7).
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use sv2_crc::Shift;
+use std::sync::atomic::AtomicU64;
 
 use crate::source::{len_of, read_exact, write_to};
 use crate::table::{Table, table_len};
+use crate::total::Total;
 use crate::{
     Area, Directory, Geometry, Identity, ParityError, Part, Request, Source, Target, Work, code,
     identify, sidecar, work,
@@ -55,9 +54,9 @@ pub fn protect_with(
     let trailer = identify(source)?;
     let identity = match trailer {
         Some(trailer) => Identity::Stream { trailer },
-        None => Identity::Other { crc: 0 },
+        None => Identity::Other,
     };
-    let mut directory = Directory { identity, file_len, request, areas };
+    let mut directory = Directory { identity, file_len, crc: 0, request, areas };
     let covered =
         directory.areas.iter().try_fold(0, |at, area| (area.start() == at).then_some(area.end()));
     let parity_len = directory.file_len_of_parity().filter(|_| covered == Some(file_len));
@@ -66,13 +65,11 @@ pub fn protect_with(
     let sum = AtomicU64::new(0);
     for (number, body) in directory.bodies().into_iter().enumerate() {
         let area = directory.areas[number];
-        let total = trailer.is_none().then(|| Total::new(&area, file_len, &sum));
+        let total = Total::new(&area, file_len, &sum);
         let init = || Encoder::new(area);
         work::run(work.threads_for(&[area]), area.windows(), init, |encoder, window| {
             encoder.read(source, window, &mut |_, _| Ok(()))?;
-            if let Some(total) = &total {
-                total.add(encoder, window);
-            }
+            total.add(encoder.table(), window);
             encoder.write(target, body, window)?;
             work.tell(encoder.bytes_read())
         })?;
@@ -80,9 +77,7 @@ pub fn protect_with(
     if len_of(source, Part::Data)? != file_len || identify(source)? != trailer {
         return Err(ParityError::Changed);
     }
-    if trailer.is_none() {
-        directory.identity = Identity::Other { crc: sum.into_inner() };
-    }
+    directory.crc = sum.into_inner();
     finish(target, &directory)?;
     let (threads, memory) = (work.threads_for(&directory.areas), work.memory(&directory.areas));
     Ok(Protected { directory, parity_len, threads, memory })
@@ -182,43 +177,13 @@ impl Encoder {
         write_to(target, Part::Parity, &table, body + second)
     }
 
+    /// The checksums of the window that was read last.
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+
     /// Bytes of the file in the window that was read last.
     pub(crate) fn bytes_read(&self) -> u64 {
         self.read
-    }
-}
-
-/// The checksum of the whole file, from those of its blocks in any order: what stands at a place
-/// counts by its checksum shifted by all that follows.
-struct Total<'s> {
-    area: Area,
-    file_len: u64,
-    block: Shift,
-    sum: &'s AtomicU64,
-}
-
-impl<'s> Total<'s> {
-    fn new(area: &Area, file_len: u64, sum: &'s AtomicU64) -> Self {
-        let block = Shift::new(area.geometry().block_len() as u64);
-        Self { area: *area, file_len, block, sum }
-    }
-
-    fn add(&self, encoder: &Encoder, window: u64) {
-        let block_len = self.area.geometry().block_len() as u64;
-        for piece in self.area.pieces(window) {
-            let mut crc = 0;
-            let mut left = piece.range.end - piece.range.start;
-            for index in piece.index..piece.index + piece.count {
-                let part = encoder.table.data(index);
-                crc = if left >= block_len {
-                    self.block.apply(crc) ^ part
-                } else {
-                    sv2_crc::combine(crc, part, left)
-                };
-                left = left.saturating_sub(block_len);
-            }
-            let shifted = sv2_crc::combine(crc, 0, self.file_len - piece.range.end);
-            self.sum.fetch_xor(shifted, Ordering::Relaxed);
-        }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::atomic::AtomicU64;
 
 use sv2_framing::{SegmentIndex, StreamLayout};
 use sv2_headers::Trailer;
@@ -13,6 +14,7 @@ use crate::identity::{copy_offset, sound_header, trailer_at_end};
 use crate::protect::{Encoder, area_for, finish};
 use crate::scan::scan_window;
 use crate::source::{len_of, read_exact, write_to};
+use crate::total::{Total, require_one_file};
 use crate::window::Copies;
 use crate::{
     Area, Directory, Identity, MAX_AREAS, ParityError, Part, Sidecar, Source, Tables, Target, Work,
@@ -69,20 +71,27 @@ pub fn renew(
     let Some((bytes, trailer)) = trailer_at_end(file, file_len) else {
         return Err(ParityError::Usage("the file is no sealed stream, so protect it anew"));
     };
+    require_one_file(old)?;
     let change = Change::between(old.directory(), &trailer, file, file_len)?;
     let (origins, areas) = change.plan(old.directory());
     let directory = Directory {
         identity: Identity::Stream { trailer: bytes },
         file_len,
+        crc: 0,
         request: old.directory().request,
         areas,
     };
     let mut renewal = Renewal { directory, encoded: 0, kept: 0 };
-    let bodies = renewal.directory.bodies();
+    let (bodies, sum) = (renewal.directory.bodies(), AtomicU64::new(0));
     for ((origin, area), body) in origins.iter().zip(&renewal.directory.areas).zip(bodies) {
+        let total = Total::new(area, file_len, &sum);
         let windows: Vec<u64> = match origin {
             Origin::Kept { number, touched } => {
                 take_over(old, *number, area, target, body, work)?;
+                for window in (0..area.windows()).filter(|window| !touched.contains(window)) {
+                    let table = old.table(*number, window).table;
+                    total.add(&table.ok_or(ParityError::Damaged(area.start()))?, window);
+                }
                 touched.iter().copied().collect()
             }
             Origin::New => {
@@ -112,10 +121,12 @@ pub fn renew(
                     Err(ParityError::Damaged(bytes.start))
                 }
             })?;
+            total.add(encoder.table(), window);
             encoder.write(target, body, window)?;
             work.tell(encoder.bytes_read())
         })?;
     }
+    renewal.directory.crc = sum.into_inner();
     finish(target, &renewal.directory)?;
     Ok(renewal)
 }
@@ -251,7 +262,8 @@ impl Change {
             let copies = Copies { file, other: None };
             let threads = work.threads_for(std::slice::from_ref(area));
             work::run(threads, area.windows(), Vec::new, |buffer, window| {
-                let state = scan_window(copies, old, number, window, buffer, work)?;
+                let table = old.table(number, window);
+                let state = scan_window(copies, old, (number, &table), window, buffer, work)?;
                 if state.tables == Tables::None {
                     return Err(ParityError::Damaged(area.start()));
                 }

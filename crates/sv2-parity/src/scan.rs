@@ -1,10 +1,13 @@
 //! Comparing a file with its parity file (parity.md section 8).
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
 use crate::identity::judge;
 use crate::repair::KEPT;
+use crate::sidecar::FoundTable;
 use crate::source::len_of;
+use crate::total::Total;
 use crate::window::{Copies, Losses, load_parity};
 use crate::{Area, ParityError, Part, Sidecar, Source, Work, work};
 
@@ -139,7 +142,7 @@ impl Findings {
 ///
 /// # Errors
 /// `Stale` where the file is sound in itself and another one, before anything else is read;
-/// `Read` of a length, and `Cancelled`.
+/// `Mixed` where its tables are not all of one file; `Read` of a length, and `Cancelled`.
 /// A place that cannot be read is a lost block, and no error.
 pub fn scan(
     file: &dyn Source,
@@ -150,11 +153,17 @@ pub fn scan(
     judge(file, sidecar.directory())?;
     let found_len = len_of(file, Part::Data)?;
     let directory = sidecar.directory();
-    let found = Mutex::new(Vec::new());
+    let (found, sum) = (Mutex::new(Vec::new()), AtomicU64::new(0));
     for (number, area) in directory.areas.iter().enumerate() {
         let threads = work.threads_for(std::slice::from_ref(area));
+        let total = Total::new(area, directory.file_len, &sum);
         work::run(threads, area.windows(), Vec::new, |buffer, window| {
-            let state = scan_window(Copies { file, other }, sidecar, number, window, buffer, work)?;
+            let table = sidecar.table(number, window);
+            if let Some(table) = &table.table {
+                total.add(table, window);
+            }
+            let copies = Copies { file, other };
+            let state = scan_window(copies, sidecar, (number, &table), window, buffer, work)?;
             if !state.is_sound() {
                 found.lock().unwrap_or_else(PoisonError::into_inner).push(state);
             }
@@ -163,6 +172,11 @@ pub fn scan(
     }
     let mut windows = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     windows.sort_by_key(|state| (state.area, state.window));
+    // Where a table is lost, that window is beyond repair, and nothing is written anyway.
+    let is_whole = windows.iter().all(|state: &WindowState| state.tables != Tables::None);
+    if is_whole && sum.into_inner() != directory.crc {
+        return Err(ParityError::Mixed);
+    }
     Ok(Findings {
         areas: directory.areas.clone(),
         windows,
@@ -175,14 +189,13 @@ pub fn scan(
 pub(crate) fn scan_window(
     copies: Copies<'_>,
     sidecar: &Sidecar<'_>,
-    number: usize,
+    (number, found): (usize, &FoundTable),
     window: u64,
     buffer: &mut Vec<u8>,
     work: &Work<'_>,
 ) -> Result<WindowState, ParityError> {
     let area = &sidecar.directory().areas[number];
     let block_len = area.geometry().block_len();
-    let found = sidecar.table(number, window);
     let tables = match found.copies {
         0 => Tables::None,
         1 => Tables::One,

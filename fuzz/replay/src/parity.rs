@@ -72,7 +72,7 @@ pub fn parity_seeds() -> Vec<(String, Vec<u8>)> {
             seeds.push((name, [&[selector], &lost[..], &script[..]].concat()));
         }
     }
-    for at in [8u8, 10, 11, 12, 14, 16, 24, 40, 168, 176, 184, 186, 188, 190] {
+    for at in [8u8, 10, 11, 12, 14, 16, 24, 32, 40, 168, 176, 184, 186, 188, 190] {
         let script = [2, 0, at, 1, 0xFF, 0];
         seeds.push((format!("bad-field{at}.bin"), [&[0], &script[..]].concat()));
     }

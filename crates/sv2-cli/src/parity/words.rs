@@ -99,6 +99,11 @@ pub(crate) fn failure(error: &ParityError, file: &Name, parity: &Path) -> Failur
         }
         ParityError::Destroyed(_) => of_parity(Exit::Damaged).hint(wrong::anew(path)),
         ParityError::Malformed { .. } => of_parity(Exit::Untrusted).hint(wrong::anew(path)),
+        ParityError::Mixed => {
+            let mut failure = of_parity(Exit::Mismatch);
+            failure.sentence.push_str("; nothing was written");
+            failure.hint(wrong::anew(path))
+        }
         ParityError::Stale(_) => {
             let mut failure = of(Exit::Mismatch);
             failure.sentence.push_str("; nothing was written");

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use sv2_testkit::reference::forge::refresh_crc;
+use sv2_testkit::reference::primitives::crc64;
 
 use crate::sandbox::{Sandbox, painted};
 
@@ -51,7 +52,7 @@ fn of_another_file(sandbox: &Sandbox) {
 /// What is done to the parity file, and how a repair then ends: exit code and words.
 type Attack = (&'static str, fn(&Sandbox), i32, &'static str);
 
-const ATTACKS: [Attack; 22] = [
+const ATTACKS: [Attack; 24] = [
     ("a pipe that nobody writes to", |it| fifo(&it.path("a.sv2.par")), 2, "planted"),
     (
         "a folder",
@@ -129,20 +130,54 @@ const ATTACKS: [Attack; 22] = [
             }
             it.write("a.sv2.par", &parity);
         },
-        5,
-        "lost for good",
+        7,
+        "of another version of the file",
     ),
     (
-        "checksums that contradict the parity",
+        "tables of an older version",
+        |it| {
+            let mut older = it.read("a.sv2.par");
+            let bad = it.read("a.sv2");
+            let mut whole = bad.clone();
+            whole[100_000] ^= 1;
+            it.write("a.sv2", &whole);
+            it.good(&["keygen", "-o", "id"]);
+            it.good(&["append", "-K", "key", "a.sv2", "key"]);
+            let newer = it.read("a.sv2.par");
+            let end = newer.len() - DIRECTORY;
+            older.resize(newer.len(), 0);
+            // Both directories are those of now, and what is between is not.
+            older[..DIRECTORY].copy_from_slice(&newer[..DIRECTORY]);
+            older[end..].copy_from_slice(&newer[end..]);
+            it.write("a.sv2.par", &older);
+            let mut bad = it.read("a.sv2");
+            bad[100_000] ^= 1;
+            it.write("a.sv2", &bad);
+        },
+        7,
+        "of another version of the file",
+    ),
+    (
+        "another checksum of the whole file",
+        |it| field(it, 32, &[1]),
+        7,
+        "of another version of the file",
+    ),
+    (
+        "parity that contradicts the checksums",
         |it| {
             let mut parity = it.read("a.sv2.par");
             let of = |at: usize| usize::from(u16::from_be_bytes([parity[at], parity[at + 1]]));
             let len = 16 + 8 * (of(188) + of(190)) + 8;
-            let end = parity.len() - DIRECTORY;
-            let block = 100_000 / 4096;
-            for start in [DIRECTORY, end - len] {
-                parity[start + 16 + 8 * block] ^= 1;
-                refresh_crc(&mut parity[start..start + len]);
+            let (data, blocks, end) = (of(188), of(190), parity.len() - DIRECTORY);
+            for block in 0..blocks {
+                let at = DIRECTORY + len + block * 4096;
+                parity[at + 7] ^= 1;
+                let crc = crc64(&parity[at..at + 4096]).to_be_bytes();
+                for start in [DIRECTORY, end - len] {
+                    parity[start + 16 + 8 * (data + block)..][..8].copy_from_slice(&crc);
+                    refresh_crc(&mut parity[start..start + len]);
+                }
             }
             it.write("a.sv2.par", &parity);
         },

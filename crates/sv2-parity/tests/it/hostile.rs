@@ -4,9 +4,9 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
-use sv2_parity::{Geometry, Memory, ParityError, Sidecar, Source, Work, scan};
+use sv2_parity::{Geometry, Memory, ParityError, Sidecar, Source, Work, renew, scan};
 
-use crate::support::{Dice, parity_of, repaired};
+use crate::support::{Dice, Stream, parity_of, repaired};
 
 fn opened(parity: &[u8]) -> Result<(), ParityError> {
     Sidecar::open(&Memory::new(parity.to_vec())).map(drop)
@@ -39,7 +39,7 @@ fn a_directory_that_cannot_be_right_is_refused_by_the_field() {
     };
     assert!(matches!(opened(&with_field(&parity, 8, &[0, 2])), Err(ParityError::Unsupported(2))));
     assert_eq!(refused(10, &[0]), 10);
-    assert_eq!(refused(10, &[1]), 32, "a stream has no checksum");
+    assert_eq!(refused(10, &[1]), 40, "a stream has a trailer");
     assert_eq!(refused(11, &[2]), 11);
     assert_eq!(refused(12, &[0, 9]), 12);
     assert_eq!(refused(14, &[0, 2]), 168 + 2 * 24);
@@ -90,6 +90,42 @@ fn a_table_at_the_place_of_another_window_is_not_used() {
     let (found, findings) = repaired(&file, &swapped).unwrap();
     assert!(found == file && findings.windows.len() == 2, "the second tables serve");
     assert!(findings.is_file_sound());
+}
+
+/// a parity file of which a part is of an earlier version, as a copy that was cut off leaves
+/// it, puts nothing of that version back, and follows no change.
+#[test]
+fn a_parity_file_of_two_versions_puts_nothing_back() {
+    let dice = &mut Dice::new(11);
+    let stream = Stream::new(20_000, dice);
+    let mut rewritten = stream.clone();
+    rewritten.rewrite();
+    let geometry = Geometry::new(8, 3, 21, 6).unwrap();
+    let (old, new) = (parity_of(&stream.bytes, geometry), parity_of(&rewritten.bytes, geometry));
+    assert_eq!(old.len(), new.len());
+    let mut changed = rewritten.clone();
+    changed.append(2_000, dice);
+    let mut refused = 0;
+    for cut in (0..=new.len()).step_by(97) {
+        // The front was written anew, and the rest was not.
+        let mixed = [&new[..cut], &old[cut..]].concat();
+        match repaired(&rewritten.bytes, &mixed) {
+            Ok((found, _)) => assert!(found == rewritten.bytes, "cut at {cut}"),
+            Err(ParityError::Mixed) => refused += 1,
+            Err(ParityError::Stale(_)) => assert!(cut < 208, "cut at {cut}"),
+            Err(error) => panic!("cut at {cut}: {error}"),
+        }
+        let mixed = Memory::new(mixed);
+        let (sidecar, target) = (Sidecar::open(&mixed).unwrap(), Memory::default());
+        if renew(&Memory::new(changed.bytes.clone()), &sidecar, &target, &Work::alone()).is_ok() {
+            let target = Memory::new(target.bytes());
+            let sidecar = Sidecar::open(&target).unwrap();
+            let findings =
+                scan(&Memory::new(changed.bytes.clone()), None, &sidecar, &Work::alone());
+            assert!(findings.unwrap().is_file_sound(), "cut at {cut}");
+        }
+    }
+    assert!(refused > 50, "{refused}");
 }
 
 /// The parity file of another file damages nothing.
@@ -178,7 +214,8 @@ fn a_comparison_reads_the_file_once() {
     let parity = Counted { file: Memory::new(parity), read: AtomicU64::new(0) };
     let sidecar = Sidecar::open(&parity).unwrap();
     scan(&source, None, &sidecar, &Work::alone()).unwrap();
-    assert_eq!(source.read.into_inner(), file.len() as u64);
+    // And twice the place of a trailer, which a file that is no stream has not.
+    assert_eq!(source.read.into_inner(), file.len() as u64 + 2 * 128);
     assert!(parity.read.into_inner() <= parity.file.len().unwrap() + 100);
 }
 

@@ -14,6 +14,8 @@ struct Case {
     name: &'static str,
     /// Another file in the place of the vector's.
     instead: Option<Vec<u8>>,
+    /// Another parity file in the place of the vector's.
+    parity_instead: Option<Vec<u8>>,
     file: Edits,
     parity: Edits,
 }
@@ -37,7 +39,7 @@ fn xor(edits: &[(usize, usize, u8)]) -> Edits {
 }
 
 fn case(name: &'static str, file: Edits, parity: Edits) -> Case {
-    Case { name, instead: None, file, parity }
+    Case { name, instead: None, parity_instead: None, file, parity }
 }
 
 impl Edits {
