@@ -404,7 +404,8 @@ def self_test():
         for case in vector["cases"]:
             try:
                 bad = damaged(bytes.fromhex(case["instead"]) if "instead" in case else file, case.get("file", {}))
-                found, lost = repair(bad, Parity(damaged(raw, case.get("parity", {}))))
+                other = bytes.fromhex(case["parity_instead"]) if "parity_instead" in case else raw
+                found, lost = repair(bad, Parity(damaged(other, case.get("parity", {}))))
                 verdict = "repaired" if found == file else "other bytes"
                 assert lost == case["lost"], (vector["name"], case["name"], lost)
             except Refused as refused:

@@ -154,7 +154,15 @@ fn vectors() -> Vec<Vector> {
     renew(&Memory::new(rewritten.bytes.clone()), &sidecar, &target, &Work::alone()).unwrap();
     let mut slotless = rewritten.bytes.clone();
     slotless[len - 1] ^= 1;
+    let (older, newer) = (&continued.1, target.bytes());
+    assert_eq!(older.len(), newer.len());
+    let half = newer.len() / 2;
+    let mixed = [&newer[..half], &older[half..]].concat();
     let cases = vec![
+        Case {
+            parity_instead: Some(mixed),
+            ..case("a parity file of two versions", Edits::default(), Edits::default())
+        },
         case("header and trailer", xor(&[(0, 90, 1), (len - 70, 70, 1)]), Edits::default()),
         Case { instead: Some(continued.0), ..case("before", Edits::default(), Edits::default()) },
         case(
@@ -183,7 +191,8 @@ fn vectors() -> Vec<Vector> {
 /// What this crate says to a case, and how many blocks were lost.
 fn verdict(vector: &Vector, case: &Case) -> (&'static str, u64) {
     let file = case.file.apply(case.instead.as_ref().unwrap_or(&vector.file));
-    match repaired(&file, &case.parity.apply(&vector.parity)) {
+    let parity = case.parity_instead.as_ref().unwrap_or(&vector.parity);
+    match repaired(&file, &case.parity.apply(parity)) {
         Ok((found, findings)) => {
             assert!(found == vector.file, "{}, {}", vector.name, case.name);
             ("repaired", findings.bad_blocks())
@@ -191,6 +200,7 @@ fn verdict(vector: &Vector, case: &Case) -> (&'static str, u64) {
         Err(ParityError::NotParity) => ("NotParity", 0),
         Err(ParityError::Destroyed(_)) => ("Destroyed", 0),
         Err(ParityError::Stale(_)) => ("Stale", 0),
+        Err(ParityError::Mixed) => ("Mixed", 0),
         Err(ParityError::BeyondRepair { .. }) => ("BeyondRepair", 0),
         Err(error) => panic!("{}, {}: {error}", vector.name, case.name),
     }
@@ -212,10 +222,13 @@ fn document() -> String {
             let (verdict, lost) = verdict(vector, case);
             let instead = case.instead.as_ref();
             let instead = instead.map(|file| format!("\"instead\":\"{}\",", hex(file)));
+            let other = case.parity_instead.as_ref();
+            let other = other.map(|file| format!("\"parity_instead\":\"{}\",", hex(file)));
             format!(
-                "{{\"name\":\"{}\",{}\"file\":{},\"parity\":{},\"verdict\":\"{verdict}\",\"lost\":{lost}}}",
+                "{{\"name\":\"{}\",{}{}\"file\":{},\"parity\":{},\"verdict\":\"{verdict}\",\"lost\":{lost}}}",
                 case.name,
                 instead.unwrap_or_default(),
+                other.unwrap_or_default(),
                 case.file.json(),
                 case.parity.json()
             )
