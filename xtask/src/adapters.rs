@@ -74,9 +74,9 @@ fn check_rust() -> Outcome<()> {
     let lints = ["clippy", "--quiet", "--release", "--locked", "--manifest-path", MANIFEST];
     shell::run(shell::cargo(&[&lints[..], &["--", "-D", "warnings"]].concat()))?;
     tools::need(&tools::DENY)?;
-    let config = format!("{CRATE}/deny.toml");
-    let deny = ["deny", "--log-level", "error", "--manifest-path", MANIFEST, "check"];
-    let deny = [&deny[..], &["--config", &config, "bans", "licenses", "sources"]].concat();
+    // The rules are those of deny.toml beside the manifest.
+    let deny = ["deny", "--log-level", "error", "--all-features", "--manifest-path", MANIFEST];
+    let deny = [&deny[..], &["check", "bans", "licenses", "sources"]].concat();
     shell::run(shell::cargo(&deny))
 }
 
