@@ -2,14 +2,15 @@
 //! 3.4): the time of its last change, its permissions, its name. The sender says them, so that a
 //! name is judged before it is used.
 
-use std::fs::{self, File, Metadata, Permissions};
-use std::io;
+use std::fs::Metadata;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::SystemTime;
 
 use humantime::{format_rfc3339_nanos, parse_rfc3339};
 use serde_json::{Map, Value, json};
+use sv2_core::FileAttributes;
+
+use crate::names::obeyed;
 
 /// Permission bits that are kept: no set-user-ID, no set-group-ID, no sticky bit.
 const MODE: u32 = 0o777;
@@ -50,15 +51,9 @@ impl Attributes {
         }
     }
 
-    /// Gives them to a finished output.
-    pub(crate) fn apply(&self, path: &Path) -> io::Result<()> {
-        if let Some(mtime) = self.mtime {
-            File::options().write(true).open(path)?.set_modified(mtime)?;
-        }
-        if let Some(mode) = self.mode {
-            fs::set_permissions(path, Permissions::from_mode(mode))?;
-        }
-        Ok(())
+    /// As what an output gets before it has its name.
+    pub(crate) fn for_output(&self) -> FileAttributes {
+        FileAttributes { modified: self.mtime, mode: self.mode }
     }
 
     /// Whether the last change was at the same time.
@@ -67,8 +62,12 @@ impl Attributes {
     }
 }
 
+/// Endings of the files that this program keeps beside others and believes.
+const COMPANIONS: [&str; 7] =
+    [".par", ".sv2-change", ".sv2-journal", ".unfinished", ".lost.json", ".part", ".kept"];
+
 /// A name that the sender chose, where a file can have it without harm: no path, no device, nothing
-/// hidden and nothing that a terminal would obey.
+/// hidden, nothing that a terminal would obey, and no file that is believed beside another.
 pub(crate) fn harmless_name(object: &Map<String, Value>) -> Result<&str, String> {
     let Some(name) = object.get("name").and_then(Value::as_str) else {
         return Err("the stream keeps no name".into());
@@ -76,8 +75,11 @@ pub(crate) fn harmless_name(object: &Map<String, Value>) -> Result<&str, String>
     let stem = name.split('.').next().unwrap_or_default().to_ascii_uppercase();
     let is_device = matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$")
         || (["COM", "LPT"].iter().any(|port| stem.starts_with(port)) && stem.chars().count() == 4);
-    let is_odd = |c: char| c.is_control() || matches!(c, '/' | '\\' | ':');
-    if name.is_empty() || name.starts_with(['.', '-']) || is_device || name.contains(is_odd) {
+    let lower = name.to_ascii_lowercase();
+    let is_companion = COMPANIONS.iter().any(|ending| lower.ends_with(ending));
+    let is_odd = |c: char| obeyed(c) || matches!(c, '/' | '\\' | ':');
+    let is_hidden = name.is_empty() || name.starts_with(['.', '-']);
+    if is_hidden || is_device || is_companion || name.contains(is_odd) {
         return Err("the name that the stream keeps is not one for a file here".into());
     }
     Ok(name)
@@ -117,8 +119,29 @@ mod tests {
             assert!(judged(good), "{good}");
         }
         for bad in [
-            "", ".", "..", ".bashrc", "-rf", "a/b", "a\\b", "C:x", "a\0", "a\nb", "\x1b[2J", "nul",
-            "CON.txt", "com1", "LPT9.log",
+            "",
+            ".",
+            "..",
+            ".bashrc",
+            "-rf",
+            "a/b",
+            "a\\b",
+            "C:x",
+            "a\0",
+            "a\nb",
+            "\x1b[2J",
+            "nul",
+            "CON.txt",
+            "com1",
+            "LPT9.log",
+            "a.bin.par",
+            "a.PAR",
+            "a.sv2-change",
+            "a.sv2-journal",
+            "a.unfinished",
+            "a.lost.json",
+            "a\u{202e}txt.exe",
+            "a\u{2028}b",
         ] {
             assert!(!judged(bad), "{bad:?}");
         }

@@ -2,13 +2,16 @@
 //! failures are told and counted.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use sv2_core::HeldFolder;
+
 use crate::console::Console;
-use crate::ends::{Direction, OutputArgs, derived};
+use crate::ends::{Direction, Input, OutputArgs, Own, derived};
 use crate::exit::{Exit, worse};
 use crate::failure::Failure;
 use crate::names::shown;
@@ -23,8 +26,54 @@ const SMALL: u64 = 4 << 20;
 pub(crate) struct Item {
     /// None is standard input.
     pub(crate) input: Option<PathBuf>,
+    /// The way to the input, where it was found below a folder.
+    pub(crate) found: Option<Below>,
     /// None follows from the input and the arguments.
     pub(crate) output: Option<PathBuf>,
+    /// The folder that -o names, where the output has a place of its own below it.
+    pub(crate) below: Option<Below>,
+}
+
+/// A folder that the command line names, and the way from it to the folder of a file.
+#[derive(Debug, Clone)]
+pub(crate) struct Below {
+    pub(crate) root: Arc<HeldFolder>,
+    pub(crate) folder: PathBuf,
+}
+
+impl Item {
+    /// Opens the input; one that was found below a folder is reached without a link, whatever has
+    /// its name by now.
+    pub(crate) fn open(&self, direction: Direction) -> Result<Input, Failure> {
+        let (Some(found), Some(path)) = (&self.found, &self.input) else {
+            return Input::open(self.input.as_deref(), direction);
+        };
+        let folder = found.root.below(&found.folder);
+        let folder = folder.map_err(|error| Failure::file("open", path, &error))?;
+        Input::open_found(path, &folder.reach(path.file_name().unwrap_or_default()), direction)
+    }
+
+    /// The item's own output; folders on the way to it are made, and no link is followed to it
+    /// below the folder that was named.
+    pub(crate) fn own(&self) -> Result<Option<Own>, Failure> {
+        let Some(shown) = &self.output else { return Ok(None) };
+        let (Some(below), Some(name)) = (&self.below, shown.file_name()) else {
+            return Ok(Some(Own { shown: shown.clone(), reached: shown.clone(), folder: None }));
+        };
+        let folder = below.root.make_below(&below.folder).map_err(|error| {
+            let parent = shown.parent().unwrap_or(shown);
+            match error.kind() {
+                ErrorKind::NotADirectory => Failure::usage(format!(
+                    "'{}' leads through a link or a file, which is not followed below the folder \
+                     that -o names",
+                    self::shown(parent)
+                ))
+                .hint("remove it, or name another folder with -o"),
+                _ => Failure::file("make", parent, &error),
+            }
+        })?;
+        Ok(Some(Own { shown: shown.clone(), reached: folder.reach(name), folder: Some(folder) }))
+    }
 }
 
 /// How an item is handled among others.
@@ -45,7 +94,12 @@ pub(crate) fn items(
     direction: Direction,
 ) -> Result<Vec<Item>, Failure> {
     if inputs.len() <= 1 {
-        return Ok(vec![Item { input: inputs.first().cloned(), output: None }]);
+        return Ok(vec![Item {
+            input: inputs.first().cloned(),
+            output: None,
+            found: None,
+            below: None,
+        }]);
     }
     if inputs.iter().any(|input| input == Path::new("-")) {
         return Err(Failure::usage("standard input cannot be one of several inputs")
@@ -79,7 +133,7 @@ pub(crate) fn items(
                     Some(output)
                 }
             };
-            Ok(Item { input: Some(input.clone()), output })
+            Ok(Item { input: Some(input.clone()), output, found: None, below: None })
         })
         .collect()
 }

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sv2_core::{
-    Existing, HeldOutput, OutputFault, OutputPlace, OutputSink, ResumableOutput, StreamError,
-    Waiting,
+    Existing, FileAttributes, HeldFolder, HeldOutput, NamedOutput, OutputFault, OutputPlace,
+    OutputSink, ResumableOutput, StreamError, Waiting,
 };
 
 use self::closed::require_open;
@@ -74,6 +74,10 @@ pub(crate) struct Output {
     doomed: Option<(PathBuf, Metadata)>,
     /// Whether its name was made up from that of the input.
     derived: bool,
+    /// The folder that it is reached through, where one is held.
+    folder: Option<HeldFolder>,
+    /// What it gets before it has its name.
+    attributes: FileAttributes,
 }
 
 enum Place {
@@ -81,10 +85,19 @@ enum Place {
     Stdout(File),
     /// Standard output that is a terminal, for text alone.
     Terminal(File),
-    /// A file by name.
+    /// A file by name, as it is reached.
     Path(PathBuf, Existing),
     /// A device, a pipe or an open descriptor by name.
     Held(HeldOutput),
+}
+
+/// The output that one of several inputs has of its own.
+pub(crate) struct Own {
+    /// Its name for sentences.
+    pub(crate) shown: PathBuf,
+    /// The path by which it is reached, as long as the folder is held.
+    pub(crate) reached: PathBuf,
+    pub(crate) folder: Option<HeldFolder>,
 }
 
 impl OutputArgs {
@@ -107,11 +120,18 @@ impl OutputArgs {
     pub(crate) fn place_at(
         &self,
         input: &Input,
-        own: Option<&Path>,
+        own: Option<Own>,
         direction: Direction,
     ) -> Result<Output, Failure> {
-        let Some(own) = own else { return self.place(input, direction) };
-        let mut output = self.target.named(&[&input.metadata], own.to_owned(), "-o")?;
+        let Some(Own { shown, reached, folder }) = own else {
+            return self.place(input, direction);
+        };
+        let output = self.target.named_as(&[&input.metadata], shown, reached, "-o")?;
+        if let (Place::Held(_), Some(_)) = (&output.place, &folder) {
+            return Err(Failure::usage(format!("'{}' is no regular file", output.name))
+                .hint("remove it, or name another folder with -o"));
+        }
+        let mut output = Output { folder, ..output };
         if self.rm {
             output.doomed = Some(doomed(input, &output)?);
         }
@@ -141,10 +161,15 @@ impl OutputArgs {
         output: &Output,
         suffix: &str,
     ) -> Result<Option<Output>, Failure> {
-        let Some(path) = output.kept_path() else { return Ok(None) };
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        self.target.named(&[&input.metadata], name.into(), "-o").map(Some)
+        let (Some(reached), Some(shown)) = (output.kept_path(), output.name.path()) else {
+            return Ok(None);
+        };
+        let [shown, reached] = [shown, reached].map(|path| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        });
+        self.target.named_as(&[&input.metadata], shown, reached, "-o").map(Some)
     }
 }
 
@@ -160,7 +185,17 @@ impl TargetArgs {
     }
 
     fn named(&self, inputs: &[&Metadata], path: PathBuf, option: &str) -> Result<Output, Failure> {
-        let name = Name::File(path.clone());
+        self.named_as(inputs, path.clone(), path, option)
+    }
+
+    fn named_as(
+        &self,
+        inputs: &[&Metadata],
+        shown: PathBuf,
+        path: PathBuf,
+        option: &str,
+    ) -> Result<Output, Failure> {
+        let name = Name::File(shown);
         let found = OutputPlace::find(&path).map_err(|error| refused(&name, option, error))?;
         let target = match &found {
             OutputPlace::File(target) => target.clone(),
@@ -181,7 +216,7 @@ impl TargetArgs {
             OutputPlace::File(_) | OutputPlace::Vacant => Place::Path(path, existing),
             OutputPlace::Open(held) => Place::Held(held),
         };
-        Ok(Output { name, place, doomed: None, derived: false })
+        Ok(Output::at(name, place))
     }
 }
 
@@ -198,23 +233,48 @@ pub(crate) fn refused(name: &Name, option: &str, error: io::Error) -> Failure {
 }
 
 impl Output {
+    fn at(name: Name, place: Place) -> Self {
+        let attributes = FileAttributes::default();
+        Self { name, place, doomed: None, derived: false, folder: None, attributes }
+    }
+
+    /// The same, which gets a time and permissions before it has its name, where it is a file by
+    /// name.
+    pub(crate) fn with_attributes(self, attributes: FileAttributes) -> Self {
+        Self { attributes, ..self }
+    }
+
     /// The sink to write to, and what is left to do afterwards.
-    pub(crate) fn into_sink(self) -> (OutputSink<'static>, Aftermath) {
+    pub(crate) fn into_sink(self) -> Result<(OutputSink<'static>, Aftermath), Failure> {
         let aftermath = self.aftermath();
         let sink = match self.place {
+            Place::Path(ref path, existing) => self.named_sink(path, existing)?,
             Place::Stdout(file) => OutputSink::File(file),
             Place::Terminal(file) => OutputSink::Writer(Box::new(TextOnly::new(Waiting(file)))),
-            Place::Path(path, existing) => OutputSink::Path { path, existing },
             Place::Held(held) => OutputSink::Held(held),
         };
-        (sink, aftermath)
+        Ok((sink, Aftermath { _folder: self.folder, ..aftermath }))
     }
 
     /// A second sink like the first, for a run whose first one left nothing; none where the output
     /// keeps what it got.
-    pub(crate) fn again(&self) -> Option<OutputSink<'static>> {
-        let Place::Path(path, existing) = &self.place else { return None };
-        Some(OutputSink::Path { path: path.clone(), existing: *existing })
+    pub(crate) fn again(&self) -> Result<Option<OutputSink<'static>>, Failure> {
+        match &self.place {
+            Place::Path(path, existing) => self.named_sink(path, *existing).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// A file by name as a sink.
+    fn named_sink(&self, path: &Path, existing: Existing) -> Result<OutputSink<'static>, Failure> {
+        if self.attributes == FileAttributes::default() {
+            return Ok(OutputSink::Path { path: path.to_owned(), existing });
+        }
+        // What is not said is not for others, as of all plaintext.
+        let named = NamedOutput::create(path, existing, 0o600).map_err(|error| {
+            Failure::stream(&error, Names { input: &self.name, output: &self.name })
+        })?;
+        Ok(OutputSink::Named(named.attributes(self.attributes)))
     }
 
     /// The output as one that may be left unfinished, and what is left to do afterwards; none where
@@ -226,20 +286,25 @@ impl Output {
 
     fn aftermath(&self) -> Aftermath {
         let derived = self.derived.then(|| self.name.clone());
-        Aftermath { doomed: self.doomed.clone(), derived }
+        Aftermath { doomed: self.doomed.clone(), derived, _folder: None }
     }
 
     /// As [`Output::into_resumable`], to look at.
     pub(crate) fn resumable(&self) -> Option<ResumableOutput> {
         self.kept_path()?;
         let Place::Path(path, existing) = &self.place else { return None };
-        Some(ResumableOutput::new(path.clone(), *existing))
+        let mut resumable = ResumableOutput::new(path.clone(), *existing);
+        resumable.attributes = self.attributes;
+        Some(resumable)
     }
 
     /// The output as something to write to piece by piece.
     pub(crate) fn into_writer(self) -> Result<OutputWriter, Failure> {
         let name = self.name.clone();
-        OutputWriter::open(name, self.into_sink().0)
+        let (sink, aftermath) = self.into_sink()?;
+        let opened = OutputWriter::open(name, sink);
+        drop(aftermath);
+        opened
     }
 
     /// The name of a file that keeps what is written to it.
@@ -248,6 +313,14 @@ impl Output {
             Place::Path(path, _) => Some(path),
             _ => None,
         }
+    }
+
+    /// Whether the name that this one has with `suffix` behind it is the input's.
+    pub(crate) fn is_beside(&self, input: &Input, suffix: &str) -> bool {
+        let Some(path) = self.kept_path() else { return false };
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        fs::metadata(name).is_ok_and(|found| same_file(&found, &input.metadata))
     }
 
     /// Whether it is a file by name that keeps what is written to it.
@@ -271,6 +344,8 @@ pub(crate) struct Aftermath {
     doomed: Option<(PathBuf, Metadata)>,
     /// The name of the output, where it was made up.
     derived: Option<Name>,
+    /// The folder of the output, held until all is done.
+    _folder: Option<HeldFolder>,
 }
 
 impl Aftermath {
@@ -361,7 +436,7 @@ fn stdout(input: &Input, direction: Direction, explicit: bool) -> Result<Output,
         (true, Direction::Decrypt) => Place::Terminal(file),
         (false, _) => Place::Stdout(file),
     };
-    Ok(Output { name: Name::Stdout, place, doomed: None, derived: false })
+    Ok(Output::at(Name::Stdout, place))
 }
 
 /// The input that is to be removed, if it is one that can be.

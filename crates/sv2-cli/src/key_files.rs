@@ -1,9 +1,9 @@
 //! Files of secrets that the command line names: each is read once, whatever it is, and one that
 //! others can read is told of once.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -24,8 +24,17 @@ const OTHERS_READ: u32 = 0o044;
 /// What came out of pipes and descriptors, which give it once.
 static READ: Mutex<Vec<(PathBuf, Zeroizing<Vec<u8>>)>> = Mutex::new(Vec::new());
 
-/// The files that others can read, in the order in which they were met.
-static OPEN_TO_OTHERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+/// The files that are not for this user alone, in the order in which they were met.
+static OPEN_TO_OTHERS: Mutex<Vec<(PathBuf, Reach)>> = Mutex::new(Vec::new());
+
+/// Who else has a file of secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// It belongs to another user.
+    Owned,
+    /// Others can read it.
+    Readable,
+}
 
 /// The identities in a file.
 pub(crate) fn identities(path: &Path) -> Result<Vec<Identity>, KeyFileError> {
@@ -46,9 +55,15 @@ pub(crate) fn passphrase(path: &Path) -> Result<Passphrase, PassphraseError> {
 /// What is to be said of files that others can read: the sentence and what to do.
 pub(crate) fn warnings() -> Vec<(String, String)> {
     let files = OPEN_TO_OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let told = files.iter().map(|path| {
-        let what = format!("other users can read the secret in '{}'", shown(path));
-        (what, format!("chmod go= {}", shell_word(path.as_os_str())))
+    let told = files.iter().map(|(path, reach)| match reach {
+        Reach::Readable => (
+            format!("other users can read the secret in '{}'", shown(path)),
+            format!("chmod go= {}", shell_word(path.as_os_str())),
+        ),
+        Reach::Owned => (
+            format!("the secret in '{}' belongs to another user, who knows it", shown(path)),
+            "make one of your own, as with: sv2 keygen -o identity.txt".to_owned(),
+        ),
     });
     told.collect()
 }
@@ -69,6 +84,33 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     Ok(bytes)
 }
 
+/// Looks at a file of secrets that was read by somebody else, for the warnings.
+pub(crate) fn look(path: &Path) {
+    if let Ok(metadata) = path.metadata() {
+        judge(path, &metadata);
+    }
+}
+
+/// Notes who else has a file of secrets.
+fn judge(path: &Path, metadata: &Metadata) {
+    if !metadata.is_file() {
+        return;
+    }
+    let user = rustix::process::geteuid().as_raw();
+    // What root owns, such as a secret that a container mounts, was put there by who runs things.
+    let reach = if ![0, user].contains(&metadata.uid()) {
+        Reach::Owned
+    } else if metadata.permissions().mode() & OTHERS_READ != 0 {
+        Reach::Readable
+    } else {
+        return;
+    };
+    let mut known = OPEN_TO_OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
+    if !known.iter().any(|(known, _)| known == path) {
+        known.push((path.to_owned(), reach));
+    }
+}
+
 /// Opens a file of secrets, and says whether it gives what it holds only once.
 fn open(path: &Path) -> io::Result<(File, bool)> {
     let descriptor = descriptor_number(path);
@@ -77,11 +119,8 @@ fn open(path: &Path) -> io::Result<(File, bool)> {
         None => File::open(path)?,
     };
     let metadata = file.metadata()?;
-    if metadata.is_file() && metadata.permissions().mode() & OTHERS_READ != 0 {
-        let mut known = OPEN_TO_OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
-        if descriptor.is_none() && !known.iter().any(|known| known == path) {
-            known.push(path.to_owned());
-        }
+    if descriptor.is_none() {
+        judge(path, &metadata);
     }
     Ok((file, descriptor.is_some() || !metadata.is_file()))
 }

@@ -1,12 +1,15 @@
 //! Folders as inputs: every file below one, and its place below the folder that -o names.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use glob::{MatchOptions, Pattern};
+use sv2_core::HeldFolder;
 
-use crate::batch::Item;
+use crate::batch::{Below, Item};
 use crate::console::Console;
 use crate::ends::{Direction, OutputArgs, derived};
 use crate::failure::Failure;
@@ -33,8 +36,8 @@ fn pattern(text: &str) -> Result<Pattern, String> {
 }
 
 impl TreeArgs {
-    /// Every file below the inputs with its output, in the order of their names; folders for the
-    /// outputs are made.
+    /// Every file below the inputs with its output, in the order of their names; the folder that -o
+    /// names is made.
     pub(crate) fn items(
         &self,
         inputs: &[PathBuf],
@@ -47,7 +50,11 @@ impl TreeArgs {
             return Err(Failure::usage("--recursive needs a folder for the results")
                 .hint("name it with -o; it is made if it is not there"));
         }
-        let mut walk = Walk { args: self, direction, console, items: Vec::new() };
+        fs::create_dir_all(target).map_err(|error| Failure::file("make", target, &error))?;
+        let root = HeldFolder::open(target);
+        let root = root.map_err(|error| Failure::file("open", target, &error))?;
+        let root = Arc::new(root);
+        let mut walk = Walk { args: self, direction, console, root, items: Vec::new() };
         for input in inputs {
             if let (Ok(folder), Ok(target)) = (input.canonicalize(), target.canonicalize())
                 && target.starts_with(&folder)
@@ -56,7 +63,7 @@ impl TreeArgs {
                 return Err(Failure::usage(sentence)
                     .hint("name a folder with -o that is not below an input"));
             }
-            walk.take(input, Path::new(input.file_name().unwrap_or_default()), target)?;
+            walk.begin(input, target)?;
         }
         if walk.items.is_empty() {
             return Err(Failure::usage("there is no file to take below the inputs"));
@@ -83,27 +90,55 @@ struct Walk<'a> {
     args: &'a TreeArgs,
     direction: Direction,
     console: &'a Console,
+    /// The folder that -o names.
+    root: Arc<HeldFolder>,
     items: Vec<Item>,
 }
 
+/// Where the walk is: a folder of the command line, and the way from it.
+#[derive(Clone, Copy)]
+struct At<'w> {
+    root: &'w Arc<HeldFolder>,
+    way: &'w Path,
+}
+
 impl Walk<'_> {
-    /// Takes a file, or everything below a folder; `below` is its place below the target.
-    fn take(&mut self, path: &Path, below: &Path, target: &Path) -> Result<(), Failure> {
+    /// Takes what a name on the command line leads to.
+    fn begin(&mut self, input: &Path, target: &Path) -> Result<(), Failure> {
+        let failed = |error| Failure::file("read", input, &error);
+        // A name such as `..` is a folder that has no name of its own in its parent.
+        let Some(name) = input.file_name() else {
+            let root = Arc::new(HeldFolder::open(input).map_err(failed)?);
+            let at = At { root: &root, way: Path::new("") };
+            return self.all_of(&root, at, input, Path::new(""), target);
+        };
+        let parent = input.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let root = HeldFolder::open(parent.unwrap_or(Path::new(".")));
+        let root = Arc::new(root.map_err(failed)?);
+        let at = At { root: &root, way: Path::new("") };
+        self.take(&root, at, name, input, Path::new(name), target)
+    }
+
+    /// Takes a file of a folder, or everything below a folder of it; `below` is its place below the
+    /// target.
+    fn take(
+        &mut self,
+        folder: &HeldFolder,
+        at: At<'_>,
+        name: &OsStr,
+        path: &Path,
+        below: &Path,
+        target: &Path,
+    ) -> Result<(), Failure> {
         let failed = |error| Failure::file("read", path, &error);
         if TreeArgs::matches(&self.args.exclude, below) {
             return Ok(());
         }
-        let found = fs::symlink_metadata(path).map_err(failed)?;
+        let found = fs::symlink_metadata(folder.reach(name)).map_err(failed)?;
         if found.is_dir() {
-            let mut entries = Vec::new();
-            for entry in fs::read_dir(path).map_err(failed)? {
-                entries.push(entry.map_err(failed)?.file_name());
-            }
-            entries.sort();
-            for name in entries {
-                self.take(&path.join(&name), &below.join(&name), target)?;
-            }
-            return Ok(());
+            let child = folder.below(Path::new(name)).map_err(failed)?;
+            let way = at.way.join(name);
+            return self.all_of(&child, At { way: &way, ..at }, path, below, target);
         }
         if !self.args.include.is_empty() && !TreeArgs::matches(&self.args.include, below) {
             return Ok(());
@@ -114,11 +149,13 @@ impl Walk<'_> {
         }
         match derived(&target.join(below), self.direction) {
             Ok(output) => {
-                if let Some(folder) = output.parent() {
-                    fs::create_dir_all(folder)
-                        .map_err(|error| Failure::file("make", folder, &error))?;
-                }
-                self.items.push(Item { input: Some(path.to_owned()), output: Some(output) });
+                let folder = below.parent().unwrap_or(Path::new("")).to_owned();
+                self.items.push(Item {
+                    input: Some(path.to_owned()),
+                    found: Some(Below { root: Arc::clone(at.root), folder: at.way.to_owned() }),
+                    output: Some(output),
+                    below: Some(Below { root: Arc::clone(&self.root), folder }),
+                });
             }
             Err(_) => {
                 self.console.warn(&format!("{}: does not end in .sv2, left out", shown(path)));
@@ -126,10 +163,33 @@ impl Walk<'_> {
         }
         Ok(())
     }
+
+    /// Takes everything in a folder, in the order of the names.
+    fn all_of(
+        &mut self,
+        folder: &HeldFolder,
+        at: At<'_>,
+        path: &Path,
+        below: &Path,
+        target: &Path,
+    ) -> Result<(), Failure> {
+        let failed = |error| Failure::file("read", path, &error);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(folder.reach(".".as_ref())).map_err(failed)? {
+            names.push(entry.map_err(failed)?.file_name());
+        }
+        names.sort();
+        for name in names {
+            self.take(folder, at, &name, &path.join(&name), &below.join(&name), target)?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     #[test]
@@ -146,5 +206,41 @@ mod tests {
             assert_eq!(TreeArgs::matches(&patterns, Path::new(below)), is_match, "{text} {below}");
         }
         assert!(pattern("a***b").is_err());
+    }
+
+    /// A folder that becomes a link after the walk, or a file that does, is not read through it.
+    #[test]
+    fn what_was_found_is_read_and_no_link_that_took_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["in/sub", "in/other", "private"] {
+            fs::create_dir_all(at(name)).unwrap();
+        }
+        for name in ["in/sub/a", "in/other/b", "private/a", "private/b"] {
+            fs::write(at(name), name).unwrap();
+        }
+        let args = TreeArgs { recursive: true, include: Vec::new(), exclude: Vec::new() };
+        let console = Console::from_raw_arguments();
+        let root = Arc::new(HeldFolder::open(&at("private")).unwrap());
+        let mut walk = Walk {
+            args: &args,
+            direction: Direction::Encrypt,
+            console: &console,
+            root,
+            items: vec![],
+        };
+        walk.begin(&at("in"), Path::new("out")).unwrap();
+        let [b, a] = &walk.items[..] else { panic!("{:?}", walk.items) };
+        let read = |item: &Item| {
+            let input = item.open(Direction::Encrypt).ok()?;
+            std::io::read_to_string(input.into_file()).ok()
+        };
+        assert_eq!(read(a).as_deref(), Some("in/sub/a"));
+        assert_eq!(read(b).as_deref(), Some("in/other/b"));
+        fs::rename(at("in/sub"), at("sub")).unwrap();
+        symlink("../private", at("in/sub")).unwrap();
+        fs::remove_file(at("in/other/b")).unwrap();
+        symlink("../../private/b", at("in/other/b")).unwrap();
+        assert_eq!([read(a), read(b)], [None, None]);
     }
 }

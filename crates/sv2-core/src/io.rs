@@ -1,7 +1,9 @@
 //! Inputs and outputs: what a caller hands in, and what the drivers need of it.
 
+mod attributes;
 mod descriptor;
 mod fill;
+mod folder;
 mod input;
 mod named;
 mod output;
@@ -15,8 +17,11 @@ mod vectored;
 mod waiting;
 mod writer;
 
+pub use attributes::FileAttributes;
 pub use descriptor::{descriptor_number, open_descriptor};
 pub(crate) use fill::Target;
+pub use folder::HeldFolder;
+pub(crate) use folder::NamePlace;
 pub use input::InputSource;
 pub(crate) use input::{Input, SequentialInput};
 pub use named::NamedOutput;

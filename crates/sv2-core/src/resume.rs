@@ -17,7 +17,7 @@ mod mark;
 
 use std::path::PathBuf;
 
-use crate::Existing;
+use crate::{Existing, FileAttributes};
 
 pub use decrypt::decrypt_resumable;
 pub use encrypt::{encrypt_resumable, resume_encrypt};
@@ -44,13 +44,21 @@ pub struct ResumableOutput {
     /// Without it, and where no mark can be kept there, an encrypt goes on only in a folder in
     /// which nobody else can rename files, and a decrypt reads again what its journal counts.
     pub state: Option<PathBuf>,
+    /// What the finished file gets before it has its name.
+    pub attributes: FileAttributes,
 }
 
 impl ResumableOutput {
     /// An output with a checkpoint of a decrypt every 64 MiB, and without a place for marks.
     #[must_use]
     pub fn new(path: PathBuf, existing: Existing) -> Self {
-        Self { path, existing, checkpoint_distance: CHECKPOINT_DISTANCE, state: None }
+        Self {
+            path,
+            existing,
+            checkpoint_distance: CHECKPOINT_DISTANCE,
+            state: None,
+            attributes: FileAttributes::default(),
+        }
     }
 
     /// Where a file of an interrupted call lies, if there is one: beside the output, under its

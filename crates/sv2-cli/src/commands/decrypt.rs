@@ -17,7 +17,7 @@ use crate::attributes::{Attributes, harmless_name};
 use crate::batch::{self, Company, Item};
 use crate::change::note_half_changed;
 use crate::console::Console;
-use crate::ends::{Direction, Input, Output, OutputArgs, derived};
+use crate::ends::{Direction, Input, Output, OutputArgs, Own, derived};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::finished::holds;
@@ -139,7 +139,7 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
         args.tree.items(&args.inputs, &args.output, Direction::Decrypt, console)?
     } else if args.use_name {
         let inputs = args.inputs.iter().cloned().map(Some);
-        inputs.map(|input| Item { input, output: None }).collect()
+        inputs.map(|input| Item { input, output: None, found: None, below: None }).collect()
     } else {
         batch::items(&args.inputs, &args.output, Direction::Decrypt)?
     };
@@ -178,13 +178,18 @@ struct Ends {
 impl DecryptArgs {
     fn open(&self, item: &Item) -> Result<Ends, Failure> {
         let path = item.input.as_deref();
-        let input = if self.stream.salvage.is_some() {
-            Input::open_file(path, "decrypt --salvage")?
-        } else if self.preserve || self.use_name {
-            Input::open_file(path, "decrypt --preserve or --use-name")?
-        } else {
-            Input::open(path, Direction::Decrypt)?
+        let jumps = match (self.stream.salvage, self.preserve || self.use_name) {
+            (Some(_), _) => Some("decrypt --salvage"),
+            (None, true) => Some("decrypt --preserve or --use-name"),
+            (None, false) => None,
         };
+        let input = match jumps {
+            Some(command) if item.found.is_none() => Input::open_file(path, command)?,
+            _ => item.open(Direction::Decrypt)?,
+        };
+        if let Some(command) = jumps {
+            input.require_file(command)?;
+        }
         if input.is_terminal() {
             return Err(Failure::usage("the stream would be read from the terminal")
                 .hint("name a file or use a pipe"));
@@ -194,9 +199,7 @@ impl DecryptArgs {
         }
         let output = match self.use_name {
             true => None,
-            false => {
-                Some(self.output.place_at(&input, item.output.as_deref(), Direction::Decrypt)?)
-            }
+            false => Some(self.output.place_at(&input, item.own()?, Direction::Decrypt)?),
         };
         Ok(Ends { input, output })
     }
@@ -255,7 +258,9 @@ impl DecryptArgs {
             }
             None => input.name.path().and_then(Path::parent).unwrap_or(Path::new("")),
         };
-        self.output.place_at(input, Some(&folder.join(name)), Direction::Decrypt)
+        let path = folder.join(name);
+        let own = Own { shown: path.clone(), reached: path, folder: None };
+        self.output.place_at(input, Some(own), Direction::Decrypt)
     }
 }
 
@@ -287,6 +292,10 @@ impl Job<'_> {
             Some(output) => output,
             None => args.named(&input, &kept)?,
         };
+        let output = match args.preserve {
+            true => output.with_attributes(Attributes::read(&kept).for_output()),
+            false => output,
+        };
         let rescue = match args.stream.salvage {
             Some(gaps) => Some(Rescue::new(gaps, &args.output, &input, &output)?),
             None => None,
@@ -313,8 +322,8 @@ impl Job<'_> {
             aftermath.settle(|text| console.note(text))?;
             return report::resumed("decrypt", names, &done, channel, console);
         }
-        let retry = output.again();
-        let (sink, aftermath) = output.into_sink();
+        let retry = output.again()?;
+        let (sink, aftermath) = output.into_sink()?;
         let again = input.is_seekable().then(|| input.again().ok()).flatten();
         let from_front = match args.stream.unsealed && input.is_seekable() {
             true => Some((input.again()?, retry)),
@@ -343,11 +352,6 @@ impl Job<'_> {
             trailing::explained("decrypt", &from, again, &error)
                 .unwrap_or_else(|| Failure::stream(&error, names))
         })?;
-        if let Some(path) = to.path().filter(|_| args.preserve) {
-            Attributes::read(&kept)
-                .apply(path)
-                .map_err(|error| Failure::file("set time and permissions of", path, &error))?;
-        }
         aftermath.settle(|text| {
             // Who names several inputs knows that each has its output beside it.
             if company == Company::Alone {

@@ -1,23 +1,22 @@
 //! `sv2 encrypt`: a file or standard input to a sealed stream.
 
+mod earlier;
 mod resume;
 mod stream;
 
 use std::ffi::OsString;
-use std::fs::Metadata;
 use std::io;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
-use serde_json::{Map, Value};
 use sv2_core::{
-    Cancellation, DecryptOptions, InputSource, StreamError, StreamReader, Waiting,
-    encrypt_stream_v2, read_metadata,
+    Cancellation, DecryptOptions, InputSource, StreamError, Waiting, encrypt_stream_v2,
 };
 
+use self::earlier::is_up_to_date;
 pub(crate) use self::stream::StreamArgs;
-use crate::attributes::Attributes;
 use crate::batch::{self, Company, Item};
 use crate::console::Console;
 use crate::ends::{Direction, Input, OutputArgs, derived};
@@ -134,6 +133,8 @@ struct Job<'a> {
     who: Who,
     /// What opens the streams of an earlier run over the same folders.
     earlier: Option<OpenKey>,
+    /// Streams that were left as they are.
+    kept: AtomicUsize,
     cancel: Cancellation,
     console: &'a Console,
 }
@@ -170,7 +171,7 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<(), Failure> 
         true => Some(args.recipients.earlier_key(&who)?),
         false => None,
     };
-    let job = Job { args, who, earlier, cancel, console };
+    let job = Job { args, who, earlier, kept: AtomicUsize::new(0), cancel, console };
     if job.who.has_passphrase() && items.len() > COSTLY {
         console.note(&format!(
             "{} streams under a passphrase take a second each, to make and to open",
@@ -181,7 +182,17 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<(), Failure> 
              identity.age",
         );
     }
-    batch::each(&items, console, |item, company| job.encrypt(item, company))
+    let done = batch::each(&items, console, |item, company| job.encrypt(item, company));
+    let kept = job.kept.into_inner() as u64;
+    if kept > 0 {
+        console.note(&format!(
+            "{} kept, each as long and as old as its file, with the recipients that it had",
+            size::counted(kept, "stream was", "streams were")
+        ));
+        console
+            .note_hint("to encrypt them anew give -f, to change who can open them: sv2 recipients");
+    }
+    done
 }
 
 /// As many streams under one passphrase are a matter of seconds.
@@ -197,23 +208,29 @@ impl Job<'_> {
             let pipe = pipe.map_err(|error| Failure::file("read", "-".as_ref(), &error))?;
             (Input::of_program(produced.name(), pipe)?, Some(produced))
         } else {
-            (Input::open(item.input.as_deref(), Direction::Encrypt)?, None)
+            (item.open(Direction::Encrypt)?, None)
         };
-        if let (Some(key), Some(output)) = (&self.earlier, &item.output)
-            && is_up_to_date(input.metadata(), output, key, &args.stream.context)
+        let own = item.own()?;
+        if let (Some(key), Some(own)) = (&self.earlier, &own)
+            && is_up_to_date(input.metadata(), &own.reached, key, &args.stream.context)
         {
+            self.kept.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
         if args.resume && self.is_finished(&input)? {
             return Ok(());
         }
-        let output = args.output.place_at(&input, item.output.as_deref(), Direction::Encrypt)?;
+        let output = args.output.place_at(&input, own, Direction::Encrypt)?;
         if input.is_stdin() && !args.exec && args.recipients.passphrases.reads_stdin() {
             return Err(Failure::usage("--passphrase-fd 0 and the input are both standard input"));
         }
         if args.protect.is_some() && !output.is_kept() {
             return Err(Failure::usage("--protect needs an output that is a file by name")
                 .hint("name the output with -o"));
+        }
+        if args.protect.is_some() && output.is_beside(&input, sv2_parity::SUFFIX) {
+            let sentence = format!("'{}{}' is the input itself", output.name, sv2_parity::SUFFIX);
+            return Err(Failure::usage(sentence).hint("choose another output with -o"));
         }
         if self.who.is_without_self() {
             told_without_self(&output.name, args.output.removes_input(), console)?;
@@ -241,7 +258,7 @@ impl Job<'_> {
         let is_stdin = input.is_stdin() && !args.exec;
         let names = Names { input: &from, output: &to };
         let source = self.source(input, produced)?;
-        let (sink, aftermath) = output.into_sink();
+        let (sink, aftermath) = output.into_sink()?;
         let done = encrypt_stream_v2(source, sink, &new.key, &options);
         drop(display);
         let done = done.map_err(|error| told(&error, names))?;
@@ -287,7 +304,8 @@ impl Job<'_> {
         let is_finished = holds(&stream, source, &key, &options, &self.cancel);
         if is_finished {
             console.note(&format!(
-                "{}: already complete; it opens and equals '{}' byte for byte",
+                "{}: already complete; it opens, equals '{}' byte for byte, and keeps the recipients \
+                 that it has",
                 shown(&stream),
                 input.name
             ));
@@ -323,22 +341,6 @@ impl Job<'_> {
         let file = Waiting(input.into_file());
         Ok(InputSource::Reader(Box::new(Measured::new(file, expected))))
     }
-}
-
-/// Whether a stream holds what a file holds, as far as its sealed length and time tell: only of one
-/// that our key opens.
-fn is_up_to_date(file: &Metadata, stream: &Path, key: &OpenKey, context: &str) -> bool {
-    let mut options = DecryptOptions::standard();
-    options.context = context.as_bytes().to_vec();
-    let source = || InputSource::Path(stream.to_owned());
-    key.with(|key| {
-        let reader = StreamReader::open(source(), key, &options).ok()?;
-        let sealed = read_metadata(source(), key, context.as_bytes()).ok()??;
-        let object: Map<String, Value> = serde_json::from_slice(&sealed).ok()?;
-        let same_time = Attributes::read(&object).is_as_old_as(&Attributes::of(file));
-        Some(same_time && reader.len() == file.len())
-    })
-    .unwrap_or(false)
 }
 
 /// The failure of an encryption.

@@ -46,9 +46,11 @@ rest of it: a header from its copy and the copy from the header, entries of the 
 segments, headers and footers of segments from the index, a trailer of which only lengths and the
 like were lost. What a frame held does not come back so.
 
-A parity file is not used where the stream was sealed anew since, so that no recipient comes back
-who was removed. Checksums agree after a repair, and nothing is authenticated: a stream is scrubbed
-afterwards, and 'sv2 verify -i KEY' says whether it is what was sealed.";
+A parity file is not used where what is left of the stream says that it was sealed anew since, so
+that no recipient comes back who was removed; where header, copy and trailer are all lost nothing
+says so, and the file comes back as it was when its parity file was made. Checksums agree after a
+repair, and nothing is authenticated: a stream is scrubbed afterwards, and 'sv2 verify -i KEY' says
+whether it is what was sealed.";
 
 /// The arguments of `sv2 repair`.
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use sv2_core::{InputSource, StreamError, Waiting, descriptor_number, open_descriptor};
 
 use super::Direction;
@@ -34,11 +35,30 @@ impl Input {
     /// it is to be encrypted.
     pub(crate) fn open(path: Option<&Path>, direction: Direction) -> Result<Self, Failure> {
         let mut options = File::options();
-        Self::open_with(path, options.read(true), direction)
+        Self::open_with(path, None, options.read(true), direction)
+    }
+
+    /// Opens a regular file by the path that reaches it, which no link ends; a pipe is not waited
+    /// for, and refused as everything else that took its name.
+    pub(crate) fn open_found(
+        path: &Path,
+        reached: &Path,
+        direction: Direction,
+    ) -> Result<Self, Failure> {
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
+        let mut options = File::options();
+        // The bits of an open are a C int.
+        options.read(true).custom_flags(flags.bits() as i32);
+        let input = Self::open_with(Some(path), Some(reached), &mut options, direction)?;
+        if input.metadata.is_file() {
+            return Ok(input);
+        }
+        Err(Failure::usage(format!("'{}' is no regular file any more", input.name)))
     }
 
     fn open_with(
         path: Option<&Path>,
+        reached: Option<&Path>,
         options: &mut OpenOptions,
         direction: Direction,
     ) -> Result<Self, Failure> {
@@ -47,7 +67,7 @@ impl Input {
             Some(path) => {
                 let file = match descriptor_number(path) {
                     Some(number) => open_descriptor(number),
-                    None => options.open(path),
+                    None => options.open(reached.unwrap_or(path)),
                 };
                 let file = file.map_err(|error| Failure::file("open", path, &error))?;
                 (Name::File(path.to_owned()), file)
@@ -88,11 +108,11 @@ impl Input {
     /// As [`Input::open`], of a stream that is read at any offset, by `command`: a pipe is refused
     /// and not waited for.
     pub(crate) fn open_file(path: Option<&Path>, command: &str) -> Result<Self, Failure> {
-        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
         let mut options = File::options();
         // The bits of an open are a C int.
         options.read(true).custom_flags(flags.bits() as i32);
-        let input = Self::open_with(path, &mut options, Direction::Decrypt)?;
+        let input = Self::open_with(path, None, &mut options, Direction::Decrypt)?;
         input.require_file(command)?;
         Ok(input)
     }

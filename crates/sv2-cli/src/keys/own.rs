@@ -45,6 +45,7 @@ pub(super) fn own_identities(making: Making, console: &Console) -> Result<Vec<Id
         ask(&path)?;
     }
     let own = load_or_create_identity(&path)?;
+    key_files::look(&own.path);
     if own.is_new {
         // Said even when told to be quiet: who loses this file loses every stream.
         let was_told = console.tell(&format!(

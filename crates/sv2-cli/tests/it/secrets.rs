@@ -154,6 +154,23 @@ fn a_secret_that_others_can_read_is_told_of_once() {
     assert_eq!(sandbox.good(&["-q", "verify", "-K", "key", "one.sv2"]).stderr, "");
 }
 
+/// The default identity too, of which an encryption uses the public half alone.
+#[test]
+fn a_secret_of_another_user_is_told_of() {
+    let sandbox = Sandbox::new();
+    sandbox.own_identity();
+    sandbox.write("a", b"text");
+    assert_eq!(sandbox.good(&["encrypt", "a", "-o", "mine.sv2"]).stderr, "");
+    let identity = sandbox.path("home/.config/sv2/identity.txt");
+    assert!(identity.exists());
+    if std::os::unix::fs::chown(&identity, Some(12345), None).is_err() {
+        crate::world::skipped("only root gives files away");
+        return;
+    }
+    let ended = sandbox.good(&["encrypt", "a", "-o", "other.sv2"]);
+    assert!(ended.stderr.contains("belongs to another user, who knows it"), "{}", ended.stderr);
+}
+
 /// The library that derives keys would end the process, and say nothing that helps.
 #[test]
 fn too_little_memory_for_a_passphrase_is_told_before_it_is_used() {

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::sandbox::{Ended, Sandbox, painted};
+use crate::world::skipped;
 
 /// A sandbox with a raw key and a few files, one of them longer than what is done side by side.
 fn with_files() -> Sandbox {
@@ -160,6 +161,77 @@ fn a_folder_goes_to_its_place_and_only_what_changed_goes_again() {
         }
         sandbox.bad(&[&["encrypt", "-K", "key"], arguments].concat(), 2, &[word]);
     }
+}
+
+/// What lies below the folder that -o names may be somebody else's: a link there leads nowhere.
+#[test]
+fn no_link_below_the_folder_of_the_results_is_followed() {
+    let sandbox = with_files();
+    for folder in ["in/sub", "private", "out/in", "back"] {
+        fs::create_dir_all(sandbox.path(folder)).unwrap();
+    }
+    sandbox.write("in/sub/keys", b"of the sender");
+    sandbox.write("in/other", b"sound");
+    std::os::unix::fs::symlink("../../private", sandbox.path("out/in/sub")).unwrap();
+    let encrypt = ["encrypt", "-K", "key", "--recursive", "-o", "out", "in"];
+    let ended = sandbox.run(&encrypt);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("'out/in/sub' leads through a link"), "{}", ended.stderr);
+    assert!(sandbox.path("out/in/other.sv2").exists());
+    fs::remove_file(sandbox.path("out/in/sub")).unwrap();
+    sandbox.good(&encrypt);
+    std::os::unix::fs::symlink("../private", sandbox.path("back/out")).unwrap();
+    for force in [&[][..], &["-f"]] {
+        let decrypt = ["decrypt", "-K", "key", "--recursive", "--preserve", "-o", "back", "out"];
+        let ended = sandbox.run(&[&decrypt[..], force].concat());
+        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        assert!(ended.stderr.contains("'back/out/in' leads through"), "{}", ended.stderr);
+    }
+    assert!(fs::read_dir(sandbox.path("private")).unwrap().next().is_none());
+    // Nor is a pipe waited for, of whomever it is.
+    fs::remove_file(sandbox.path("out/in/other.sv2")).unwrap();
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mkfifoat(rustix::fs::CWD, sandbox.path("out/in/other.sv2"), mode).unwrap();
+    for force in [&[][..], &["-f"]] {
+        let ended = sandbox.run(&[&encrypt[..], force].concat());
+        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        let told = "'out/in/other.sv2' is no regular file";
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    }
+    fs::remove_file(sandbox.path("out/in/other.sv2")).unwrap();
+    // The folder that was named is the user's word, a link or not.
+    std::os::unix::fs::symlink("private", sandbox.path("named")).unwrap();
+    sandbox.good(&["decrypt", "-K", "key", "--recursive", "-o", "named", "out"]);
+    assert_eq!(sandbox.read("private/out/in/sub/keys"), b"of the sender");
+}
+
+#[test]
+fn a_parity_file_that_would_replace_the_input_is_refused() {
+    let sandbox = with_files();
+    sandbox.write("out.sv2.par", b"precious");
+    let encrypt = ["encrypt", "-K", "key", "--protect", "-f", "-o", "out.sv2", "out.sv2.par"];
+    sandbox.bad(&encrypt, 2, &["'out.sv2.par' is the input itself"]);
+    assert_eq!(sandbox.read("out.sv2.par"), b"precious");
+    assert!(!sandbox.path("out.sv2").exists());
+}
+
+/// Whoever can make files in the folder could put a stream there that opens to this user's key and
+/// holds something else.
+#[test]
+fn a_stream_of_another_user_is_not_taken_for_an_earlier_result() {
+    let sandbox = with_files();
+    fs::create_dir(sandbox.path("in")).unwrap();
+    sandbox.write("in/a", b"mine");
+    let encrypt = ["encrypt", "-K", "key", "--recursive", "-o", "out", "in"];
+    sandbox.good(&encrypt);
+    let again = sandbox.good(&encrypt);
+    assert!(again.stderr.contains("1 stream was kept"), "{}", again.stderr);
+    assert!(again.stderr.contains("with the recipients that it had"), "{}", again.stderr);
+    if std::os::unix::fs::chown(sandbox.path("out/in/a.sv2"), Some(12345), None).is_err() {
+        skipped("only root gives files away");
+        return;
+    }
+    sandbox.bad(&encrypt, 2, &["'out/in/a.sv2' already exists"]);
 }
 
 #[test]

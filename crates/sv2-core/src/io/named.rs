@@ -2,22 +2,24 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sv2_pipeline::Cancellation;
 
 use crate::StreamError;
-use crate::io::output::{Existing, OutputEnd, output_failure};
+use crate::io::output::{Existing, Output, OutputEnd, output_failure, takes_any_order};
 use crate::io::place::OutputPlace;
 use crate::io::unfinished::Unfinished;
+use crate::io::{FileAttributes, NamePlace};
 
 /// A file that is written at any offset and has its name only when it is complete; dropped before,
 /// it leaves nothing.
 pub struct NamedOutput {
     file: File,
     unfinished: Unfinished,
-    path: PathBuf,
+    place: NamePlace,
     existing: Existing,
+    attributes: FileAttributes,
 }
 
 impl NamedOutput {
@@ -39,8 +41,32 @@ impl NamedOutput {
             }
             OutputPlace::File(_) | OutputPlace::Vacant => {}
         }
-        let (file, unfinished) = Unfinished::create(path, mode & 0o666).map_err(failed)?;
-        Ok(Self { file, unfinished, path: path.to_owned(), existing })
+        Self::begin(path, existing, mode & 0o666).map_err(failed)
+    }
+
+    /// Begins a file whose name was judged.
+    pub(crate) fn begin(path: &Path, existing: Existing, mode: u32) -> io::Result<Self> {
+        let place = NamePlace::hold(path)?;
+        let (file, unfinished) = Unfinished::create(place.reached(), mode)?;
+        Ok(Self { file, unfinished, place, existing, attributes: FileAttributes::default() })
+    }
+
+    /// The same, which gets attributes when it is whole, before it has its name.
+    #[must_use]
+    pub fn attributes(self, attributes: FileAttributes) -> Self {
+        Self { attributes, ..self }
+    }
+
+    /// The file as an output of a call, which finishes it.
+    pub(crate) fn into_output(self) -> Output<'static> {
+        let positional = takes_any_order(&self.file);
+        let (file, end) = self.into_end();
+        Output::File { file, base: 0, end, positional }
+    }
+
+    fn into_end(self) -> (File, OutputEnd) {
+        let Self { file, unfinished, place, existing, attributes } = self;
+        (file, OutputEnd::Name { unfinished, place, existing, attributes })
     }
 
     /// The file, open for reading and writing.
@@ -54,8 +80,65 @@ impl NamedOutput {
     /// # Errors
     /// `Write`, `OutputExists`, `OutputKept` and `Cancelled`, as for every named output.
     pub fn finish(self, cancel: &Cancellation) -> Result<(), StreamError> {
-        let Self { file, unfinished, path, existing } = self;
-        let len = file.metadata().map_or(0, |metadata| metadata.len());
-        OutputEnd::Name { unfinished, path, existing }.finish(file, len, cancel)
+        let len = self.file.metadata().map_or(0, |metadata| metadata.len());
+        let (file, end) = self.into_end();
+        end.finish(file, len, cancel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    const MODIFIED: Duration = Duration::from_nanos(1_234_567_890_123_456_789);
+
+    fn begun(path: &Path) -> NamedOutput {
+        let modified = Some(SystemTime::UNIX_EPOCH + MODIFIED);
+        let attributes = FileAttributes { modified, mode: Some(0o6751) };
+        let named = NamedOutput::create(path, Existing::Replace, 0o600).unwrap();
+        named.attributes(attributes)
+    }
+
+    fn has_attributes(path: &Path) -> bool {
+        let metadata = fs::symlink_metadata(path).unwrap();
+        let modified = metadata.modified().unwrap();
+        modified == SystemTime::UNIX_EPOCH + MODIFIED
+            && metadata.permissions().mode() & 0o7777 == 0o751
+    }
+
+    /// A name that cannot be had in the end shows what the file was before it would have had it.
+    #[test]
+    fn a_file_has_its_attributes_before_it_has_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("name");
+        let named = begun(&path);
+        fs::create_dir_all(path.join("in the way")).unwrap();
+        let error = named.finish(&Cancellation::new()).unwrap_err();
+        let StreamError::OutputKept { kept, .. } = error else { panic!("{error:?}") };
+        assert_eq!(kept, folder.path().join("name.kept"));
+        assert!(has_attributes(&kept));
+    }
+
+    #[test]
+    fn a_folder_that_is_swapped_under_way_gets_nothing_and_nothing_in_it_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["own", "private"] {
+            fs::create_dir(at(name)).unwrap();
+        }
+        fs::write(at("private/name"), b"secret").unwrap();
+        fs::set_permissions(at("private/name"), Permissions::from_mode(0o600)).unwrap();
+        let named = begun(&at("own/name"));
+        fs::rename(at("own"), at("moved")).unwrap();
+        symlink("private", at("own")).unwrap();
+        named.finish(&Cancellation::new()).unwrap();
+        assert!(has_attributes(&at("moved/name")));
+        assert_eq!(fs::read(at("private/name")).unwrap(), b"secret");
+        assert!(!has_attributes(&at("private/name")));
+        assert_eq!(fs::read_dir(at("private")).unwrap().count(), 1);
     }
 }

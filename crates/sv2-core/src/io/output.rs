@@ -12,7 +12,7 @@ use crate::StreamError;
 use crate::io::input::grow_pipe;
 use crate::io::place::{HeldOutput, OutputFault, OutputPlace};
 use crate::io::unfinished::{NamingError, Unfinished};
-use crate::io::{Waiting, WriteAt, write_slots};
+use crate::io::{FileAttributes, NamePlace, NamedOutput, Waiting, WriteAt, write_slots};
 
 /// What to do where the named output exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub enum OutputSink<'a> {
         /// What to do where it exists.
         existing: Existing,
     },
+    /// A file by name that was begun already.
+    Named(NamedOutput),
     /// What a name led to when it was judged: a device, a pipe or an open descriptor.
     Held(HeldOutput),
     /// Anything else that can be written at any offset. A failed call leaves in it what was
@@ -82,8 +84,13 @@ pub(crate) enum Output<'a> {
 pub(crate) enum OutputEnd {
     /// Leave the file's position behind what was written, and sync it.
     Sync,
-    /// Sync, name, sync the folder.
-    Name { unfinished: Unfinished, path: PathBuf, existing: Existing },
+    /// Give attributes, sync, name, sync the folder.
+    Name {
+        unfinished: Unfinished,
+        place: NamePlace,
+        existing: Existing,
+        attributes: FileAttributes,
+    },
 }
 
 impl<'a> OutputSink<'a> {
@@ -106,7 +113,8 @@ impl<'a> OutputSink<'a> {
             Self::Writer(writer) => Ok(Output::Sequential(SequentialOutput::new(writer))),
             Self::File(file) => open_file(file).map_err(failed),
             Self::Held(held) => held.open().and_then(open_file).map_err(failed),
-            Self::Path { path, existing } => open_path(path, existing, secrecy),
+            Self::Named(named) => Ok(named.into_output()),
+            Self::Path { path, existing } => open_path(&path, existing, secrecy),
         }
     }
 }
@@ -122,12 +130,12 @@ fn open_file(file: File) -> io::Result<Output<'static>> {
 }
 
 fn open_path(
-    path: PathBuf,
+    path: &Path,
     existing: Existing,
     secrecy: Secrecy,
 ) -> Result<Output<'static>, StreamError> {
     let failed = |source| output_failure(0, source);
-    match OutputPlace::find(&path).map_err(failed)? {
+    match OutputPlace::find(path).map_err(failed)? {
         OutputPlace::Open(held) => return held.open().and_then(open_file).map_err(failed),
         OutputPlace::Folder => return Err(failed(io::ErrorKind::IsADirectory.into())),
         OutputPlace::File(_) if existing == Existing::Refuse => {
@@ -139,10 +147,7 @@ fn open_path(
         Secrecy::Stream => 0o666,
         Secrecy::Plaintext => 0o600,
     };
-    let (file, unfinished) = Unfinished::create(&path, mode).map_err(failed)?;
-    let positional = takes_any_order(&file);
-    let end = OutputEnd::Name { unfinished, path, existing };
-    Ok(Output::File { file, base: 0, end, positional })
+    Ok(NamedOutput::begin(path, existing, mode).map_err(failed)?.into_output())
 }
 
 /// The error of an output that cannot be opened or written.
@@ -168,24 +173,27 @@ impl OutputEnd {
                 file.seek(SeekFrom::Start(end)).map_err(failed)?;
                 sync(&file).map_err(failed)
             }
-            Self::Name { unfinished, path, existing } => {
+            Self::Name { unfinished, place, existing, attributes } => {
+                attributes.give(&file).map_err(failed)?;
                 sync(&file).map_err(failed)?;
                 unfinished
-                    .persist(&file, &path, existing, cancel)
-                    .map_err(|error| named_failure(error, end))?;
-                sync_folder(&path, &file)
-                    .map_err(|source| StreamError::OutputKept { kept: path, source })
+                    .persist(&file, &place, existing, cancel)
+                    .map_err(|error| named_failure(error, &place, end))?;
+                sync_folder(place.reached(), &file).map_err(|source| StreamError::OutputKept {
+                    kept: place.shown().to_owned(),
+                    source,
+                })
             }
         }
     }
 }
 
 /// The error of a whole file of `len` bytes that did not get its name.
-fn named_failure(error: NamingError, len: u64) -> StreamError {
+fn named_failure(error: NamingError, place: &NamePlace, len: u64) -> StreamError {
     match error {
         NamingError::Cancelled => StreamError::Cancelled { segment: 0 },
         NamingError::Failed { kept: Some(kept), source } => {
-            StreamError::OutputKept { kept, source }
+            StreamError::OutputKept { kept: place.shown_beside(&kept), source }
         }
         NamingError::Failed { kept: None, source }
             if source.kind() == io::ErrorKind::AlreadyExists =>
@@ -257,7 +265,7 @@ pub(crate) fn check_any_order(file: &File) -> io::Result<()> {
 ///
 /// Those that programs provide often do not: behind them may be an object store, which takes what
 /// is written from front to back and says so only when that is not done.
-fn takes_any_order(file: &File) -> bool {
+pub(crate) fn takes_any_order(file: &File) -> bool {
     #[cfg(target_os = "linux")]
     {
         /// What a file system of a program is known by.

@@ -18,7 +18,7 @@ use tempfile::{NamedTempFile, TempPath};
 
 pub(crate) use self::naming::{NamingError, rename_to};
 use crate::Existing;
-use crate::io::folder_of;
+use crate::io::{NamePlace, folder_of};
 
 static REGISTER: LazyLock<Mutex<Register>> = LazyLock::new(Mutex::default);
 
@@ -91,7 +91,7 @@ impl Unfinished {
     pub(crate) fn persist(
         self,
         file: &File,
-        path: &Path,
+        place: &NamePlace,
         existing: Existing,
         cancel: &Cancellation,
     ) -> Result<(), NamingError> {
@@ -102,20 +102,20 @@ impl Unfinished {
                 if register.closed || cancel.is_cancelled() {
                     return Err(NamingError::Cancelled);
                 }
-                let linked = naming::link(file, path, existing);
+                let linked = naming::link(file, place.reached(), existing);
                 if linked.is_ok() {
-                    register.finished = Some(path.to_owned());
+                    register.finished = Some(place.shown().to_owned());
                 }
                 drop(register);
                 linked
             }
-            Self::Named(temporary) => temporary.persist(path, existing, cancel),
+            Self::Named(temporary) => temporary.persist(place, existing, cancel),
         };
         // What came in the moment of the naming counts as before it, where nothing was replaced.
         if named.is_ok()
             && existing == Existing::Refuse
             && cancel.is_cancelled()
-            && take_back(file, path).is_ok()
+            && take_back(file, place.reached()).is_ok()
         {
             register().finished = None;
             return Err(NamingError::Cancelled);
@@ -165,7 +165,7 @@ impl Temporary {
     /// As [`Unfinished::persist`].
     pub(crate) fn persist(
         self,
-        path: &Path,
+        place: &NamePlace,
         existing: Existing,
         cancel: &Cancellation,
     ) -> Result<(), NamingError> {
@@ -175,9 +175,9 @@ impl Temporary {
             if register.closed || cancel.is_cancelled() {
                 Err(NamingError::Cancelled)
             } else {
-                let renamed = naming::rename(&temporary, path, existing);
+                let renamed = naming::rename(&temporary, place.reached(), existing);
                 if renamed.is_ok() {
-                    register.finished = Some(path.to_owned());
+                    register.finished = Some(place.shown().to_owned());
                 }
                 renamed
             }

@@ -81,7 +81,7 @@ pub fn decrypt_resumable(
             let done = job.from(kept, &source, &stream, &index, &plaintext.file, frontier);
             or_changed(&source, Some(&stream), done)
         }))?;
-    plaintext.finish(&output.path, output.existing, None)?;
+    plaintext.finish(output, None)?;
     journal.remove()?;
     mark.iter().for_each(Mark::remove);
     let report = job.report(&source, &stream, effort).since(begun);

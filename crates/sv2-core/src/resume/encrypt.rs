@@ -66,7 +66,7 @@ pub fn encrypt_resumable(
     // No segment is worth anything without the header: it is on stable storage before the first.
     let held = Held::create(&output.path, CheckpointFile::Output, job.sealer.header())?;
     let report = job.watch.ended(job.complete(&input, &held.file, |_, _, _| Ok(None)))?;
-    held.finish(&output.path, output.existing, Some(permissions(output)?))?;
+    held.finish(output, Some(permissions(output)?))?;
     mark.iter().for_each(Mark::remove);
     Ok(report.since(begun))
 }
@@ -129,7 +129,7 @@ pub fn resume_encrypt<E: From<StreamError>>(
     if job.sealer.header() != found {
         write_header(&held.file, job.sealer.header()).map_err(StreamError::from)?;
     }
-    held.finish(&output.path, output.existing, Some(permissions(output)?))?;
+    held.finish(output, Some(permissions(output)?))?;
     mark.iter().for_each(Mark::remove);
     Ok(report.since(begun))
 }

@@ -15,7 +15,7 @@ use crate::io::{
     sync, sync_folder,
 };
 use crate::resume::{CheckpointError, CheckpointFile, FileFault};
-use crate::{Existing, StreamError};
+use crate::{Existing, FileAttributes, ResumableOutput, StreamError};
 
 /// What the name of an unfinished output ends with; the rest is the name of the output.
 const OUTPUT_SUFFIX: &str = ".unfinished";
@@ -161,14 +161,16 @@ impl Held {
     /// A call that fails before the rename leaves the file where it is.
     pub(super) fn finish(
         self,
-        output: &Path,
-        existing: Existing,
+        output: &ResumableOutput,
         mode: Option<Permissions>,
     ) -> Result<(), StreamError> {
+        let ResumableOutput { path, existing, attributes, .. } = output;
         let len = self.len()?;
         let failed = |source| StreamError::Write { offset: len, source };
+        let time = FileAttributes { mode: None, ..*attributes };
+        time.give(&self.file).map_err(failed)?;
         sync(&self.file).map_err(failed)?;
-        rename_to(&self.path, output, existing).map_err(|error| match error.kind() {
+        rename_to(&self.path, path, *existing).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => StreamError::OutputExists,
             _ => failed(error),
         })?;
@@ -176,7 +178,9 @@ impl Held {
         if let Some(mode) = mode {
             self.file.set_permissions(mode).map_err(failed)?;
         }
-        sync_folder(output, &self.file).map_err(failed)
+        let mode = FileAttributes { modified: None, ..*attributes };
+        mode.give(&self.file).map_err(failed)?;
+        sync_folder(path, &self.file).map_err(failed)
     }
 }
 

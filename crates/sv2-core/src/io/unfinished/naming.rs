@@ -29,12 +29,12 @@ pub(crate) enum NamingError {
 pub(super) fn link(file: &File, path: &Path, existing: Existing) -> Result<(), NamingError> {
     let linked = match existing {
         Existing::Refuse => link_to(file, path),
-        // A link replaces nothing: it is made beside, and renamed.
-        Existing::Replace => beside(file, path).and_then(|beside| {
-            fs::rename(&beside, path).inspect_err(|_| {
-                let _ = fs::remove_file(&beside);
-            })
-        }),
+        // A link replaces nothing: it is made beside, and renamed. Where that fails the file keeps
+        // this name until it has another, since one that lost its only name gets none again.
+        Existing::Replace => match beside(file, path) {
+            Ok(beside) => return rename(&beside, path, existing),
+            Err(error) => Err(error),
+        },
     };
     linked.map_err(|source| {
         let kept = keep(path, |name| link_to(file, name));

@@ -1,0 +1,30 @@
+//! What a finished file gets besides its bytes, before it has its name.
+
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::time::SystemTime;
+
+/// The time and the permissions that a finished output gets before it has its name: nobody finds
+/// the name with others, and nothing that took the name meanwhile gets them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FileAttributes {
+    /// The time of its last change; `None` is the time of its last write.
+    pub modified: Option<SystemTime>,
+    /// Its permission bits, of which only those of 0777 count; `None` leaves those that every
+    /// output gets.
+    pub mode: Option<u32>,
+}
+
+impl FileAttributes {
+    /// Gives them to a file.
+    pub(crate) fn give(&self, file: &File) -> io::Result<()> {
+        if let Some(modified) = self.modified {
+            file.set_modified(modified)?;
+        }
+        match self.mode {
+            Some(mode) => file.set_permissions(Permissions::from_mode(mode & 0o777)),
+            None => Ok(()),
+        }
+    }
+}
