@@ -27,7 +27,7 @@ any other file can be protected as well. It holds a checksum of every block and 
 code, in windows that are spread over the whole file, and it survives damage of itself. What it can
 give back is printed when it is made, by 'sv2 verify' and by 'sv2 repair'.
 
-The file is read once, on all cores; each thread holds one window in memory, about 135 MiB, and all
+The file is read once, on all cores; each thread holds one window in memory, about 140 MiB, and all
 of them together 1 GiB. 'sv2 append' and 'sv2 recipients' bring the parity file along. Checksums
 agree after a repair, and nothing is authenticated by it: for that there is 'sv2 verify -i KEY'.";
 
