@@ -7,8 +7,8 @@
 use sv2_headers::TRAILER_LEN;
 use sv2_stream::OpenedStream;
 
+use crate::StreamError;
 use crate::io::PositionedInput;
-use crate::{ErrorKind, StreamError};
 
 /// Puts `InputChanged` in the place of an error about the bytes of a source that did change since it
 /// was opened: by what its storage says, or by the trailer of the stream that was opened.
@@ -65,14 +65,5 @@ fn is_about_bytes(error: &StreamError) -> bool {
     let is_pin = matches!(error, StreamError::WrongFingerprint | StreamError::StaleIndex);
     // A source that became shorter.
     let is_short = error.io().is_some_and(|io| io.kind() == std::io::ErrorKind::UnexpectedEof);
-    is_short
-        || !is_pin
-            && matches!(
-                error.kind(),
-                ErrorKind::NotAStream
-                    | ErrorKind::Malformed
-                    | ErrorKind::Unauthentic
-                    | ErrorKind::Damaged
-                    | ErrorKind::Unsealed
-            )
+    is_short || !is_pin && error.kind().is_about_bytes()
 }

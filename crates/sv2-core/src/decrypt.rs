@@ -17,8 +17,8 @@ use crate::key::KeyRing;
 use crate::tail::{Index, SealedStream};
 use crate::watch::Watch;
 use crate::{
-    DecryptOptions, ErrorKind, InputSource, KeySource, OutputSink, RandomSource, StreamError,
-    StreamKey, StreamReport, Tail, fastest_backend,
+    DecryptOptions, InputSource, KeySource, OutputSink, RandomSource, StreamError, StreamKey,
+    StreamReport, Tail, fastest_backend,
 };
 
 pub(crate) use pipe::{Next, Opened, PipeSource, read_header};
@@ -114,14 +114,7 @@ impl DecryptOptions {
     pub(crate) fn accepts_unsealed(&self, error: &StreamError) -> bool {
         self.tail == Tail::MayBeMissing
             && self.expected_fingerprint.is_none()
-            && matches!(
-                error.kind(),
-                ErrorKind::NotAStream
-                    | ErrorKind::Malformed
-                    | ErrorKind::Unauthentic
-                    | ErrorKind::Damaged
-                    | ErrorKind::Unsealed
-            )
+            && error.kind().is_about_bytes()
     }
 
     /// Refuses a stream that is not the pinned one.

@@ -113,10 +113,8 @@ impl<'r> Drive<'r> {
             Driver::Positional => threads.min(buffers) + 1,
             _ => threads - 1,
         };
-        Some(PipelineOptions {
-            threads: NonZeroUsize::new(threads)?,
-            buffers: NonZeroUsize::MIN.saturating_add(buffers),
-        })
+        let buffers = NonZeroUsize::MIN.saturating_add(buffers);
+        Some(PipelineOptions::new(NonZeroUsize::new(threads)?, buffers))
     }
 }
 

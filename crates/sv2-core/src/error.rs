@@ -242,6 +242,16 @@ pub enum ErrorKind {
     Internal,
 }
 
+impl ErrorKind {
+    /// Whether it is a verdict over the bytes of a stream, and not about a key or the world.
+    pub(crate) fn is_about_bytes(self) -> bool {
+        matches!(
+            self,
+            Self::NotAStream | Self::Malformed | Self::Unauthentic | Self::Damaged | Self::Unsealed
+        )
+    }
+}
+
 impl StreamError {
     /// The kind of this error.
     #[must_use]

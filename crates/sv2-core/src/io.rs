@@ -36,6 +36,7 @@ pub use places::WriteAt;
 pub(crate) use places::{Cut, PositionedOutput};
 pub(crate) use positioned::PositionedInput;
 pub use read_at::{ReadAt, ReadPart};
+pub(crate) use read_at::{fill, read_exact_at};
 pub(crate) use stamp::Stamp;
 pub use unfinished::remove_unfinished_outputs;
 pub(crate) use unfinished::{Temporary, rename_to};

@@ -91,7 +91,7 @@ pub use sv2_crypto::hazmat;
 pub use sv2_crypto::{
     Backend, CryptoError, KeyOpener, RandomSource, SegmentsKey, SlotError, StreamKey,
 };
-pub use sv2_framing::StreamLayout;
+pub use sv2_framing::{FrameIndex, PlaintextPosition, SegmentIndex, SegmentLayout, StreamLayout};
 pub use sv2_headers::{DigestAlg, Geometry, HeaderError, Section, StreamHeader, Suite, Trailer};
 pub use sv2_pipeline::Cancellation;
 pub use sv2_stream::{FetchPolicy, Plaintext};

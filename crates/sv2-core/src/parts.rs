@@ -13,7 +13,7 @@ use sv2_stream::KeyRing;
 
 use crate::damage::{Damage, Fault};
 use crate::header::new_header;
-use crate::io::{PositionedInput, ReadAt};
+use crate::io::{PositionedInput, ReadAt, read_exact_at};
 use crate::scrub::{SegmentScrub, positioned};
 use crate::{
     Backend, DecryptOptions, EncryptOptions, InputSource, KeySource, RandomSource, StreamError,
@@ -213,17 +213,4 @@ impl ReadAt for Placed<'_> {
     fn len(&self) -> io::Result<u64> {
         Ok(self.start + self.part.len())
     }
-}
-
-fn read_exact_at(source: &dyn ReadAt, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-    let mut done = 0;
-    while done < buffer.len() {
-        match source.read_at(&mut buffer[done..], offset + done as u64) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => done += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

@@ -28,6 +28,7 @@ const CHECKPOINT_DISTANCE: u64 = 64 << 20;
 
 /// A named output that a call leaves unfinished, for a later one to go on from, when it fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ResumableOutput {
     /// The name that the finished file gets.
     pub path: PathBuf,
@@ -59,6 +60,18 @@ impl ResumableOutput {
             state: None,
             attributes: FileAttributes::default(),
         }
+    }
+
+    /// The same with another distance between the checkpoints of a decrypt, in plaintext bytes.
+    #[must_use]
+    pub fn checkpoint_distance(self, len: u64) -> Self {
+        Self { checkpoint_distance: len, ..self }
+    }
+
+    /// The same with a folder of this user's for marks.
+    #[must_use]
+    pub fn state(self, folder: PathBuf) -> Self {
+        Self { state: Some(folder), ..self }
     }
 
     /// Where a file of an interrupted call lies, if there is one: beside the output, under its

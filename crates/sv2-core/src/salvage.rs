@@ -33,6 +33,7 @@ const MOST_STREAMS: usize = 16;
 
 /// What stands in the output for plaintext that is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Gaps {
     /// Zero bytes, so that everything else keeps its offset.
     Zero,

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 
 /// The size of a run. Both numbers are used as given; the caller keeps them sensible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PipelineOptions {
     /// Worker threads. The ordered driver adds one source thread and uses the caller's thread as
     /// the sink; the positional driver counts the caller's thread as a worker.
@@ -15,11 +16,17 @@ pub struct PipelineOptions {
 }
 
 impl PipelineOptions {
+    /// So many workers and buffers.
+    #[must_use]
+    pub const fn new(threads: NonZeroUsize, buffers: NonZeroUsize) -> Self {
+        Self { threads, buffers }
+    }
+
     /// Options for `threads` workers with `2 * threads + 2` buffers: for each worker one item
     /// being worked on and one waiting, one buffer being filled and one being emptied.
     pub fn for_threads(threads: NonZeroUsize) -> Self {
         let buffers = threads.saturating_mul(TWO).saturating_add(2);
-        Self { threads, buffers }
+        Self::new(threads, buffers)
     }
 }
 

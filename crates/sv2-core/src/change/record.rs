@@ -10,6 +10,7 @@ use sv2_headers::checksum::{self, CRC_LEN};
 
 use crate::StreamError;
 use crate::change::{ChangeFile, ChangeStorage};
+use crate::io::fill;
 use crate::tail::SealedStream;
 
 pub(super) const MAGIC: [u8; 8] = *b"SV2CHNG\n";
@@ -178,14 +179,5 @@ pub(super) fn read_exact(
     buffer: &mut [u8],
     offset: u64,
 ) -> io::Result<()> {
-    let mut done = 0;
-    while done < buffer.len() {
-        match storage.read_at(file, &mut buffer[done..], offset + done as u64) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => done += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+    fill(buffer, |rest, done| storage.read_at(file, rest, offset + done))
 }

@@ -108,9 +108,17 @@ pub(crate) fn read_exact_at<T: ReadAt + ?Sized>(
     buffer: &mut [u8],
     offset: u64,
 ) -> io::Result<()> {
+    fill(buffer, |rest, done| source.read_at(rest, offset + done))
+}
+
+/// Fills `buffer` by a read that is told how much is there already.
+pub(crate) fn fill(
+    buffer: &mut [u8],
+    mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
+) -> io::Result<()> {
     let mut done = 0;
     while done < buffer.len() {
-        match source.read_at(&mut buffer[done..], offset + done as u64) {
+        match read(&mut buffer[done..], done as u64) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => done += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

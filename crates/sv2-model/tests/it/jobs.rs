@@ -11,7 +11,7 @@ use sv2_model::{PipelineError, PipelineOptions};
 
 pub(crate) fn options(threads: usize, buffers: usize) -> PipelineOptions {
     let number = |n| NonZeroUsize::new(n).expect("not zero");
-    PipelineOptions { threads: number(threads), buffers: number(buffers) }
+    PipelineOptions::new(number(threads), number(buffers))
 }
 
 /// A count of live values, on primitives that the model checker does not see.

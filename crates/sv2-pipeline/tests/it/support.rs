@@ -17,10 +17,8 @@ use sv2_pipeline::{
 pub(crate) const THREADS: [usize; 4] = [1, 2, 3, 7];
 
 pub(crate) fn options(threads: usize, buffers: usize) -> PipelineOptions {
-    PipelineOptions {
-        threads: NonZeroUsize::new(threads).expect("a thread"),
-        buffers: NonZeroUsize::new(buffers).expect("a buffer"),
-    }
+    let number = |count| NonZeroUsize::new(count).expect("not zero");
+    PipelineOptions::new(number(threads), number(buffers))
 }
 
 /// A shared count of live values.
