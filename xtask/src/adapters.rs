@@ -1,12 +1,12 @@
-//! `cargo xtask adapters`: the Python package, built as a wheel with the program in it, installed
-//! into fresh virtual environments, and tested there.
+//! `cargo xtask adapters`: the adapter for object stores, and the Python package, built as a wheel
+//! with the program in it, installed into fresh virtual environments, and tested there.
 //!
 //! It needs Python 3.11 or newer with venv, and the packages of `tests/requirements.txt` from
 //! wherever pip finds them. Where one of these is missing it says which, and fails: what was not
 //! checked is never called checked.
 
 use crate::report::{Failure, Outcome};
-use crate::{shell, tools, workspace};
+use crate::{object_store, shell, tools, workspace};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,10 @@ const PIP: [&str; 5] = ["-m", "pip", "install", "--quiet", "--disable-pip-versio
 /// Builds, installs and tests; or the tests of torch alone, or the tables of speed.
 pub(crate) fn run(args: &[String]) -> Outcome {
     match args {
-        [] => check(),
+        [] => {
+            let store = object_store::check()?;
+            Ok(format!("{}; object stores: {store}", check()?))
+        }
         [arg] if arg == "--torch" => check_torch(),
         [arg, rest @ ..] if arg == "--bench" => bench(rest),
         _ => Err(Failure::new(USAGE)),

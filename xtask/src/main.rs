@@ -23,6 +23,7 @@ mod layers;
 mod model;
 mod msrv;
 mod nostd;
+mod object_store;
 mod package;
 mod parity;
 mod parts;
@@ -80,6 +81,9 @@ const COMMANDS: &[Command] = &[
     command("features", "the program without SSH keys, without plugins, without RSA", |args| {
         none(args, features::check)
     }),
+    command("object-store", "the adapter for object stores, in its own workspace", |args| {
+        none(args, object_store::check)
+    }),
     command("package", "what the published crates would carry", |args| none(args, package::check)),
     command("doctest", "examples in documentation comments", |args| {
         none(args, test::check_doctests)
@@ -118,7 +122,7 @@ const COMMANDS: &[Command] = &[
     ),
     command(
         "adapters",
-        "the Python package: wheel, tests, consumers [--torch | --bench [ARGS]]",
+        "object stores, and the Python package: wheel, tests [--torch | --bench [ARGS]]",
         adapters::run,
     ),
     command("python", "the implementation in Python against itself and all vectors", |args| {

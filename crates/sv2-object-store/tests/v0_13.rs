@@ -1,0 +1,19 @@
+//! The store over `object_store` 0.13.
+
+use object_store_013 as object_store;
+use sv2_object_store::v0_13::Sv2Store;
+
+#[path = "body/cost.rs"]
+mod cost;
+#[path = "body/faults.rs"]
+mod faults;
+#[path = "body/format.rs"]
+mod format;
+#[path = "body/probe.rs"]
+mod probe;
+#[path = "body/ranges.rs"]
+mod ranges;
+#[path = "body/suite.rs"]
+mod suite;
+#[path = "body/uploads.rs"]
+mod uploads;

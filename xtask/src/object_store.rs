@@ -1,0 +1,37 @@
+//! The adapter for object stores: a workspace of its own with its own lock file and rules.
+//!
+//! The time of each step is told, since a runtime and both versions of `object_store` are built.
+
+use crate::report::Outcome;
+use crate::{shell, tools, workspace};
+use std::process::Command;
+use std::time::Instant;
+
+const FOLDER: &str = "crates/sv2-object-store";
+
+/// What is run, in order: its name, and the arguments of cargo.
+const STEPS: [(&str, &[&str]); 4] = [
+    ("formatting", &["fmt", "--all", "--", "--check"]),
+    ("lints", &["clippy", "--locked", "--all-targets", "--all-features", "--", "-D", "warnings"]),
+    ("tests", &["test", "--locked", "--all-features"]),
+    ("dependencies", &["deny", "--all-features", "check", "bans", "licenses", "sources"]),
+];
+
+/// Checks the adapter.
+pub(crate) fn check() -> Outcome {
+    tools::need(&tools::DENY)?;
+    let mut notes = Vec::new();
+    for (name, args) in STEPS {
+        let started = Instant::now();
+        shell::run(there(args))?;
+        notes.push(format!("{name} in {} s", started.elapsed().as_secs()));
+    }
+    Ok(notes.join(", "))
+}
+
+/// A command on cargo in the adapter's folder.
+fn there(args: &[&str]) -> Command {
+    let mut command = shell::cargo(args);
+    command.current_dir(workspace::root().join(FOLDER));
+    command
+}
