@@ -11,6 +11,7 @@ mod bench;
 mod blast;
 mod ci;
 mod clippy;
+mod completions;
 mod conformance;
 mod deny;
 mod doc;
@@ -125,6 +126,9 @@ const COMMANDS: &[Command] = &[
         "object stores, and the Python package: wheel, tests [--torch | --bench [ARGS]]",
         adapters::run,
     ),
+    command("completions", "the completion scripts in bash, zsh and fish", |args| {
+        none(args, completions::check)
+    }),
     command("python", "the implementation in Python against itself and all vectors", |args| {
         none(args, python::check)
     }),

@@ -145,7 +145,12 @@ fn mistake(error: &clap::Error, command: &str, words: &[OsString]) -> Failure {
         Some(ContextValue::Strings(texts)) => texts.first().map(|text| printable(text)),
         _ => None,
     };
-    let see = format!("see '{command} --help'");
+    let see = match command {
+        "sv2 recipients rm" => {
+            "the numbers and labels of the slots: sv2 recipients list STREAM".into()
+        }
+        _ => format!("see '{command} --help'"),
+    };
     let sentence = match error.kind() {
         ErrorKind::UnknownArgument => {
             told(ContextKind::InvalidArg).map(|word| format!("unexpected argument '{word}'"))

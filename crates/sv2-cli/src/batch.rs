@@ -14,7 +14,8 @@ use crate::console::Console;
 use crate::ends::{Direction, Input, OutputArgs, Own, derived};
 use crate::exit::{Exit, worse};
 use crate::failure::Failure;
-use crate::names::shown;
+use crate::invocation::operand;
+use crate::names::{shell_word, shown};
 use crate::size::counted;
 use crate::terminal::was_interrupted;
 
@@ -136,6 +137,29 @@ pub(crate) fn items(
             Ok(Item { input: Some(input.clone()), output, found: None, below: None })
         })
         .collect()
+}
+
+/// Refuses a second name that is not there, as those give it who come from tools that take an input
+/// and an output, before anything is done with the first.
+pub(crate) fn refuse_output_as_input(
+    inputs: &[PathBuf],
+    output: &OutputArgs,
+    command: &str,
+) -> Result<(), Failure> {
+    let [input, other] = inputs else { return Ok(()) };
+    let is_file = other != Path::new("-") && other.symlink_metadata().is_err();
+    if output.path().is_some() || !input.exists() || !is_file {
+        return Ok(());
+    }
+    let sentence = format!(
+        "'{}' is not there: several names are several inputs, each with an output of its own",
+        shown(other)
+    );
+    Err(Failure::usage(sentence).hint(format!(
+        "the output is named with -o: sv2 {command} -o {} {}",
+        shell_word(other.as_os_str()),
+        operand(input.as_os_str())
+    )))
 }
 
 /// Handles every item; the worst result decides how the command ends.

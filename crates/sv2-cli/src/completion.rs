@@ -31,10 +31,15 @@ _sv2_files() {{
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
         if [[ "$word" != -* ]]; then command="$word"; break; fi
     done
-    [[ -z "$command" || "$cur" == -* || "$prev" == -* ]] && return 0
+    [[ "$cur" == -* ]] && return 0
+    # Options are offered to who begins one.
+    local kept=() reply
+    for reply in "${{COMPREPLY[@]}}"; do [[ "$reply" == -* ]] || kept+=("$reply"); done
+    [[ "$prev" == -* && ${{#kept[@]}} -gt 0 ]] && return 0
     case "$command" in
-        recipients) (( COMP_CWORD == 2 )) && return 0 ;;
-        bench|completions|help) return 0 ;;
+        "") COMPREPLY=("${{kept[@]}}"); return 0 ;;
+        recipients|parts) (( COMP_CWORD == 2 )) && {{ COMPREPLY=("${{kept[@]}}"); return 0; }} ;;
+        bench|completions|help) COMPREPLY=("${{kept[@]}}"); return 0 ;;
     esac
     local IFS=$'\n'
     COMPREPLY=()

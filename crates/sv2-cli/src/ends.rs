@@ -3,6 +3,7 @@
 mod closed;
 mod input;
 mod part;
+mod sparse;
 mod terminal;
 mod writer;
 
@@ -20,10 +21,11 @@ use sv2_core::{
 use self::closed::require_open;
 pub(crate) use self::input::Input;
 use self::input::own;
+pub(crate) use self::sparse::Sparse;
 use self::terminal::TextOnly;
 pub(crate) use self::writer::OutputWriter;
 use crate::failure::{Failure, NotText, already_exists};
-use crate::names::{Name, Names, shown};
+use crate::names::{Name, Names, shell_word, shown};
 
 /// The suffix of streams.
 const SUFFIX: &str = ".sv2";
@@ -106,14 +108,22 @@ impl OutputArgs {
         self.rm
     }
 
-    /// Whether what is there may be replaced.
-    pub(crate) fn overwrites(&self) -> bool {
-        self.target.force
-    }
-
     /// What -o names.
     pub(crate) fn path(&self) -> Option<&Path> {
         self.target.output.as_deref()
+    }
+
+    /// Removes the input, where that was asked for, of a run that finds its output finished: once
+    /// that and its name are on stable storage.
+    pub(crate) fn remove_behind(&self, input: &Input, output: &Path) -> Result<(), Failure> {
+        let Some(path) = input.path.clone().filter(|_| self.rm) else { return Ok(()) };
+        let folder = output.parent().filter(|folder| *folder != Path::new(""));
+        for durable in [output, folder.unwrap_or(Path::new("."))] {
+            let synced = File::open(durable).and_then(|file| file.sync_all());
+            synced.map_err(|error| Failure::file("sync", durable, &error))?;
+        }
+        let doomed = Some((path, input.metadata.clone()));
+        Aftermath { doomed, derived: None, _folder: None }.settle(|_| ())
     }
 
     /// As [`OutputArgs::place`], where one of several results has a name of its own.
@@ -209,8 +219,11 @@ impl TargetArgs {
         let existing = if self.force { Existing::Replace } else { Existing::Refuse };
         let place = match found {
             OutputPlace::Folder => {
-                return Err(Failure::usage(format!("'{name}' is a folder"))
-                    .hint(format!("name a file in it with {option}")));
+                let inside = path.join("NAME");
+                return Err(Failure::usage(format!("'{name}' is a folder")).hint(format!(
+                    "name a file in it: {option} {}",
+                    shell_word(inside.as_os_str())
+                )));
             }
             OutputPlace::File(_) if !self.force => return Err(already_exists(&name, option)),
             OutputPlace::File(_) | OutputPlace::Vacant => Place::Path(path, existing),
@@ -300,11 +313,16 @@ impl Output {
 
     /// The output as something to write to piece by piece.
     pub(crate) fn into_writer(self) -> Result<OutputWriter, Failure> {
+        let (writer, aftermath) = self.into_held_writer()?;
+        drop(aftermath);
+        Ok(writer)
+    }
+
+    /// The same, and what is left to do afterwards.
+    pub(crate) fn into_held_writer(self) -> Result<(OutputWriter, Aftermath), Failure> {
         let name = self.name.clone();
         let (sink, aftermath) = self.into_sink()?;
-        let opened = OutputWriter::open(name, sink);
-        drop(aftermath);
-        opened
+        Ok((OutputWriter::open(name, sink)?, aftermath))
     }
 
     /// The name of a file that keeps what is written to it.

@@ -11,7 +11,7 @@ use crate::names::{Name, shell_word};
 
 /// The options that say how a stream is opened and where its plaintext goes, by the name of their
 /// argument; `true` where a value follows.
-const REPEATED: [(&str, &str, bool); 11] = [
+const REPEATED: [(&str, &str, bool); 12] = [
     ("identities", "-i", true),
     ("identity_commands", "--identity-command", true),
     ("passphrase", "-p", false),
@@ -21,6 +21,7 @@ const REPEATED: [(&str, &str, bool); 11] = [
     ("key_file", "-K", true),
     ("key_command", "--key-command", true),
     ("context", "--context", true),
+    ("ranges", "--range", true),
     ("output", "-o", true),
     ("force", "-f", false),
 ];
@@ -49,6 +50,14 @@ pub(crate) fn keep(mut matches: &ArgMatches) {
     }
     // One command is run in a process.
     let _ = GIVEN.set(given);
+}
+
+/// The command that gets out what is left of the input of this one.
+pub(crate) fn salvage() -> &'static str {
+    match std::env::args_os().nth(1) {
+        Some(command) if command == "cat" => "cat --salvage",
+        _ => "decrypt --salvage",
+    }
 }
 
 /// A command on the input of this run, opened as this run did: `sv2 decrypt --salvage -i k a.sv2`.

@@ -13,6 +13,7 @@ use crate::batch::{Below, Item};
 use crate::console::Console;
 use crate::ends::{Direction, OutputArgs, derived};
 use crate::failure::Failure;
+use crate::invocation::again_with;
 use crate::names::shown;
 
 /// Whether folders are taken, and what of them, as arguments.
@@ -20,7 +21,7 @@ use crate::names::shown;
 #[command(next_help_heading = "Folders")]
 pub(crate) struct TreeArgs {
     /// Take folders, and give each file below one its place below the folder that -o names
-    #[arg(long, requires = "output", conflicts_with_all = ["rm", "resume"])]
+    #[arg(long, conflicts_with_all = ["rm", "resume"])]
     pub(crate) recursive: bool,
     /// Take only files whose name, or path below the folder, matches the pattern (repeatable)
     #[arg(long, value_name = "PATTERN", requires = "recursive", value_parser = pattern)]
@@ -47,8 +48,12 @@ impl TreeArgs {
     ) -> Result<Vec<Item>, Failure> {
         let target = output.path().unwrap_or(Path::new("-"));
         if target == Path::new("-") {
-            return Err(Failure::usage("--recursive needs a folder for the results")
-                .hint("name it with -o; it is made if it is not there"));
+            return Err(Failure::usage("--recursive needs a folder for the results").hint(
+                format!(
+                    "name it with -o; it is made if it is not there: {}",
+                    again_with("-o FOLDER")
+                ),
+            ));
         }
         fs::create_dir_all(target).map_err(|error| Failure::file("make", target, &error))?;
         let root = HeldFolder::open(target);

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Map, Value};
 use sv2_core::{
-    Cancellation, ErrorKind, InputSource, KeySource, StreamError, Tail, Unit, decrypt_resumable,
-    decrypt_stream_with, read_metadata,
+    Cancellation, ErrorKind, InputSource, KeySource, OutputSink, StreamError, Tail, Unit,
+    decrypt_resumable, decrypt_stream_with, read_metadata,
 };
 
 use self::salvage::{GapsName, Rescue};
@@ -17,7 +17,7 @@ use crate::attributes::{Attributes, harmless_name};
 use crate::batch::{self, Company, Item};
 use crate::change::note_half_changed;
 use crate::console::Console;
-use crate::ends::{Direction, Input, Output, OutputArgs, Own, derived};
+use crate::ends::{Direction, Input, Output, OutputArgs, Own, Sparse, derived};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::finished::holds;
@@ -89,6 +89,9 @@ pub(crate) struct DecryptArgs {
     /// the sender chose it, so nothing is ever overwritten by it
     #[arg(long, conflicts_with_all = ["force", "unsealed", "salvage", "resume", "recursive"])]
     use_name: bool,
+    /// Leave holes in the output where the plaintext has blocks of zeros, as a disk image has them
+    #[arg(long, conflicts_with_all = ["unsealed", "salvage", "resume"])]
+    sparse: bool,
     /// Leave what is done where the command is interrupted, and continue what is there
     #[arg(long, conflicts_with_all = ["unsealed", "salvage"])]
     resume: bool,
@@ -141,6 +144,7 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
         let inputs = args.inputs.iter().cloned().map(Some);
         inputs.map(|input| Item { input, output: None, found: None, below: None }).collect()
     } else {
+        batch::refuse_output_as_input(&args.inputs, &args.output, "decrypt")?;
         batch::items(&args.inputs, &args.output, Direction::Decrypt)?
     };
     if items.len() > 1 && (args.resume || args.stream.opening.expect.is_some()) {
@@ -158,7 +162,7 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
     };
     let key = args.identities.open_key()?;
     if let ([item], true) = (&items[..], args.resume)
-        && args.is_finished(item, &key, &cancel, console)
+        && args.is_finished(item, &key, &cancel, console)?
     {
         return Ok(());
     }
@@ -212,17 +216,17 @@ impl DecryptArgs {
         key: &OpenKey,
         cancel: &Cancellation,
         console: &Console,
-    ) -> bool {
-        let Some(stream) = &item.input else { return false };
+    ) -> Result<bool, Failure> {
+        let Some(stream) = &item.input else { return Ok(false) };
         let file = match self.output.path() {
             Some(path) => path.to_owned(),
             None => match derived(stream, Direction::Decrypt) {
                 Ok(path) => path,
-                Err(_) => return false,
+                Err(_) => return Ok(false),
             },
         };
-        if self.output.overwrites() || self.output.removes_input() || !file.is_file() {
-            return false;
+        if !file.is_file() {
+            return Ok(false);
         }
         let options = self.stream.opening.options();
         let is_finished = holds(stream, &file, key, &options, cancel);
@@ -233,7 +237,11 @@ impl DecryptArgs {
                 shown(stream)
             ));
         }
-        is_finished
+        if is_finished {
+            let input = Input::open_file(Some(stream), "decrypt")?;
+            self.output.remove_behind(&input, &file)?;
+        }
+        Ok(is_finished)
     }
 
     /// What the stream keeps of its file, read with the key.
@@ -322,6 +330,27 @@ impl Job<'_> {
             aftermath.settle(|text| console.note(text))?;
             return report::resumed("decrypt", names, &done, channel, console);
         }
+        if args.sparse && output.is_kept() {
+            let source = input.into_source();
+            let (mut writer, aftermath) = output.into_held_writer()?;
+            let mut sparse = Sparse::new(&mut writer);
+            let sink = OutputSink::Writer(Box::new(&mut sparse));
+            let done = decrypt_stream_with(source, sink, key, &options);
+            drop(display);
+            let done = match (done, sparse.failure()) {
+                (_, Some(failure)) => return Err(failure),
+                (done, None) => done.map_err(|error| Failure::stream(&error, names))?,
+            };
+            sparse.finish()?;
+            writer.finish(&self.cancel)?;
+            aftermath.settle(|text| console.note(text))?;
+            if console.json {
+                console.report(&report::to_json("decrypt", &from, &to, &done), channel)?;
+            } else if console.verbose {
+                console.note(&report::to_text(&from, &to, &done));
+            }
+            return Ok(());
+        }
         let retry = output.again()?;
         let (sink, aftermath) = output.into_sink()?;
         let again = input.is_seekable().then(|| input.again().ok()).flatten();
@@ -365,6 +394,10 @@ impl Job<'_> {
                 "{from}: the stream is not sealed: {} read up to where it ends, every byte of them is \
                  authentic, but whether anything is missing or outdated is not known",
                 counted(done.segments, "segment was", "segments were")
+            ));
+            console.hint(&format!(
+                "to get out what there is of the next segment, too: {}",
+                invocation::on("decrypt --salvage", &from)
             ));
         }
         note_half_changed(&from, console);

@@ -31,6 +31,7 @@ use crate::producer::{Measured, Produced, Unfinished, unexpected};
 use crate::progress::Display;
 use crate::resume::note_unfinished;
 use crate::running::{RunArgs, watch_signals};
+use crate::size::counted;
 use crate::tree::TreeArgs;
 use crate::{report, size};
 
@@ -148,7 +149,10 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<(), Failure> 
     let inputs: Vec<PathBuf> = args.inputs.iter().cloned().chain(files).collect();
     let items = match args.tree.recursive {
         true => args.tree.items(&inputs, &args.output, Direction::Encrypt, console)?,
-        false => batch::items(&inputs, &args.output, Direction::Encrypt)?,
+        false => {
+            batch::refuse_output_as_input(&inputs, &args.output, "encrypt")?;
+            batch::items(&inputs, &args.output, Direction::Encrypt)?
+        }
     };
     if items.len() > 1 && (args.resume || args.expect_length.is_some() || args.stream.has_name()) {
         return Err(Failure::usage(
@@ -160,7 +164,13 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<(), Failure> 
         && input != "-"
     {
         let found = std::fs::metadata(input);
-        let found = found.map_err(|error| Failure::file("open", input, &error))?;
+        let found = found.map_err(|error| {
+            let failure = Failure::file("open", input, &error);
+            match args.recipients.has_passphrase_option() {
+                true => failure.hint("-p takes no value: the passphrase is asked for"),
+                false => failure,
+            }
+        })?;
         // A pipe must not be opened twice.
         if found.is_file() || found.is_dir() {
             Input::open(Some(input), Direction::Encrypt)?;
@@ -183,11 +193,15 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<(), Failure> 
         );
     }
     let done = batch::each(&items, console, |item, company| job.encrypt(item, company));
-    let kept = job.kept.into_inner() as u64;
+    let kept = job.kept.into_inner();
+    if args.tree.recursive && done.is_ok() && kept < items.len() {
+        let sealed = counted((items.len() - kept) as u64, "file was", "files were");
+        console.note(&format!("{sealed} sealed"));
+    }
     if kept > 0 {
         console.note(&format!(
             "{} kept, each as long and as old as its file, with the recipients that it had",
-            size::counted(kept, "stream was", "streams were")
+            counted(kept as u64, "stream was", "streams were")
         ));
         console
             .note_hint("to encrypt them anew give -f, to change who can open them: sv2 recipients");
@@ -288,14 +302,12 @@ impl Job<'_> {
     /// the source byte for byte.
     fn is_finished(&self, input: &Input) -> Result<bool, Failure> {
         let Self { args, console, .. } = self;
-        let (Some(source), false) = (input.name.path(), args.output.removes_input()) else {
-            return Ok(false);
-        };
+        let Some(source) = input.name.path() else { return Ok(false) };
         let stream = match args.output.path() {
             Some(path) => path.to_owned(),
             None => derived(source, Direction::Encrypt)?,
         };
-        if args.output.overwrites() || !stream.is_file() {
+        if !stream.is_file() || !input.is_named_file() {
             return Ok(false);
         }
         let mut options = DecryptOptions::standard();
@@ -309,6 +321,7 @@ impl Job<'_> {
                 shown(&stream),
                 input.name
             ));
+            args.output.remove_behind(input, &stream)?;
         }
         Ok(is_finished)
     }

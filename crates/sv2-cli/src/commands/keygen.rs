@@ -27,7 +27,21 @@ Examples:
   sv2 keygen --show key.txt        that of another one
 
 With --json a report names the file and the recipient, so it needs -o: a secret is not printed as
-JSON. Key files are made with mode 0600 and never written over. age and age-keygen read identities.";
+JSON. Key files are made with mode 0600 and never written over. age and age-keygen read identities.
+
+Keys from other programs:
+  pass, tested:
+    sv2 keygen | pass insert -m sv2/identity
+    sv2 decrypt --identity-command 'pass show sv2/identity' a.sv2
+    sv2 encrypt -p --passphrase-command 'pass show sv2/backup' a
+  AWS Secrets Manager, tested with the AWS client against moto:
+    aws secretsmanager create-secret --name sv2 --secret-string \"$(sv2 keygen --raw)\"
+    sv2 decrypt --key-command 'aws secretsmanager get-secret-value --secret-id sv2
+      --query SecretString --output text' a.sv2
+  Not tested:
+    --identity-command 'vault kv get -field=identity secret/sv2'
+    --identity-command 'gcloud secrets versions access latest --secret=sv2'
+    --identity-command 'op read op://Private/sv2/identity'";
 
 /// The arguments of `sv2 keygen`.
 #[derive(Debug, Args)]

@@ -85,7 +85,8 @@ impl Input {
         if metadata.is_dir() {
             let next = match (direction, path) {
                 (Direction::Encrypt, Some(path)) => format!(
-                    "pack it first, as in: tar -c {} | sv2 encrypt -o folder.tar.sv2",
+                    "every file below it to a stream of its own: sv2 encrypt --recursive -o FOLDER \
+                     {0}; or all of it to one stream: tar -c {0} | sv2 encrypt -o folder.tar.sv2",
                     shell_word(path.as_os_str())
                 ),
                 _ => "name a stream, which is a file".to_owned(),

@@ -24,6 +24,11 @@ impl OutputWriter {
         self.end.write_all(bytes).map_err(|error| failure(&self.name, &error))
     }
 
+    /// Leaves bytes that read as zeros, as a hole where the output is a file.
+    pub(crate) fn skip(&mut self, len: u64) -> Result<(), Failure> {
+        self.end.skip(len).map_err(|error| failure(&self.name, &error))
+    }
+
     /// Makes durable what can be, and gives a named file its name unless `cancel` was set before.
     pub(crate) fn finish(self, cancel: &Cancellation) -> Result<(), Failure> {
         let Self { name, end, .. } = self;

@@ -140,7 +140,7 @@ fn write_advice(source: &io::Error) -> &'static str {
 /// What a failure of a stream means, where the error does not say it, and what to do.
 fn explained(error: &StreamError, input: &Name) -> (&'static str, String) {
     let salvage =
-        || format!("to get out what is left: {}", invocation::on("decrypt --salvage", input));
+        || format!("to get out what is left: {}", invocation::on(invocation::salvage(), input));
     match error {
         StreamError::NotAStream => kind::of(input)
             .unwrap_or_else(|| ("", "check that it was made by 'sv2 encrypt'".into())),

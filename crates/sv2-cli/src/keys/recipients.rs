@@ -81,6 +81,13 @@ pub(crate) struct RecipientArgs {
     pub(crate) passphrases: PassphraseArgs,
 }
 
+impl RecipientArgs {
+    /// Whether -p was given, behind which a passphrase may have been meant to be typed.
+    pub(crate) fn has_passphrase_option(&self) -> bool {
+        self.passphrase
+    }
+}
+
 /// Whom a stream is opened to besides, as arguments.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "New recipients")]

@@ -338,8 +338,18 @@ fn a_finished_run_is_complete_only_where_it_equals_the_source() {
         let again = sandbox.good(arguments);
         assert!(again.stderr.contains("already complete"), "{}", again.stderr);
     }
+    // With -f nothing is begun anew, and --rm does what is left of its work.
+    for arguments in [&encrypt[..], &decrypt] {
+        let again = sandbox.good(&[arguments, &["-f"]].concat());
+        assert!(again.stderr.contains("already complete"), "{}", again.stderr);
+    }
+    let again = sandbox.good(&[&encrypt[..], &["--rm"]].concat());
+    assert!(again.stderr.contains("already complete"), "{}", again.stderr);
+    assert!(!sandbox.path("a").exists() && sandbox.path("a.sv2").exists());
+    sandbox.write("a", &painted(5000));
     sandbox.write("b", &painted(5001));
     sandbox.bad(&decrypt, 2, &["'b' already exists"]);
+    sandbox.bad(&[&decrypt[..], &["--rm"]].concat(), 2, &["'b' already exists"]);
     let mut other = painted(5000);
     other[4321] ^= 1;
     sandbox.write("a", &other);

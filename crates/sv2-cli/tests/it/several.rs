@@ -84,6 +84,34 @@ fn time_and_permissions_come_back_where_that_is_asked_for() {
     sandbox.good(&["decrypt", "-K", "key", "--preserve", "a.sv2", "-o", "again"]);
 }
 
+/// Zeros become holes where that is asked for, and nothing else changes.
+#[test]
+fn a_sparse_output_has_holes_and_the_same_bytes() {
+    use std::os::unix::fs::MetadataExt;
+    let sandbox = with_files();
+    let mut disk = vec![0; 3 << 20];
+    disk[1_000_000..1_000_100].fill(7);
+    for end in [3 << 20, (3 << 20) - 4095, 1_000_050, 1_002_000] {
+        sandbox.write("disk", &disk[..end]);
+        sandbox.good(&["encrypt", "-K", "key", "-f", "disk"]);
+        let decrypt = ["decrypt", "-K", "key", "-f", "disk.sv2", "-o"];
+        sandbox.good(&[&decrypt[..], &["full"]].concat());
+        sandbox.good(&[&decrypt[..], &["holes", "--sparse"]].concat());
+        assert!(sandbox.read("holes") == disk[..end], "{end}");
+        let blocks = |name: &str| fs::metadata(sandbox.path(name)).unwrap().blocks();
+        assert!(blocks("holes") < 64 && blocks("full") > 1900, "{end}");
+        let piped = [&decrypt[..], &["-", "--sparse"]].concat();
+        assert!(sandbox.good(&piped).stdout == disk[..end], "a pipe has no holes");
+    }
+    // Nothing is left of a stream that turns out damaged.
+    let mut stream = sandbox.read("disk.sv2");
+    let at = stream.len() / 2;
+    stream[at] ^= 1;
+    sandbox.write("bad.sv2", &stream);
+    sandbox.bad(&["decrypt", "-K", "key", "--sparse", "bad.sv2"], 5, &["checksum mismatch"]);
+    assert!(!sandbox.path("bad").exists());
+}
+
 #[test]
 fn a_name_that_the_sender_chose_is_judged_and_overwrites_nothing() {
     let sandbox = with_files();
@@ -150,7 +178,7 @@ fn a_folder_goes_to_its_place_and_only_what_changed_goes_again() {
         assert_eq!(modified(&to), modified(&from), "{name}");
     }
     for (arguments, word) in [
-        (&["photos", "--recursive"][..], "--output"),
+        (&["photos", "--recursive"][..], "sv2 encrypt -K key photos --recursive -o FOLDER"),
         (&["photos", "--recursive", "-o", "photos/in"], "lies below"),
         (&["photos", "--recursive", "-o", "x", "--rm"], "cannot be used with"),
         (&["photos", "--recursive", "-o", "x", "--include", "*.gif"], "no file to take"),
@@ -232,6 +260,50 @@ fn a_stream_of_another_user_is_not_taken_for_an_earlier_result() {
         return;
     }
     sandbox.bad(&encrypt, 2, &["'out/in/a.sv2' already exists"]);
+}
+
+/// What a newcomer tries first leads on: a second name, a folder, a passphrase as an argument.
+#[test]
+fn what_newcomers_try_leads_on_and_does_nothing_by_halves() {
+    let sandbox = with_files();
+    fs::create_dir(sandbox.path("photos")).unwrap();
+    sandbox.write("photos/1.jpg", &painted(70));
+    let before = sandbox.names();
+    for (arguments, code, words) in [
+        (
+            &["encrypt", "-K", "key", "a", "a.enc"][..],
+            2,
+            "hint: the output is named with -o: sv2 encrypt -o a.enc a",
+        ),
+        (
+            &["decrypt", "-K", "key", "a", "b.out"],
+            2,
+            "hint: the output is named with -o: sv2 decrypt -o b.out a",
+        ),
+        (&["encrypt", "-p", "hunter2"], 1, "hint: -p takes no value"),
+        (&["encrypt", "-K", "key", "photos"], 2, "sv2 encrypt --recursive -o FOLDER photos"),
+        (
+            &["encrypt", "-K", "key", "a", "-o", "photos"],
+            2,
+            "hint: name a file in it: -o photos/NAME",
+        ),
+        (&["recipients", "rm", "a"], 2, "sv2 recipients list STREAM"),
+    ] {
+        sandbox.bad(arguments, code, &[words]);
+        assert_eq!(sandbox.names(), before, "{arguments:?}");
+    }
+    // A run over a folder says what it did.
+    let recursive = ["encrypt", "-K", "key", "--recursive", "-o", "backup", "photos"];
+    assert!(sandbox.good(&recursive).stderr.contains("1 file was sealed"));
+    assert!(sandbox.good(&recursive).stderr.contains("1 stream was kept"));
+    // A stream of one segment that was cut holds no whole one, and more can be had.
+    sandbox.good(&["encrypt", "-K", "key", "large"]);
+    let stream = sandbox.read("large.sv2");
+    sandbox.write("cut.sv2", &stream[..1 << 20]);
+    let ended = sandbox.good(&["decrypt", "-K", "key", "--unsealed", "cut.sv2", "-o", "none"]);
+    assert!(ended.stderr.contains("hint: to get out what there is"), "{}", ended.stderr);
+    let cat = ["cat", "-K", "key", "--range", "5:7", "cut.sv2"];
+    sandbox.bad(&cat, 3, &["sv2 cat --salvage -K key --range 5:7 cut.sv2"]);
 }
 
 #[test]

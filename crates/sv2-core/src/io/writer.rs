@@ -1,6 +1,6 @@
 //! An output of plaintext that a caller writes piece by piece.
 
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 
 use sv2_pipeline::Cancellation;
 
@@ -74,6 +74,32 @@ impl<'a> OutputWriter<'a> {
                 rest.write_all(bytes).map_err(|source| StreamError::Write { offset: 0, source })
             }
         }
+    }
+
+    /// Leaves `len` bytes that read as zeros: a hole where the output is a file, written elsewhere.
+    ///
+    /// # Errors
+    /// As of [`OutputWriter::write_all`].
+    pub fn skip(&mut self, len: u64) -> Result<(), StreamError> {
+        if let End::File { file, base, written, end } = &mut self.end
+            && matches!(end, OutputEnd::Name { .. })
+        {
+            // A file that is made here holds nothing yet, so that what is passed over is a hole.
+            let failed = |source| StreamError::Write { offset: *written, source };
+            file.set_len(*base + *written + len).map_err(failed)?;
+            file.seek(SeekFrom::Start(*base + *written + len)).map_err(failed)?;
+            *written += len;
+            return Ok(());
+        }
+        let zeros = [0; 4096];
+        let mut left = len;
+        while left > 0 {
+            // At most a block, so it fits.
+            let step = left.min(zeros.len() as u64) as usize;
+            self.write_all(&zeros[..step])?;
+            left -= step as u64;
+        }
+        Ok(())
     }
 
     /// Brings what can be to stable storage, and gives a named file its name unless `cancel` was
