@@ -217,7 +217,7 @@ def salvage(key, context, data):
         last = max((i for i, (frames, _) in enumerate(found) if any(f is not None for f in frames)), default=-1)
         if sealed or last == len(found) - 1:
             break
-        P = sum(length(i) for i in range(last + 1))
+        P = last * g.S + length(last) if last >= 0 else 0
     pieces = []
     for i, (frames, confirmed) in enumerate(found):
         p = min(g.S, P - i * g.S)

@@ -2,7 +2,7 @@
 """New versions of a sealed stream, section 11, and streams that many machines seal by parts, appendix A."""
 from types import SimpleNamespace
 from reference import (
-    PAGE, StreamError, _read_frames, _segment, b, crc, expand, explained, finish_trailer, fingerprint, hmac, index_entry, judge_header,
+    PAGE, StreamError, _read_frames, _segment, b, ceil, crc, expand, explained, finish_trailer, fingerprint, hmac, index_entry, judge_header,
     mac, open_seekable, open_with_table, seal_metadata, seal_segments, tail, u)
 
 KEEP = object()
@@ -76,10 +76,11 @@ def cut(g, P, q, m):
     n = g.segments(P)
     if not q or not n or P > g.max_plain:
         raise Refused("no parts")
-    whole, rest = divmod(n, q)
-    if not whole and g.tail(P) < m:
+    count = ceil(n, q)
+    if count == 1 and g.tail(P) < m:
         raise Refused("less than a part")
-    count = 1 if not whole else whole if not rest or g.tail(P) - g.segment_at(n - rest) < m else whole + 1
+    if count > 1 and g.tail(P) - g.segment_at((count - 1) * q) < m:
+        count -= 1
     if count >= 1 << 32:
         raise Refused("too many parts")
     return [(i * q, n if i == count - 1 else (i + 1) * q) for i in range(count)]

@@ -11,7 +11,9 @@ mod change;
 mod damaged;
 mod decode;
 mod differential;
+mod opening;
 mod parity;
+mod parts;
 pub mod script;
 mod sections;
 pub mod seeds;
@@ -22,7 +24,9 @@ pub use change::change_replay;
 pub use damaged::{salvage, scrub};
 pub use decode::{framing_decode, header_decode, tail_decode};
 pub use differential::differential;
+pub use opening::opening;
 pub use parity::{parity_repair, parity_seeds};
+pub use parts::parts_read;
 pub use sections::{metadata_decode, slot_decode};
 pub use segment::segment_decrypt;
 pub use stream::stream_decrypt;
@@ -31,7 +35,7 @@ pub use stream::stream_decrypt;
 pub type Body = fn(&[u8]) -> Verdict;
 
 /// Every target's name and body.
-pub const TARGETS: [(&str, Body); 12] = [
+pub const TARGETS: [(&str, Body); 14] = [
     ("framing_decode", framing_decode),
     ("header_decode", header_decode),
     ("tail_decode", tail_decode),
@@ -44,6 +48,8 @@ pub const TARGETS: [(&str, Body); 12] = [
     ("slot_decode", slot_decode),
     ("change_replay", change_replay),
     ("parity_repair", parity_repair),
+    ("opening", opening),
+    ("parts_read", parts_read),
 ];
 
 /// What the engine made of an input.

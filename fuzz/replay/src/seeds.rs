@@ -6,7 +6,7 @@
 mod change;
 mod small;
 
-use crate::{KEY, parity_seeds, segment};
+use crate::{KEY, parity_seeds, parts, segment};
 use sv2_testkit::paint;
 use sv2_testkit::reference::{
     AES_256_GCM, CHACHA20_POLY1305, DIGEST_BLAKE3, DIGEST_NONE, DIGEST_SHA256, Params, Trace,
@@ -33,6 +33,7 @@ pub fn seeds() -> Vec<Seed> {
         for len in [0, 1, 257, 2500] {
             let sample = Sample::new(&params, len);
             seeds.extend(sample.stream_seeds());
+            seeds.extend(sample.opening_seeds());
             if len > 0 {
                 seeds.extend(sample.segment_seeds(selector));
             }
@@ -50,6 +51,8 @@ pub fn seeds() -> Vec<Seed> {
     seeds.extend(change::seeds());
     let of_parity = |(name, data)| Seed { target: "parity_repair", name, data };
     seeds.extend(parity_seeds().into_iter().map(of_parity));
+    let of_parts = |(name, data)| Seed { target: "parts_read", name, data };
+    seeds.extend(parts::seeds().into_iter().map(of_parts));
     seeds
 }
 
@@ -120,6 +123,20 @@ impl Sample {
         old[stream.len() - 49] ^= 1;
         old[50..60].fill(0);
         seeds.push(seed(target, "good-repaired", &self.name, 1, &old));
+        seeds
+    }
+
+    /// The stream, whole and cut, with one bit of each part of its end changed.
+    fn opening_seeds(&self) -> Vec<Seed> {
+        let stream = &self.stream;
+        let end = stream.len();
+        let changed = [end - 40, end - 128];
+        let mut seeds = good_and_bad("opening", &self.name, 0, stream, &changed);
+        let mut front = stream.clone();
+        front[50..60].fill(0);
+        seeds.push(seed("opening", "good-copy", &self.name, 2 | 2 << 2, &front));
+        seeds.push(seed("opening", "good-sparing", &self.name, 2 | 3 << 2 | 3 << 4, stream));
+        seeds.push(seed("opening", "good-sealed-anew", &self.name, 1 | 1 << 2, stream));
         seeds
     }
 

@@ -102,6 +102,18 @@ fn parity_corpus_has_its_verdicts() {
     replay("parity_repair", 90);
 }
 
+/// F-804 to F-810, F-822, F-823.
+#[test]
+fn opening_corpus_has_its_verdicts() {
+    replay("opening", 100);
+}
+
+/// F-1230 to F-1234.
+#[test]
+fn parts_corpus_has_its_verdicts() {
+    replay("parts_read", 15);
+}
+
 #[test]
 fn every_target_has_a_body_that_is_replayed() {
     let folder = fuzz_folder().join("fuzz_targets");

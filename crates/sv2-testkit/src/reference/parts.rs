@@ -31,24 +31,47 @@ pub struct Cut {
     pub min_len: u64,
 }
 
-/// The first and the end of the segments of each part.
-fn parts(layout: &Layout, cut: &Cut) -> Option<Vec<(u64, u64)>> {
+/// The parts of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// How many they are.
+    pub count: u64,
+    per_part: u64,
+    segments: u64,
+}
+
+impl Parts {
+    /// The first and the end of the segments of a part, by its number.
+    pub fn segments(&self, part: u64) -> Option<(u64, u64)> {
+        let before = part.checked_sub(1).filter(|before| *before < self.count)?;
+        let first = before * self.per_part;
+        let end = if part == self.count { self.segments } else { first + self.per_part };
+        Some((first, end))
+    }
+}
+
+/// The parts of a plan that is authentic under this key and possible (F-1230, F-1232).
+pub fn parts_of(plan: &[u8], k_segments: &[u8; 32]) -> Option<Parts> {
+    Plan::open(plan, k_segments).map(|plan| plan.parts)
+}
+
+/// Where a stream is cut.
+fn parts(layout: &Layout, cut: &Cut) -> Option<Parts> {
     let segments = layout.segment_count(cut.plaintext_len);
     if cut.per_part == 0 || segments == 0 || cut.plaintext_len > layout.max_plaintext_len() {
         return None;
     }
-    let (whole, rest) = (segments / cut.per_part, segments % cut.per_part);
     let tail = layout.tail_offset(cut.plaintext_len);
-    let count = match whole {
-        0 if tail < cut.min_len => return None,
-        0 => 1,
-        _ if rest == 0 || tail - layout.segment_offset(segments - rest) < cut.min_len => whole,
-        _ => whole + 1,
+    let count = match segments.div_ceil(cut.per_part) {
+        1 if tail < cut.min_len => return None,
+        1 => 1,
+        more => {
+            let last = layout.segment_offset((more - 1) * cut.per_part);
+            if tail - last < cut.min_len { more - 1 } else { more }
+        }
     };
     u32::try_from(count).ok()?;
-    let first = |part: u64| part * cut.per_part;
-    let end = |part: u64| if part + 1 == count { segments } else { first(part + 1) };
-    Some((0..count).map(|part| (first(part), end(part))).collect())
+    Some(Parts { count, per_part: cut.per_part, segments })
 }
 
 fn parts_key(k_segments: &[u8; 32]) -> [u8; 32] {
@@ -68,7 +91,7 @@ pub fn plan(
 ) -> Result<(Vec<u8>, usize), Refused> {
     let core = core(params);
     let keys = Keys::derive(key, &core, &params.context);
-    let count = parts(&params.layout(), cut).ok_or(Refused::Parts)?.len();
+    let count = parts(&params.layout(), cut).ok_or(Refused::Parts)?.count as usize;
     let mut plan = PLAN_MAGIC.to_vec();
     plan.extend([0, 1]);
     plan.extend((tag.len() as u16).to_be_bytes());
@@ -85,7 +108,7 @@ pub fn plan(
 struct Plan {
     tag: Vec<u8>,
     cut: Cut,
-    parts: Vec<(u64, u64)>,
+    parts: Parts,
     header: Header,
     id: [u8; 32],
 }
@@ -146,8 +169,7 @@ pub fn seal_part(
     if source_len != plan.cut.plaintext_len || tag != plan.tag {
         return Err(Refused::Parts);
     }
-    let number = (part as usize).checked_sub(1);
-    let &(first, end) = number.and_then(|at| plan.parts.get(at)).ok_or(Refused::Parts)?;
+    let (first, end) = plan.parts.segments(part.into()).ok_or(Refused::Parts)?;
     let layout = plan.header.layout;
     let at = |segment: u64| (segment * layout.segment_size()).min(plan.cut.plaintext_len);
     if plaintext.len() as u64 != at(end) - at(first) {
@@ -214,8 +236,7 @@ pub fn finish(
     let header = header_in(plan).ok_or(Refused::Parts)?;
     let (_, keys) = open_header(header, key, context, &Limits::FORMAT).map_err(Refused::Stream)?;
     let plan = Plan::open(plan, &keys.k_segments).ok_or(Refused::Parts)?;
-    let layout = plan.header.layout;
-    let parts = plan.parts.len() as u32;
+    let parts = plan.parts.count as u32;
     let receipts: Option<Vec<Receipt>> =
         receipts.iter().map(|bytes| Receipt::open(bytes, &plan, &keys.k_segments)).collect();
     let receipts = receipts.ok_or(Refused::Parts)?;
@@ -223,7 +244,7 @@ pub fn finish(
         return Err(Refused::Parts);
     }
     let (mut index, mut crc, mut len) = (Vec::new(), crc64(&[]), 0);
-    for (part, (first, end)) in (1..).zip(&plan.parts) {
+    for part in 1..=parts {
         let held: Vec<&Stored> = stored.iter().filter(|held| held.part == part).collect();
         let [held] = held[..] else { return Err(Refused::Parts) };
         let mut chosen = receipts.iter().filter(|receipt| {
@@ -242,8 +263,6 @@ pub fn finish(
         let (part_crc, part_len) = receipt.crc(&plan);
         crc = join(crc, part_crc, part_len);
         len += part_len;
-        let tail = *end == layout.segment_count(plan.cut.plaintext_len);
-        assert_eq!(tail, part == parts, "parts follow each other from {first}");
     }
     let params = plan.params();
     let tail = tail(&params, &keys, &plan.header.bytes, &index, plan.cut.plaintext_len);
@@ -274,7 +293,7 @@ impl Receipt {
             return None;
         }
         let part = u32_at(content, 8);
-        let &(first, end) = plan.parts.get((part as usize).checked_sub(1)?)?;
+        let (first, end) = plan.parts.segments(part.into())?;
         let name_len = usize::from(u16_at(content, 12));
         let (name, entries) = content[48..].split_at_checked(name_len)?;
         let wanted = (end - first) * plan.header.layout.entry_len();
@@ -290,7 +309,7 @@ impl Receipt {
         let layout = plan.header.layout;
         let header = if self.part == 1 { &plan.header.bytes[..] } else { &[] };
         let (mut crc, mut len) = (crc64(header), header.len() as u64);
-        let (first, _) = plan.parts[self.part as usize - 1];
+        let (first, _) = plan.parts.segments(self.part.into()).unwrap_or_default();
         for (index, entry) in (first..).zip(self.entries.chunks(layout.entry_len() as usize)) {
             let p = layout.segment_plaintext_len(plan.cut.plaintext_len, index);
             let stored = &entry[entry.len() - 8..];

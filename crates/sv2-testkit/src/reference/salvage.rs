@@ -132,7 +132,9 @@ impl Search<'_> {
             if known.is_some() || opened == segments {
                 return self.salvaged(plaintext_len, &found);
             }
-            plaintext_len = (0..opened).map(|index| self.len_of(&heads, index)).sum();
+            let size = layout.segment_size();
+            let last = opened.checked_sub(1);
+            plaintext_len = last.map_or(0, |last| last * size + self.len_of(&heads, last));
         }
     }
 

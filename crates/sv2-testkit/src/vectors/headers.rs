@@ -109,8 +109,22 @@ fn copies(base: &StreamCase) -> Vec<Vector> {
     let foreign_front = overwrite(stream, 0, &other[..HEADER_LEN]);
     let foreign_copy = overwrite(stream, copy, &other[..HEADER_LEN]);
     let longer = flip(stream, copy + 82, 2);
-    let cases: [(&str, Vec<u8>, [&str; 2], &str); 11] = [
-        ("front-zeroed", front_gone, ["NotAStream", "success"], "The front header is zeros."),
+    // F-907: a copy of another length has no place for a checksum, whatever else is wrong with it.
+    let resized = |version: u8| {
+        let mut stream = front_gone.clone();
+        let header = &mut stream[copy..copy + HEADER_LEN];
+        header[9] = version;
+        header[83] = 0x40;
+        reseal_header(&base.key, &base.context, header);
+        stream
+    };
+    let cases: [(&str, Vec<u8>, [&str; 2], &str); 13] = [
+        (
+            "front-zeroed",
+            front_gone.clone(),
+            ["NotAStream", "success"],
+            "The front header is zeros.",
+        ),
         (
             "front-flipped",
             flip(stream, 60, 1),
@@ -164,6 +178,18 @@ fn copies(base: &StreamCase) -> Vec<Vector> {
             foreign_copy,
             ["success", "success"],
             "The header copy is that of another stream under the same key.",
+        ),
+        (
+            "copy-of-another-length-alone",
+            resized(1),
+            ["NotAStream", "ChecksumMismatch header copy"],
+            "The front is gone, and the copy has another length under a right checksum.",
+        ),
+        (
+            "copy-of-another-length-and-version",
+            resized(2),
+            ["NotAStream", "ChecksumMismatch header copy"],
+            "The front is gone, and the copy has another length and version.",
         ),
         (
             "copy-of-another-length",

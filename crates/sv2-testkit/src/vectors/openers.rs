@@ -274,7 +274,17 @@ fn damaged() -> Vec<Case> {
     };
     let header = copy_len(&sound);
     added.stream[copy..copy + header].copy_from_slice(&renewed[..header]);
+    // F-328, the reverse: the key comes out of the copy, and the front under it is the newer one.
+    let mut renewed_front = sound.clone();
+    renewed_front.stream[..header].copy_from_slice(&renewed[..header]);
     vec![
+        Case {
+            name: "by-the-copy-for-a-newer-front",
+            scenario: "The copy alone has the reader's slot, and the front under its key is newer.",
+            stream: renewed_front,
+            opener: identity(),
+            ends: [Failed(FailureKind::NoKeyFits), AsWithTheKey],
+        },
         Case {
             name: "by-the-copy",
             scenario: "The slot in the front header is damaged, and that of the copy opens.",

@@ -6,6 +6,7 @@ use super::model::{Mode, StreamCase, Vector};
 use crate::mutate::{find, flip, frame_range, overwrite, remove, segment_range, swap};
 use crate::paint::paint;
 use crate::reference::forge::{refresh_crc, reseal_header};
+use crate::reference::primitives::sha256;
 
 /// Damage in one or several units, and streams that cannot be scrubbed.
 pub(super) fn vectors() -> Vec<Vector> {
@@ -70,6 +71,13 @@ fn units(base: &StreamCase) -> Vec<Vector> {
                 every,
                 "damage in header, segment 0, frame 0 1, footer 1, frame 2 0, header copy, trailer",
                 "Damage in seven units of a stream is listed for all of them.",
+            ),
+            (
+                "ciphertext-under-right-checksums",
+                forged(base, frame(1, 0).start + 9),
+                "damage in footer 1",
+                "A ciphertext is flipped and every checksum and hash made right without the key: the \
+                 digest remains.",
             ),
             (
                 "two-frames-and-footer",
@@ -343,4 +351,26 @@ fn errors(base: &StreamCase) -> Vec<Vector> {
             ),
         ],
     )
+}
+
+/// The stream with a byte of segment 1 flipped, and right again what needs no key: the CRCs of frame,
+/// segment and trailer, the entry's CRC, the page table and its hash.
+fn forged(base: &StreamCase, at: usize) -> Vec<u8> {
+    let mut stream = base.stream.clone();
+    let fields = fields(base);
+    let find = |name: &str| find(&fields, name, Some(1), None).start;
+    stream[at] ^= 1;
+    let segment = segment_range(&fields, 1);
+    refresh_crc(&mut stream[frame_range(&fields, 1, 0)]);
+    refresh_crc(&mut stream[segment.clone()]);
+    let crc: Vec<u8> = stream[segment.end - 8..segment.end].to_vec();
+    let entry = find("index.crc");
+    stream[entry..entry + 8].copy_from_slice(&crc);
+    let (index, end) = (entry - 56 - 64, stream.len());
+    let table = end - 128 - 32;
+    let page = sha256(&stream[index..table]);
+    stream[table..table + 32].copy_from_slice(&page);
+    stream[end - 88..end - 56].copy_from_slice(&sha256(&page));
+    refresh_crc(&mut stream[end - 128..]);
+    stream
 }

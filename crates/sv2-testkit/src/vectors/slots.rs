@@ -111,6 +111,13 @@ fn broken() -> Vec<Vector> {
         ("two-spaces", vec![edit("-> X25519 ", "-> X25519  ")], "Malformed header"),
         ("no-arguments", vec![edit("-> X25519 ", "->  ")], "Malformed header"),
         ("stanza-of-non-canonical-base64", vec![edit("67z/vA\n", "67z/vB\n")], "Malformed header"),
+        ("mac-of-non-canonical-base64", vec![edit("L951U\n", "L951V\n")], "Malformed header"),
+        // F-335: sections are judged one by one before any age file.
+        (
+            "broken-in-front-of-an-unknown-section",
+            vec![age_slot(b""), (9, vec![2])],
+            "Unsupported header",
+        ),
         ("work-factor-with-leading-zero", vec![factor(" 018\n")], "Malformed header"),
         ("work-factor-0", vec![factor(" 0\n")], "Malformed header"),
         ("work-factor-of-three-digits", vec![factor(" 100\n")], "Malformed header"),

@@ -50,6 +50,12 @@ fn index(base: &StreamCase) -> Vec<Vector> {
         base,
         "index",
         vec![
+            (
+                "entries-swapped-and-a-byte-after",
+                [&swapped[..], &[0]].concat(),
+                ["AuthenticationFailed index", "Unsealed"],
+                "Two entries of the index are exchanged and a byte follows: the index comes first.",
+            ),
             ("entries-swapped", swapped, failed, "Two entries of the index are exchanged."),
             (
                 "entries-swapped-and-hashed",
