@@ -55,6 +55,8 @@ pub(crate) struct Questions {
     was_used: AtomicBool,
     /// What was typed or printed, and for which file; the stream has none.
     answers: Mutex<Vec<(Option<PathBuf>, Passphrase)>>,
+    /// Held while somebody is asked: streams that are opened at the same time have one answer.
+    asking: Mutex<()>,
 }
 
 impl PassphraseArgs {
@@ -146,7 +148,12 @@ impl Questions {
     }
 
     fn answering(given: Option<Passphrase>) -> Arc<Self> {
-        Arc::new(Self { given, was_used: AtomicBool::new(false), answers: Mutex::default() })
+        Arc::new(Self {
+            given,
+            was_used: AtomicBool::new(false),
+            answers: Mutex::default(),
+            asking: Mutex::default(),
+        })
     }
 
     /// A passphrase to seal under: what was given, what opened the unfinished stream, or what is
@@ -210,7 +217,11 @@ impl Prompt for Questions {
             }
             _ => (None, "Passphrase: ".to_owned()),
         };
-        if let Some(known) = self.given().or_else(|| self.answer(file)) {
+        if let Some(known) = self.given() {
+            return Some(known);
+        }
+        let _one_at_a_time = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.answer(file) {
             return Some(known);
         }
         let answer = match printed_for_environment() {

@@ -52,6 +52,20 @@ pub(crate) fn half_changed(input: &Name) -> Option<HalfChanged> {
 
 /// How a half-changed stream becomes whole.
 fn way_out(path: &Path) -> String {
+    if is_read_only(path) {
+        let name = path.file_name().map_or(path, Path::new);
+        let append = invocation::on_file("append", name, false);
+        return format!(
+            "it lies where it cannot be written to: copy both files to a disk that can, and there: \
+             {append} /dev/null"
+        );
+    }
     let append = invocation::on_file("append", path, false);
     format!("the next change makes it whole, as does: {append} /dev/null")
+}
+
+/// Whether a file lies on a medium that takes no writes.
+fn is_read_only(path: &Path) -> bool {
+    let write = rustix::fs::Access::WRITE_OK;
+    rustix::fs::access(path, write) == Err(rustix::io::Errno::ROFS)
 }

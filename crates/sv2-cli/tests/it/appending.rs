@@ -9,7 +9,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::bad_streams::{frame, with_stream};
-use crate::sandbox::{Sandbox, painted};
+use crate::sandbox::{Ended, Sandbox, painted};
+use crate::world::skipped;
 
 const APPEND: [&str; 4] = ["append", "-K", "key", "a.sv2"];
 
@@ -87,7 +88,7 @@ fn a_stream_is_never_its_own_input() {
     }
     let mut command = sandbox.sv2(&APPEND);
     command.stdin(fs::File::open(sandbox.path("hard")).unwrap());
-    let ended = crate::sandbox::Ended::of(command.output().unwrap());
+    let ended = Ended::of(command.output().unwrap());
     ended.expect_failure(2, &["'a.sv2' is the input itself"]);
     assert_eq!(sandbox.read("a.sv2"), before);
 }
@@ -122,7 +123,8 @@ fn an_append_that_was_killed_is_taken_back_by_the_next_one() {
         assert!(told.contains(" is under way or was cut off"), "{reader:?}: {told}");
         assert!(told.contains("hint: ") && told.contains("a.sv2 /dev/null"), "{reader:?}: {told}");
     }
-    fs::remove_file(sandbox.path("out")).unwrap();
+    // Whether the end was overwritten when the kill came decides what --unsealed finds.
+    let _ = fs::remove_file(sandbox.path("out"));
     let told = sandbox.good(&[&APPEND[..], &["/dev/null"]].concat()).stderr;
     assert!(told.contains("a.sv2: an earlier change was cut off; it was taken back"), "{told}");
     assert_eq!(sandbox.read("a.sv2"), before);
@@ -249,4 +251,43 @@ fn a_stream_that_is_being_changed_is_not_changed_by_two() {
     sandbox.bad(&[&APPEND[..], &["plain"]].concat(), 1, &words);
     drop(held);
     sandbox.good(&[&APPEND[..], &["plain"]].concat());
+}
+
+/// A medium that cannot be written to, with a stream that is half changed: it is read as far as it
+/// can be, and the way out is one that can be gone.
+#[test]
+fn a_half_changed_stream_on_a_read_only_medium_says_to_copy_both() {
+    let sandbox = with_stream();
+    let (mut child, pipe, _told) = blocked(&sandbox);
+    send(&child, Signal::KILL);
+    child.wait().unwrap();
+    drop(pipe);
+    fs::create_dir(sandbox.path("disk")).unwrap();
+    let script = "mount -t tmpfs none disk && cp a.sv2 a.sv2.sv2-change disk && \
+                  mount -o remount,ro none disk && exec \"$0\" \"$@\"";
+    let on_disk = |arguments: &[&str]| {
+        let mut shell = sandbox.command("unshare");
+        shell.args(["--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_sv2")]).args(arguments);
+        shell.output().map(Ended::of)
+    };
+    if !on_disk(&["--version"]).is_ok_and(|ended| ended.code == 0) {
+        return skipped("no file system of its own can be mounted here");
+    }
+    for (reader, code) in [
+        (&["inspect"][..], 0..=5),
+        (&["verify"], 0..=5),
+        (&["decrypt", "--unsealed", "-K", "key", "-f", "-o", "out"], 0..=5),
+        (&["decrypt", "-K", "key", "-f", "-o", "out"], 3..=5),
+    ] {
+        let ended = on_disk(&[reader, &["disk/a.sv2"]].concat()).unwrap();
+        assert!(code.contains(&ended.code), "{reader:?}: {} {}", ended.code, ended.stderr);
+        for words in ["under way or was cut off", "cannot be written to: copy", "a.sv2 /dev/null"] {
+            assert!(ended.stderr.contains(words), "{reader:?}: {}", ended.stderr);
+        }
+    }
+    assert!(fs::metadata(sandbox.path("out")).unwrap().len() > 0, "nothing was read");
+    let ended = on_disk(&["append", "-K", "key", "disk/a.sv2", "/dev/null"]).unwrap();
+    ended.expect_failure(1, &["disk/a.sv2", "Read-only file system"]);
+    // And so it is: the copies become whole.
+    sandbox.good(&[&APPEND[..], &["/dev/null"]].concat());
 }

@@ -256,3 +256,50 @@ fn the_bar_is_shown_when_asked_for_and_short_work_shows_none() {
         assert_eq!(terminal.shown().contains("KiB"), bar, "{mode}");
     }
 }
+
+/// One passphrase is typed once, whatever the command opens with it: both headers of a stream whose
+/// front slot was altered, and several streams.
+#[test]
+fn a_passphrase_is_asked_for_once_in_each_command() {
+    let sandbox = Sandbox::new();
+    sandbox.cheap_passphrase_stream("a.sv2", b"plaintext", "correct horse");
+    sandbox.cheap_passphrase_stream("b.sv2", b"plaintext", "correct horse");
+    let mut altered = sandbox.read("a.sv2");
+    let at = altered.windows(9).position(|part| part == b"-> scrypt").unwrap();
+    altered[at + 12] = if altered[at + 12] == b'A' { b'B' } else { b'A' };
+    sandbox.write("altered.sv2", &altered);
+    sandbox.write("more", b"more");
+    for (arguments, code) in [
+        (&["decrypt", "a.sv2", "-f", "-o", "out"][..], 0),
+        (&["decrypt", "altered.sv2", "-f", "-o", "out"], 0),
+        (&["decrypt", "--resume", "altered.sv2", "-f", "-o", "out"], 0),
+        (&["decrypt", "--salvage", "altered.sv2", "-f", "-o", "out"], 0),
+        (&["cat", "altered.sv2", "-f", "-o", "out"], 0),
+        (&["verify", "-p", "a.sv2", "b.sv2"], 0),
+        (&["verify", "-p", "altered.sv2", "b.sv2", "a.sv2"], 5),
+        (&["inspect", "-p", "a.sv2"], 0),
+        (&["fingerprint", "-p", "altered.sv2"], 0),
+        (&["append", "-p", "a.sv2", "more"], 0),
+        (&["recipients", "list", "-p", "a.sv2"], 0),
+        (&["decrypt", "a.sv2", "b.sv2", "-f"], 0),
+    ] {
+        let mut terminal = Terminal::open();
+        let mut child = terminal.controlling(&sandbox, "/dev/null", arguments);
+        terminal.type_secret(": ", "correct horse");
+        let Terminal { mut ours, theirs } = terminal;
+        drop(theirs);
+        let (mut shown, mut chunk) = (Vec::new(), [0; 256]);
+        let mut asked_again = false;
+        // Until the program has ended, or stands there with a second question.
+        while let Ok(count @ 1..) = ours.read(&mut chunk) {
+            shown.extend_from_slice(&chunk[..count]);
+            if String::from_utf8_lossy(&shown).contains("assphrase") {
+                asked_again = true;
+                child.kill().unwrap();
+            }
+        }
+        let ended = Ended::of(child.wait_with_output().unwrap());
+        assert!(!asked_again, "{arguments:?} asks twice");
+        assert_eq!(ended.code, code, "{arguments:?}: {}", ended.stderr);
+    }
+}

@@ -90,6 +90,16 @@ pub(crate) fn has_no_locks(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|number| none.iter().any(|no| no.raw_os_error() == number))
 }
 
+/// Locks a file for this process alone, or says that somebody else has; a signal is no answer.
+pub(crate) fn try_lock(file: &File) -> Result<(), TryLockError> {
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            locked => return locked,
+        }
+    }
+}
+
 /// A stream in a regular file, locked for one change, and its change record in the same folder.
 pub(super) struct FileStorage {
     stream: File,
@@ -106,7 +116,7 @@ impl FileStorage {
         if !stream.metadata().map_err(failed)?.is_file() {
             return Err(StreamError::Usage("only a stream in a file can be changed in place"));
         }
-        stream.try_lock().map_err(|error| match error {
+        try_lock(&stream).map_err(|error| match error {
             TryLockError::WouldBlock => StreamError::Busy,
             TryLockError::Error(source) if has_no_locks(&source) => StreamError::NoLocks(source),
             TryLockError::Error(source) => failed(source),

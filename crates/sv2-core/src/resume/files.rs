@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::change::has_no_locks;
+use crate::change::{has_no_locks, try_lock};
 use crate::io::{
     OutputPlace, Temporary, check_any_order, folder_of, open_regular, output_failure, rename_to,
     sync, sync_folder,
@@ -134,7 +134,7 @@ impl Held {
     }
 
     fn lock(&self) -> Result<(), CheckpointError> {
-        self.file.try_lock().map_err(|error| match error {
+        try_lock(&self.file).map_err(|error| match error {
             TryLockError::WouldBlock => CheckpointError::InUse,
             TryLockError::Error(source) if has_no_locks(&source) => {
                 CheckpointError::NoLocks { file: self.which, source }
