@@ -1,5 +1,7 @@
 //! Named outputs: when they appear, what they replace, and who may read them.
 
+#![expect(clippy::print_stdout, reason = "a case that cannot be played is told")]
+
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};

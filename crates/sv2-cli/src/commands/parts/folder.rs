@@ -8,13 +8,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sv2_core::parts::PartsPlan;
 
 use super::told;
+use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::names::shown;
 
 /// What the names of receipts end with.
 const RECEIPT: &str = ".receipt";
 
 /// The largest plan that is read: a header, and a tag of the source.
 const MAX_PLAN: u64 = 1 << 18;
+
+/// The largest receipt that is read: entries of a million segments.
+const MAX_RECEIPT: u64 = 64 << 20;
 
 /// The name of a part.
 pub(super) fn part_path(folder: &Path, part: u32) -> PathBuf {
@@ -37,7 +42,19 @@ pub(super) fn receipts(folder: &Path) -> Result<Vec<Vec<u8>>, Failure> {
         }
     }
     paths.sort();
-    let read = |path: &PathBuf| fs::read(path).map_err(|error| Failure::file("read", path, &error));
+    let read = |path: &PathBuf| {
+        let failed = |error| Failure::file("read", path, &error);
+        let (file, mut bytes) = (File::open(path).map_err(failed)?, Vec::new());
+        std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_RECEIPT + 1), &mut bytes)
+            .map_err(failed)?;
+        match bytes.len() as u64 > MAX_RECEIPT {
+            true => {
+                let sentence = format!("'{}' is longer than any receipt", shown(path));
+                Err(Failure::new(Exit::Mismatch, sentence).hint("remove it and seal the part anew"))
+            }
+            false => Ok(bytes),
+        }
+    };
     paths.iter().map(read).collect()
 }
 
