@@ -111,6 +111,23 @@ impl SealedStream {
     /// A page in the hole of a sparse file is neither read nor held, so that time and memory follow
     /// what lies on the disk.
     pub(crate) fn read_index(&self, source: &PositionedInput<'_>) -> Result<Index, StreamError> {
+        self.index_with(source, Zeros::Known)
+    }
+
+    /// As [`SealedStream::read_index`], to be copied into a new index: a page of zeros, which no
+    /// writer makes, is refused at once, or more would be written than was ever there.
+    pub(crate) fn read_written_index(
+        &self,
+        source: &PositionedInput<'_>,
+    ) -> Result<Index, StreamError> {
+        self.index_with(source, Zeros::Refused)
+    }
+
+    fn index_with(
+        &self,
+        source: &PositionedInput<'_>,
+        allowed: Zeros,
+    ) -> Result<Index, StreamError> {
         let table = match self.page_table() {
             Some(table) => table,
             None => &self.read_page_table(source)?,
@@ -129,6 +146,10 @@ impl SealedStream {
                 None => Some(self.read_page(source, table, number)?)
                     .filter(|page| page.bytes().iter().any(|byte| *byte != 0)),
             });
+            if allowed == Zeros::Refused && pages.last().is_some_and(Option::is_none) {
+                let (unit, offset) = (Unit::Index, range.start);
+                return Err(StreamError::Malformed { unit, what: "a page of zeros", offset });
+            }
         }
         Ok(Index { digest: self.trailer.digest, segments: self.trailer.segments, pages })
     }
@@ -172,6 +193,13 @@ fn check_written(source: &PositionedInput<'_>, ranges: &[Range<u64>]) -> Result<
     }
 }
 
+/// What becomes of pages of zeros.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Zeros {
+    Known,
+    Refused,
+}
+
 /// The entries of an index that was checked.
 pub(crate) struct Index {
     digest: DigestAlg,
@@ -193,12 +221,6 @@ impl Index {
                 IndexEntry::decode(self.digest, &zeros[..IndexEntry::len(self.digest)]).ok()
             }
         }
-    }
-
-    /// Whether a page holds nothing but zeros, which no writer makes; who copies such an index into
-    /// a new one would write more than was ever there.
-    pub(crate) fn has_unwritten_page(&self) -> bool {
-        self.pages.iter().any(Option::is_none)
     }
 }
 

@@ -70,11 +70,7 @@ pub fn append_on(
     let source = stream_source(storage)?;
     let stream = SealedStream::open(&source, &mut ring)?;
     options.for_reading().check_fingerprint(stream.fingerprint())?;
-    let index = stream.read_index(&source)?;
-    if index.has_unwritten_page() {
-        let (unit, offset) = (Unit::Index, stream.index_offset());
-        return Err(StreamError::Malformed { unit, what: "a page of zeros", offset });
-    }
+    let index = stream.read_written_index(&source)?;
     // The keys once more: those of the stream judge the change record, these seal.
     let keyed = KeyedHeader::open(stream.keyed.bytes.clone(), &mut ring, Unit::Header, 0)?;
     let (job, kept) = AppendJob::begin(storage, &source, (&stream, keyed), &index, options)?;
