@@ -92,14 +92,14 @@ async fn a_foreign_object_is_refused_hidden_or_passed() {
         let error = refusing.get(&path).await.unwrap_err();
         assert!(matches!(error, Error::Generic { .. }), "{error}");
         assert_eq!(fault(&error).path, path.to_string());
-        refusing.get_ranges(&path, &[0..1]).await.unwrap_err();
+        refusing.get_ranges(&path, std::slice::from_ref(&(0..1))).await.unwrap_err();
         refusing.head(&path).await.unwrap_err();
 
         let hiding = store(&probe, StoreOptions::standard().foreign(Foreign::Hide));
         for error in [hiding.get(&path).await.err(), hiding.head(&path).await.err()] {
             assert!(matches!(error, Some(Error::NotFound { .. })), "{error:?}");
         }
-        hiding.get_ranges(&path, &[0..1]).await.unwrap_err();
+        hiding.get_ranges(&path, std::slice::from_ref(&(0..1))).await.unwrap_err();
         assert!(hiding.list(None).try_collect::<Vec<_>>().await.unwrap().is_empty());
     }
     let list = store(&probe, StoreOptions::standard()).list(None).try_collect::<Vec<_>>().await;
@@ -261,7 +261,10 @@ async fn an_object_that_is_written_by_another_store_is_seen_at_once() {
         writer.put(&path, text.into()).await.unwrap();
         for _ in 0..2 {
             assert_eq!(reader.get(&path).await.unwrap().bytes().await.unwrap(), text);
-            assert_eq!(reader.get_ranges(&path, &[0..1]).await.unwrap()[0], text[..1]);
+            assert_eq!(
+                reader.get_ranges(&path, std::slice::from_ref(&(0..1))).await.unwrap()[0],
+                text[..1]
+            );
         }
     }
     writer.delete(&path).await.unwrap();
