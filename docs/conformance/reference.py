@@ -433,12 +433,25 @@ def open_seekable(key, context, data, max_segment=1 << 30, any_length=False):
         judge_seal(t, at, header)
         return header
 
-    usable, errors = [], []
+    usable, errors, found = [], [], []
+    if callable(key):                                                   # F-328: a key that was found is tried before further slots
+        opener = key
+
+        def key(slots):
+            yield from found
+            for one in opener(slots):
+                found.append(one)
+                yield one
     for start in ([0] if front else []) + ([copy_at] if copy_at >= H else []):
         try:
             usable.append(candidate(start))
         except StreamError as e:
             errors.append(e)
+    if front and usable and found and usable[0].at:                             # the reverse: the front under the copy's key
+        try:
+            usable.insert(0, candidate(0))
+        except StreamError:
+            pass
     if not usable and not errors:
         with explained((t, place)):
             raise StreamError("Malformed", what="no place for a header copy", **place)
