@@ -15,6 +15,7 @@ use crate::error::{Names, Trouble};
 use crate::keys::keys_of;
 use crate::opening::{OpenKey, seal_for, to_of};
 use crate::options::{Demands, Report, hex};
+use crate::parity::Kept;
 use crate::run::{Wishes, run};
 use crate::source::Source;
 
@@ -29,7 +30,8 @@ fn options(demands: Demands, run: RunOptions) -> ChangeOptions {
 /// path: the stream. source: as for encrypt. key, context, fingerprint: as for decrypt.
 ///
 /// A call that fails leaves the stream as it was; one whose process dies is taken back by the next
-/// change or by recover.
+/// change or by recover. A parity file beside the stream is brought along; where that cannot be
+/// done a UserWarning says that it is stale.
 /// Raises BusyError, UnfinishedChangeError, and what decrypt raises.
 #[pyfunction]
 #[pyo3(signature = (
@@ -51,11 +53,15 @@ pub(crate) fn append(
     let source = Source::new(source)?;
     let names = Names { source: source.path().or(Some(path.clone())), sink: Some(path.clone()) };
     let wishes = Wishes { threads, progress, is_short: false };
-    let report = run(py, wishes, &names, move |run| {
+    let (report, parity) = run(py, wishes, &names, move |run| {
         let key = OpenKey::resolve(&keys)?;
         let options = options(demands, run);
-        key.with(|key| Ok(append_to(&path, source.sequential()?, key, &options)?))
+        let parity = Kept::before(&path);
+        let source = source.sequential()?;
+        let report = key.with(|key| append_to(&path, source, key, &options))?;
+        Ok((report, parity))
     })?;
+    parity.follow(py, threads)?;
     Ok(report.into())
 }
 
@@ -91,7 +97,7 @@ impl RewrapReport {
 ///     and the new ones come behind them.
 ///
 /// Who could open the stream before may have kept its key: to lock somebody out of the content,
-/// encrypt it anew.
+/// encrypt it anew. A parity file beside the stream is brought along, as by append.
 /// Raises UsageError where nobody would be left, BusyError, UnfinishedChangeError, and what decrypt
 /// raises.
 #[pyfunction]
@@ -109,7 +115,7 @@ pub(crate) fn rewrap(
     let keys = keys_of(key)?;
     let add = add.map(|add| to_of(Some(add))).transpose()?.unwrap_or_default();
     let names = Names { source: Some(path.clone()), sink: Some(path.clone()) };
-    let report = run(py, Wishes::default(), &names, move |run| {
+    let (report, parity) = run(py, Wishes::default(), &names, move |run| {
         let key = OpenKey::resolve(&keys)?;
         let change = |content: HeaderContent<'_>| -> Result<HeaderChange, Trouble> {
             let count = content.slots.len();
@@ -130,8 +136,11 @@ pub(crate) fn rewrap(
             };
             Ok(HeaderChange::new(slots, metadata))
         };
-        key.with(|key| rewrap_stream(&path, key, change, &options(demands, run)))
+        let parity = Kept::before(&path);
+        let report = key.with(|key| rewrap_stream(&path, key, change, &options(demands, run)))?;
+        Ok((report, parity))
     })?;
+    parity.follow(py, None)?;
     Ok(RewrapReport {
         slots_before: report.slots_before,
         slots: report.slots,

@@ -31,6 +31,10 @@ pub(crate) enum Trouble {
     Usage(String),
     /// An exception that is already one.
     Python(PyErr),
+    /// An exception of `stream_v2._errors` by its name, what it says, and where it is.
+    Told { class: &'static str, text: String, offset: Option<u64> },
+    /// Trouble with other files than those of the call's two ends.
+    Named(Box<Self>, Names),
     /// A thread of the engine panicked: a defect.
     Defect(String),
 }
@@ -134,6 +138,10 @@ impl Trouble {
         match self {
             Self::Python(error) => error,
             Self::Parts(error) => of_parts(py, &error),
+            Self::Told { class, text, offset } => {
+                make(py, class, &text, None, Place { offset, ..Place::default() })
+            }
+            Self::Named(trouble, names) => trouble.into_py(py, &names),
             Self::Usage(text) => make(py, "UsageError", &text, None, Place::default()),
             Self::Defect(text) => {
                 let text = format!("a defect of this library: {text}");
@@ -261,7 +269,7 @@ fn file_name(name: Option<&Path>) -> Option<OsString> {
 }
 
 /// An error with its causes, in one line.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

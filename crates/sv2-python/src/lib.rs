@@ -10,9 +10,11 @@ mod inspection;
 mod keys;
 mod opening;
 mod options;
+mod parity;
 mod parts;
 mod reader;
 mod recipients;
+mod repair;
 mod run;
 mod sans_io;
 mod sink;
@@ -36,11 +38,15 @@ mod _native {
     #[pymodule_export]
     use crate::options::Report;
     #[pymodule_export]
+    use crate::parity::{Protection, protect};
+    #[pymodule_export]
     use crate::parts::{NativeCoordinator, NativePartSealer, NativeReceipt};
     #[pymodule_export]
     use crate::reader::NativeReader;
     #[pymodule_export]
     use crate::recipients::{Recipient, recipients};
+    #[pymodule_export]
+    use crate::repair::{RepairReport, repair};
     #[pymodule_export]
     use crate::sans_io::{NativeOpening, NativePlan, NativeStream};
     #[pymodule_export]

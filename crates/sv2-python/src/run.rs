@@ -12,12 +12,15 @@ use std::thread;
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use sv2_core::{Cancellation, Observer, Progress, RunOptions, StreamError};
+use sv2_core::{Cancellation, Observer, RunOptions, StreamError};
 
 use crate::error::{Names, Trouble};
 
 /// How long an interrupt may wait until it is seen.
 const LOOK_AFTER: Duration = Duration::from_millis(50);
+
+/// Is told of bytes that are done, and in all where that is known; from any thread.
+pub(crate) type Tell = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
 
 /// How a caller wants a call to run.
 #[derive(Default)]
@@ -37,6 +40,16 @@ pub(crate) fn run<T: Send>(
     names: &Names,
     act: impl FnOnce(RunOptions) -> Result<T, Trouble> + Send,
 ) -> PyResult<T> {
+    run_telling(py, wishes, names, |options, _| act(options))
+}
+
+/// As [`run`], for work that no observer of the engine's sees.
+pub(crate) fn run_telling<T: Send>(
+    py: Python<'_>,
+    wishes: Wishes<'_>,
+    names: &Names,
+    act: impl FnOnce(RunOptions, Tell) -> Result<T, Trouble> + Send,
+) -> PyResult<T> {
     let mut options = RunOptions::automatic();
     if let Some(threads) = wishes.threads {
         options.threads = Some(NonZeroUsize::new(threads).ok_or_else(|| {
@@ -44,7 +57,7 @@ pub(crate) fn run<T: Send>(
         })?);
     }
     let done = match (wishes.is_short, wishes.progress) {
-        (true, None) => py.detach(|| act(options)),
+        (true, None) => py.detach(|| act(options, Arc::new(|_, _| {}))),
         (_, progress) => {
             let progress = progress.map(Bound::unbind);
             py.detach(|| watched(options, progress, act))
@@ -57,26 +70,25 @@ pub(crate) fn run<T: Send>(
 fn watched<T: Send>(
     mut options: RunOptions,
     progress: Option<Py<PyAny>>,
-    act: impl FnOnce(RunOptions) -> Result<T, Trouble> + Send,
+    act: impl FnOnce(RunOptions, Tell) -> Result<T, Trouble> + Send,
 ) -> Result<T, Trouble> {
-    let (sender, receiver) = mpsc::channel::<Progress>();
+    let (sender, receiver) = mpsc::channel::<(u64, Option<u64>)>();
     let cancel: Cancellation = options.cancel.clone();
-    if progress.is_some() {
-        let sender = sender.clone();
-        let observer: Observer = Arc::new(move |now| {
+    let is_told = progress.is_some();
+    // The last sender goes with the work.
+    let tell: Tell = Arc::new(move |done, total| {
+        if is_told {
             // Nobody listens any more where the callback failed.
-            let _ = sender.send(now);
-        });
+            let _ = sender.send((done, total));
+        }
+    });
+    if is_told {
+        let tell = tell.clone();
+        let observer: Observer = Arc::new(move |now| tell(now.done, now.total));
         options.observer = Some(observer);
     }
     thread::scope(|scope| {
-        let work = move || {
-            let outcome = act(options);
-            // The last sender goes with the work.
-            drop(sender);
-            outcome
-        };
-        let spawned = thread::Builder::new().spawn_scoped(scope, work);
+        let spawned = thread::Builder::new().spawn_scoped(scope, move || act(options, tell));
         let worker = spawned.map_err(StreamError::Spawn)?;
         let mut stopped: Option<PyErr> = None;
         let mut shown = 0;
@@ -84,14 +96,14 @@ fn watched<T: Send>(
             let news = receiver.recv_timeout(LOOK_AFTER);
             let is_over = news == Err(RecvTimeoutError::Disconnected);
             // Whatever came meanwhile is told in one call, so that a slow callback holds nothing up.
-            let latest = receiver.try_iter().chain(news.ok()).max_by_key(|now| now.done);
+            let latest = receiver.try_iter().chain(news.ok()).max_by_key(|now| now.0);
             if stopped.is_none() {
                 let looked = Python::attach(|py| {
                     py.check_signals()?;
                     match (&progress, latest) {
-                        (Some(callback), Some(now)) if now.done > shown => {
-                            shown = now.done;
-                            callback.call1(py, (now.done, now.total)).map(drop)
+                        (Some(callback), Some((done, total))) if done > shown => {
+                            shown = done;
+                            callback.call1(py, (done, total)).map(drop)
                         }
                         _ => Ok(()),
                     }

@@ -8,6 +8,7 @@
     fingerprint, object_checksum     its identity; its CRC-64/NVME as stores have it
     scrub, verify, salvage           damage found, proved absent, got around
     append, rewrap, recover          more data and other recipients, in place
+    protect, repair                  a parity file, and what was lost given back without a key
 
 `stream_v2.parts` seals one object on many machines.
 
@@ -22,6 +23,7 @@ b'attack at dawn'
 from ._async import AsyncStream
 from ._errors import (
     AuthenticationError,
+    BeyondRepairError,
     BusyError,
     CancelledError,
     CheckpointError,
@@ -30,6 +32,7 @@ from ._errors import (
     MalformedError,
     NoKeyError,
     NotAStreamError,
+    StaleParityError,
     Sv2Error,
     UnfinishedChangeError,
     UnsealedError,
@@ -41,7 +44,9 @@ from ._native import (
     DamageMap,
     Inspection,
     Key,
+    Protection,
     Recipient,
+    RepairReport,
     Report,
     RewrapReport,
     SalvageReport,
@@ -52,9 +57,11 @@ from ._native import (
     fingerprint,
     inspect,
     object_checksum,
+    protect,
     recipients,
     recover,
     register,
+    repair,
     rewrap,
     salvage,
     scrub,
@@ -66,6 +73,7 @@ from ._native import (
 __all__ = [
     "AsyncStream",
     "AuthenticationError",
+    "BeyondRepairError",
     "BusyError",
     "CancelledError",
     "CheckpointError",
@@ -78,11 +86,14 @@ __all__ = [
     "MalformedError",
     "NoKeyError",
     "NotAStreamError",
+    "Protection",
     "Reader",
     "Recipient",
+    "RepairReport",
     "Report",
     "RewrapReport",
     "SalvageReport",
+    "StaleParityError",
     "Sv2Error",
     "UnfinishedChangeError",
     "UnsealedError",
@@ -96,9 +107,11 @@ __all__ = [
     "inspect",
     "object_checksum",
     "open",
+    "protect",
     "recipients",
     "recover",
     "register",
+    "repair",
     "rewrap",
     "salvage",
     "scrub",

@@ -37,7 +37,7 @@ class Sv2Error(Exception):
 
 
 class NotAStreamError(Sv2Error, ValueError):
-    """The input is no stream, or one that this version does not know."""
+    """The input is no stream, or its parity file none, or of a version that is not known here."""
 
 
 class MalformedError(Sv2Error, ValueError):
@@ -51,6 +51,10 @@ class AuthenticationError(Sv2Error):
 
 class DamagedError(Sv2Error):
     """A checksum is wrong: damaged by accident."""
+
+
+class BeyondRepairError(DamagedError):
+    """More was lost than can be given back; nothing was written."""
 
 
 class UnsealedError(Sv2Error, EOFError):
@@ -71,6 +75,10 @@ class CheckpointError(Sv2Error):
 
 class InputChangedError(Sv2Error):
     """The input changed, or the stream was replaced, while it was read."""
+
+
+class StaleParityError(Sv2Error):
+    """The parity file is of another file, or of another state of this one; nothing was written."""
 
 
 class BusyError(Sv2Error):

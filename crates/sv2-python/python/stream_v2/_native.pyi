@@ -20,7 +20,9 @@ __all__ = [
     "NativeReceipt",
     "NativeStream",
     "NativeWriter",
+    "Protection",
     "Recipient",
+    "RepairReport",
     "Report",
     "RewrapReport",
     "SalvageReport",
@@ -31,9 +33,11 @@ __all__ = [
     "fingerprint",
     "inspect",
     "object_checksum",
+    "protect",
     "recipients",
     "recover",
     "register",
+    "repair",
     "rewrap",
     "salvage",
     "scrub",
@@ -370,6 +374,81 @@ def unfinished_change(path: _Path) -> Path | None: ...
 def recover(
     path: _Path, *, key: _Keys = None, context: _Context = None
 ) -> Literal["nothing", "discarded", "finished", "taken back"]: ...
+
+@final
+class Protection:
+    @property
+    def path(self) -> Path: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def file_size(self) -> int: ...
+    @property
+    def is_stream(self) -> bool: ...
+    @property
+    def block_size(self) -> int: ...
+    @property
+    def window_size(self) -> int: ...
+    @property
+    def blocks(self) -> int: ...
+    @property
+    def gap(self) -> int: ...
+    @property
+    def memory(self) -> int: ...
+
+def protect(
+    path: _Path,
+    *,
+    parity: float = 0.05,
+    spread: bool = True,
+    overwrite: bool = False,
+    threads: int | None = None,
+    progress: _Progress = None,
+) -> Protection: ...
+
+@final
+class RepairReport:
+    @property
+    def output(self) -> Path | None: ...
+    @property
+    def parity(self) -> Path | None: ...
+    @property
+    def sound(self) -> bool: ...
+    @property
+    def repairable(self) -> bool: ...
+    @property
+    def file_size(self) -> int: ...
+    @property
+    def found_size(self) -> int: ...
+    @property
+    def bad_blocks(self) -> int: ...
+    @property
+    def hopeless_windows(self) -> int: ...
+    @property
+    def parity_damaged(self) -> bool: ...
+    @property
+    def computed(self) -> int: ...
+    @property
+    def borrowed(self) -> int: ...
+    @property
+    def mended(self) -> int: ...
+    @property
+    def cut(self) -> int: ...
+    @property
+    def undamaged(self) -> bool | None: ...
+
+def repair(
+    path: _Path,
+    output: _Path | None = None,
+    *,
+    in_place: bool = False,
+    dry_run: bool = False,
+    copy: _Path | None = None,
+    cut: bool = False,
+    overwrite: bool = False,
+    threads: int | None = None,
+    progress: _Progress = None,
+) -> RepairReport: ...
 
 @final
 class NativeReader:
