@@ -5,12 +5,16 @@ use std::io::{Read, Seek};
 use std::path::Path;
 
 use sv2_core::{
-    DamageMap, InputSource, Mends, NamedOutput, StreamError, find_mends, scrub_followed,
+    Cancellation, DamageMap, InputSource, Mends, NamedOutput, StreamError, find_mends,
+    scrub_followed,
 };
 
 use super::RepairReport;
 use super::outputs::Outputs;
 use crate::error::Trouble;
+
+/// Bytes that are copied between two looks for an interrupt.
+const COPIED: u64 = 64 << 20;
 
 /// Puts back what can be had of a stream without parity.
 pub(super) fn run(outputs: &Outputs<'_>, file: &File) -> Result<RepairReport, Trouble> {
@@ -85,13 +89,25 @@ fn report(map: &DamageMap, mends: &Mends, file: &File) -> RepairReport {
 fn copy(outputs: &Outputs<'_>, output: &Path, mends: &Mends, file: &File) -> Result<(), Trouble> {
     let files = outputs.files(output);
     let target = outputs.create(output)?;
-    fill(mends, file, &target).map_err(|error| files.unwritten(error))?;
+    let filled = fill(mends, file, &target, &outputs.run.cancel);
+    filled.map_err(|error| files.unwritten(error))?;
     target.finish(&outputs.run.cancel).map_err(|error| files.stream(error))
 }
 
-fn fill(mends: &Mends, mut file: &File, target: &NamedOutput) -> std::io::Result<()> {
-    let end = mends.trailing.map_or(u64::MAX, |trailing| trailing.offset);
+/// Copies by parts, so that an interrupt need not wait for all; what is cut off so gets no name.
+fn fill(
+    mends: &Mends,
+    mut file: &File,
+    target: &NamedOutput,
+    cancel: &Cancellation,
+) -> std::io::Result<()> {
+    let mut left = mends.trailing.map_or(u64::MAX, |trailing| trailing.offset);
     file.rewind()?;
-    std::io::copy(&mut file.take(end), &mut target.file())?;
+    while left > 0 && !cancel.is_cancelled() {
+        match std::io::copy(&mut file.take(left.min(COPIED)), &mut target.file())? {
+            0 => break,
+            count => left -= count,
+        }
+    }
     mends.write(target.file(), None)
 }
