@@ -15,7 +15,7 @@ use crate::ends::{Direction, Input, OutputArgs, Own, derived};
 use crate::exit::{Exit, worse};
 use crate::failure::Failure;
 use crate::invocation::operand;
-use crate::names::{shell_word, shown};
+use crate::names::shown;
 use crate::size::counted;
 use crate::terminal::was_interrupted;
 
@@ -157,7 +157,7 @@ pub(crate) fn refuse_output_as_input(
     );
     Err(Failure::usage(sentence).hint(format!(
         "the output is named with -o: sv2 {command} -o {} {}",
-        shell_word(other.as_os_str()),
+        operand(other.as_os_str()),
         operand(input.as_os_str())
     )))
 }

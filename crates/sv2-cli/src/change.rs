@@ -6,18 +6,20 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sv2_core::{ChangeFault, ChangeOptions, FileFault, Recovery, StreamError, unfinished_change};
+use sv2_core::{ChangeOptions, Recovery, StreamError, unfinished_change};
 
 use crate::console::Console;
 use crate::ends::{Input, same_file};
 use crate::exit::Exit;
 use crate::failure::{Failure, chain, plain};
 use crate::invocation::operand;
-use crate::names::{Name, Names, shell_word, shown};
+use crate::names::{Name, Names, shown};
 use crate::running::OpeningArgs;
 use crate::signals;
 use crate::trailing;
-use crate::unfinished::{half_changed, remains, remains_hint};
+use crate::unfinished::{
+    half_changed, refused_way_out, remains, remains_hint, untrusted, untrusted_way_out,
+};
 
 /// A stream that is to be changed.
 pub(crate) struct Target {
@@ -108,7 +110,7 @@ impl Target {
                 format!("{name}: {}; {}", chain(error), remains(&self.path)),
                 "free space or mend the medium, and run the command again".to_owned(),
             ),
-            StreamError::ChangeRecord(source) if fault(source).is_some() => {
+            StreamError::ChangeRecord(source) if untrusted(source).is_some() => {
                 let record = unfinished_change(&self.path).unwrap_or_default();
                 (
                     format!(
@@ -117,11 +119,7 @@ impl Target {
                         shown(&record),
                         chain(source)
                     ),
-                    format!(
-                        "if no change of yours was cut off, remove it and run the command again: \
-                         rm {}",
-                        operand(record.as_os_str())
-                    ),
+                    untrusted_way_out(&record),
                 )
             }
             StreamError::ChangeRecord(source)
@@ -144,21 +142,7 @@ impl Target {
             }
             StreamError::RefusedChange(fault) => {
                 let record = unfinished_change(&self.path).unwrap_or_default();
-                let verify = operand(self.path.as_os_str());
-                let hint = match fault {
-                    ChangeFault::Unknown => {
-                        "finish the change with the program that began it".into()
-                    }
-                    // The stream is not sealed, and this may be all that is left of its end.
-                    ChangeFault::Incomplete => format!(
-                        "keep copies of both, and get out what there is: sv2 decrypt \
-                         --salvage=skip {verify}"
-                    ),
-                    _ => format!(
-                        "keep copies of both, move '{}' away and check the stream: sv2 verify {verify}",
-                        shown(&record)
-                    ),
-                };
+                let hint = refused_way_out(&self.path, &record, *fault);
                 let sentence = format!(
                     "{name}: '{}' lies beside the stream and was not used: {fault}; nothing was \
                      written",
@@ -195,11 +179,6 @@ impl Settled {
     }
 }
 
-/// What makes a change record unfit to be believed, where that is why it was not used.
-fn fault(error: &std::io::Error) -> Option<&FileFault> {
-    error.get_ref().and_then(|inner| inner.downcast_ref())
-}
-
 /// What became of an earlier change, in words; `None` where there was none.
 fn told(recovery: Recovery) -> Option<&'static str> {
     match recovery {
@@ -218,7 +197,7 @@ fn larger(path: &Path, needed: u64) -> String {
         return "no header is large enough, so remove slots first".to_owned();
     }
     let size = size >> 10;
-    let name = shell_word(path.as_os_str());
+    let name = operand(path.as_os_str());
     format!(
         "write the stream again, with all of its recipients: sv2 decrypt {name} -o - | sv2 encrypt \
          --header-size {size}K -o NEW -r ..."

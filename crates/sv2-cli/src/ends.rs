@@ -25,7 +25,8 @@ pub(crate) use self::sparse::Sparse;
 use self::terminal::TextOnly;
 pub(crate) use self::writer::OutputWriter;
 use crate::failure::{Failure, NotText, already_exists};
-use crate::names::{Name, Names, shell_word, shown};
+use crate::invocation::operand;
+use crate::names::{Name, Names, shown};
 
 /// The suffix of streams.
 const SUFFIX: &str = ".sv2";
@@ -81,6 +82,9 @@ pub(crate) struct Output {
     /// What it gets before it has its name.
     attributes: FileAttributes,
 }
+
+/// A sink, the file that it writes to where that is still to be named, and what is left to do.
+pub(crate) type UnnamedSink = (OutputSink<'static>, Option<NamedOutput>, Aftermath);
 
 enum Place {
     /// Standard output as it is.
@@ -220,10 +224,8 @@ impl TargetArgs {
         let place = match found {
             OutputPlace::Folder => {
                 let inside = path.join("NAME");
-                return Err(Failure::usage(format!("'{name}' is a folder")).hint(format!(
-                    "name a file in it: {option} {}",
-                    shell_word(inside.as_os_str())
-                )));
+                return Err(Failure::usage(format!("'{name}' is a folder"))
+                    .hint(format!("name a file in it: {option} {}", operand(inside.as_os_str()))));
             }
             OutputPlace::File(_) if !self.force => return Err(already_exists(&name, option)),
             OutputPlace::File(_) | OutputPlace::Vacant => Place::Path(path, existing),
@@ -267,6 +269,28 @@ impl Output {
             Place::Held(held) => OutputSink::Held(held),
         };
         Ok((sink, Aftermath { _folder: self.folder, ..aftermath }))
+    }
+
+    /// As [`Output::into_sink`], where the file gets its name from the caller once the call is done;
+    /// none where the output is no file by name.
+    pub(crate) fn into_unnamed(self) -> Result<UnnamedSink, Failure> {
+        let Place::Path(path, existing) = &self.place else {
+            let (sink, aftermath) = self.into_sink()?;
+            return Ok((sink, None, aftermath));
+        };
+        let failed =
+            |error| Failure::stream(&error, Names { input: &self.name, output: &self.name });
+        let named = NamedOutput::create(path, *existing, 0o600).map_err(failed)?;
+        let file = named.file().try_clone();
+        let file = file.map_err(|source| failed(StreamError::Write { offset: 0, source }))?;
+        let aftermath = self.aftermath();
+        let aftermath = Aftermath { _folder: self.folder, ..aftermath };
+        Ok((OutputSink::File(file), Some(named), aftermath))
+    }
+
+    /// The file as it is reached, where it is one by name.
+    pub(crate) fn reached(&self) -> Option<PathBuf> {
+        self.kept_path().map(Path::to_owned)
     }
 
     /// A second sink like the first, for a run whose first one left nothing; none where the output

@@ -1,6 +1,7 @@
 //! The command line of this run as far as it is offered again, in hints that can be pasted.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -92,10 +93,17 @@ pub(crate) fn on_file(command: &str, file: &Path, with_output: bool) -> String {
         if !with_output && matches!(*option, "-o" | "-f") {
             continue;
         }
-        text.push_str(&format!(" {option}"));
-        if let Some(value) = value {
-            text.push_str(&format!(" {}", shell_word(value)));
-        }
+        let Some(value) = value else {
+            text.push_str(&format!(" {option}"));
+            continue;
+        };
+        // What begins as an option does was given in one word with its own.
+        let joint = match value.as_bytes() {
+            [b'-', _, ..] if option.starts_with("--") => "=",
+            [b'-', _, ..] => "",
+            _ => " ",
+        };
+        text.push_str(&format!(" {option}{joint}{}", shell_word(value)));
     }
     format!("{text} {}", operand(file.as_os_str()))
 }
@@ -115,8 +123,13 @@ pub(crate) fn again_with(option: &str) -> String {
     text
 }
 
-/// A file as an operand: never taken for an option.
+/// A file as a word of a command: for itself in a shell, and never taken for an option.
 pub(crate) fn operand(file: &OsStr) -> String {
-    let word = shell_word(file);
-    if word.starts_with('-') { format!("-- {word}") } else { word }
+    let bytes = file.as_bytes();
+    if !bytes.starts_with(b"-") || bytes == b"-" {
+        return shell_word(file);
+    }
+    let mut plain = OsString::from("./");
+    plain.push(file);
+    shell_word(&plain)
 }

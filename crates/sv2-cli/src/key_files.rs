@@ -14,7 +14,8 @@ use sv2_keys::{
 };
 use zeroize::Zeroizing;
 
-use crate::names::{shell_word, shown};
+use crate::invocation::operand;
+use crate::names::shown;
 
 /// The longest file of keys that is read.
 const MAX_LEN: usize = 1 << 20;
@@ -58,7 +59,7 @@ pub(crate) fn warnings() -> Vec<(String, String)> {
     let told = files.iter().map(|(path, reach)| match reach {
         Reach::Readable => (
             format!("other users can read the secret in '{}'", shown(path)),
-            format!("chmod go= {}", shell_word(path.as_os_str())),
+            format!("chmod go= {}", operand(path.as_os_str())),
         ),
         Reach::Owned => (
             format!("the secret in '{}' belongs to another user, who knows it", shown(path)),

@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
 use std::sync::{Mutex, PoisonError};
 
-use crate::names::{Name, shell_word};
+use crate::invocation::operand;
+use crate::names::Name;
 
 /// Bytes at the start of a file that tell what it is.
 const HEAD: u64 = 64;
@@ -141,11 +141,8 @@ pub(crate) fn of(name: &Name) -> Option<(&'static str, String)> {
         };
         return Some((kind.what, hint));
     };
-    let word = shell_word(path.as_os_str());
+    let word = operand(path.as_os_str());
     let hint = match kind.opened {
-        Opened::By(command) if path.as_os_str().as_bytes().starts_with(b"-") => {
-            format!("{command} ./{word}")
-        }
         Opened::By(command) => format!("{command} {word}"),
         Opened::Words(words) => words.to_owned(),
     };

@@ -5,6 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use crate::invocation::operand;
 use crate::names::shell_word;
 
 /// Other words for commands.
@@ -68,7 +69,8 @@ pub(crate) fn meant(words: &[OsString]) -> Option<String> {
         return command(if decrypts { "decrypt" } else { "encrypt" }, &others);
     }
     if Path::new(first).exists() {
-        return command(if is_stream(first) { "decrypt" } else { "encrypt" }, words);
+        let ours = if is_stream(first) { "decrypt" } else { "encrypt" };
+        return command(&format!("{ours} {}", operand(first)), rest);
     }
     None
 }

@@ -351,6 +351,13 @@ impl Job<'_> {
             }
             return Ok(());
         }
+        if let Some(rescue) = rescue {
+            let (sink, unnamed, _aftermath) = output.into_unnamed()?;
+            let done = rescue.run(input.into_source(), sink, key, &options);
+            drop(display);
+            let done = done.map_err(|error| rescue.failure(&error, names))?;
+            return rescue.report(&done, names, (unnamed, &self.cancel), (channel, console));
+        }
         let retry = output.again()?;
         let (sink, aftermath) = output.into_sink()?;
         let again = input.is_seekable().then(|| input.again().ok()).flatten();
@@ -359,12 +366,6 @@ impl Job<'_> {
             false => None,
         };
         let source = input.into_source();
-        if let Some(rescue) = rescue {
-            let done = rescue.run(source, sink, key, &options);
-            drop(display);
-            let done = done.map_err(|error| rescue.failure(&error, names))?;
-            return rescue.report(&done, names, channel, console);
-        }
         let mut done = decrypt_stream_with(source, sink, key, &options);
         if let (Err(error), Some((source, sink))) = (&done, from_front)
             && let Some(segment) = damaged_segment(error)

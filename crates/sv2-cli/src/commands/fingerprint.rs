@@ -11,8 +11,9 @@ use crate::console::{Console, print};
 use crate::ends::{Channel, Input};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::invocation::operand;
 use crate::keys::IdentityArgs;
-use crate::names::{Name, Names, shell_word};
+use crate::names::{Name, Names};
 use crate::report::hex;
 use crate::running::watch_signals;
 use crate::unfinished::half_changed;
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &FingerprintArgs, console: &Console) -> Result<(), Failu
         // What the stream claims of itself is nothing to sign or to pin.
         ErrorKind::Key if args.identities.is_empty() => failed(error).hint(format!(
             "name its key with -i, -p or -K; what the stream claims is shown by 'sv2 inspect {}'",
-            shell_word(args.input.as_os_str())
+            operand(args.input.as_os_str())
         )),
         _ => failed(error),
     })?;

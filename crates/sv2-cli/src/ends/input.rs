@@ -13,8 +13,9 @@ use super::Direction;
 use super::closed::require_open;
 use super::part::Part;
 use crate::failure::Failure;
+use crate::invocation::operand;
 use crate::kind::{Remembered, remember};
-use crate::names::{Name, Names, shell_word};
+use crate::names::{Name, Names};
 use crate::readings;
 
 /// An input that was opened.
@@ -87,7 +88,7 @@ impl Input {
                 (Direction::Encrypt, Some(path)) => format!(
                     "every file below it to a stream of its own: sv2 encrypt --recursive -o FOLDER \
                      {0}; or all of it to one stream: tar -c {0} | sv2 encrypt -o folder.tar.sv2",
-                    shell_word(path.as_os_str())
+                    operand(path.as_os_str())
                 ),
                 _ => "name a stream, which is a file".to_owned(),
             };

@@ -9,9 +9,9 @@ use sv2_keys::KeysError;
 use super::text::{chain, plain};
 use super::{Failure, NotText, already_exists};
 use crate::exit::Exit;
-use crate::invocation;
+use crate::invocation::{self, operand};
 use crate::kind;
-use crate::names::{Name, Names, shell_word, shown};
+use crate::names::{Name, Names, shown};
 use crate::readings;
 use crate::unfinished::half_changed;
 
@@ -114,13 +114,13 @@ fn kept_output(kept: &Path, source: &io::Error, output: &Name) -> Failure {
         )
         .hint("see to the disk, and check the file before you rely on it");
     }
-    let to = output.path().map(|path| shell_word(path.as_os_str())).unwrap_or_default();
+    let to = output.path().map(|path| operand(path.as_os_str())).unwrap_or_default();
     let exit = match source.kind() {
         io::ErrorKind::AlreadyExists => Exit::Usage,
         _ => Exit::Io,
     };
     Failure::new(exit, format!("{why}; the whole output is kept as '{}'", shown(kept)))
-        .hint(format!("give it its name: mv -i -- {} {to}", shell_word(kept.as_os_str())))
+        .hint(format!("give it its name: mv -i -- {} {to}", operand(kept.as_os_str())))
 }
 
 /// What to do about an output that cannot be written.

@@ -188,6 +188,10 @@ fn a_change_record_that_others_may_write_to_is_called_a_bait() {
     let words = ["a.sv2: '", "a.sv2.sv2-change' can be written to by other users", "remove it"];
     sandbox.bad(&[&APPEND[..], &["plain"]].concat(), 1, &words);
     assert_eq!(sandbox.read("a.sv2.sv2-change"), b"bait");
+    assert_not_promised(
+        &sandbox,
+        &["can be written to by other users", "remove it", "hint: if no"],
+    );
 }
 
 /// F-1210.
@@ -201,9 +205,41 @@ fn the_change_record_of_another_stream_is_left_alone() {
     crate::bad_streams::seal(&sandbox, "b.sv2");
     fs::rename(sandbox.path("b.sv2"), sandbox.path("a.sv2")).unwrap();
     let (stream, record) = (sandbox.read("a.sv2"), sandbox.read("a.sv2.sv2-change"));
-    let words = ["was not used", "another stream", "a.sv2.sv2-change' away"];
+    let words = ["was not used", "another stream", "a.sv2.sv2-change FOLDER"];
     sandbox.bad(&[&APPEND[..], &["plain"]].concat(), 1, &words);
     assert_eq!((sandbox.read("a.sv2"), sandbox.read("a.sv2.sv2-change")), (stream, record));
+    assert_not_promised(&sandbox, &["another stream", "sv2-change FOLDER"]);
+}
+
+/// Beside a sound stream a record that every change refuses is not called a way out.
+fn assert_not_promised(sandbox: &Sandbox, words: &[&str]) {
+    for reader in ["verify", "inspect"] {
+        let told = sandbox.good(&[reader, "a.sv2"]).stderr;
+        assert!(!told.contains("/dev/null") && !told.contains("makes it whole"), "{told}");
+        for word in [&["a.sv2.sv2-change' lies beside it", "is not used"], words].concat() {
+            assert!(told.contains(word), "'{word}' is not in: {told}");
+        }
+    }
+}
+
+/// F-1210: the record of an append that was settled long ago, put back by a restored backup.
+#[test]
+fn a_change_record_of_another_state_promises_nothing() {
+    let sandbox = with_stream();
+    let (mut child, pipe, _told) = blocked(&sandbox);
+    send(&child, Signal::KILL);
+    child.wait().unwrap();
+    drop(pipe);
+    let record = sandbox.read("a.sv2.sv2-change");
+    for _ in 0..2 {
+        sandbox.good(&[&APPEND[..], &["plain"]].concat());
+    }
+    sandbox.write("a.sv2.sv2-change", &record);
+    let words = ["another state", "hint: keep a copy of it, remove it", "rm ", "a.sv2.sv2-change"];
+    sandbox.bad(&[&APPEND[..], &["/dev/null"]].concat(), 1, &words);
+    assert_not_promised(&sandbox, &words);
+    fs::remove_file(sandbox.path("a.sv2.sv2-change")).unwrap();
+    sandbox.good(&[&APPEND[..], &["/dev/null"]].concat());
 }
 
 #[test]

@@ -238,3 +238,24 @@ fn what_is_lost_is_a_hole_and_never_much_more_than_there_is() {
     let small = sandbox.read("few.sv2");
     assert!(small.len() * 17 > 40_000);
 }
+
+/// A list that cannot be written keeps the output from its name.
+#[test]
+fn no_output_is_without_its_list() {
+    let sandbox = with_stream();
+    let stream = sandbox.read("a.sv2");
+    // One frame is left, so that the output is shorter than the list.
+    let mut few = stream;
+    few[frame(0, 1)..frame(7, 3)].fill(0xa5);
+    sandbox.write("few.sv2", &few);
+    let before = sandbox.names();
+    // The list has it in it.
+    let out = "o".repeat(200);
+    let arguments = salvage("skip", &["few.sv2", "-o", &out]);
+    let ended = crate::world::behind(&sandbox, "ulimit -f 1", &arguments);
+    ended.expect_failure(1, &["o.lost.json: writing failed", "File too large"]);
+    assert_eq!(sandbox.names(), before);
+    sandbox.bad(&arguments, 5, &["o.lost.json"]);
+    assert!(sandbox.read(&out).len() < 512);
+    assert!(sandbox.read(&format!("{out}.lost.json")).len() > 512);
+}

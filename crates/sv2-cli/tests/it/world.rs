@@ -47,7 +47,7 @@ pub(crate) fn skipped(why: &str) {
 }
 
 /// A shell that prepares its own process and then becomes the program.
-fn behind(sandbox: &Sandbox, preparation: &str, arguments: &[&str]) -> Ended {
+pub(crate) fn behind(sandbox: &Sandbox, preparation: &str, arguments: &[&str]) -> Ended {
     let mut shell = sandbox.command("sh");
     let script = format!("{preparation}; exec \"$0\" \"$@\"");
     shell.args(["-c", &script, env!("CARGO_BIN_EXE_sv2")]).args(arguments);

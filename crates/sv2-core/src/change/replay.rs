@@ -81,11 +81,17 @@ pub(super) fn claim(storage: &dyn ChangeStorage) -> Result<Option<ChangeClaim>, 
     };
     let source = stream_source(storage)?;
     let claim = match Found::open(storage, len) {
-        Ok(Some(found)) => found.names(&source).map(|names| match found.direction {
-            _ if !names => ChangeClaim::Unfit(ChangeFault::OtherStream),
-            Direction::Redo => ChangeClaim::Rewrite,
-            Direction::Undo => ChangeClaim::Append,
-        }),
+        Ok(Some(found)) => match found.names(&source) {
+            Ok(false) => Ok(ChangeClaim::Unfit(ChangeFault::OtherStream)),
+            Ok(true) if is_other_state(&found, &source)? => {
+                Ok(ChangeClaim::Unfit(ChangeFault::OtherState))
+            }
+            Ok(true) => Ok(match found.direction {
+                Direction::Redo => ChangeClaim::Rewrite,
+                Direction::Undo => ChangeClaim::Append,
+            }),
+            Err(error) => Err(error),
+        },
         Ok(None) => Ok(ChangeClaim::Unfit(ChangeFault::Incomplete)),
         Err(error) => Err(error),
     };
@@ -94,6 +100,33 @@ pub(super) fn claim(storage: &dyn ChangeStorage) -> Result<Option<ChangeClaim>, 
         Err(StreamError::RefusedChange(fault)) => Ok(Some(ChangeClaim::Unfit(fault))),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the stream is sealed in a state that a change neither comes from nor leads to, as far as
+/// that is seen without a key.
+fn is_other_state(found: &Found<'_>, source: &PositionedInput<'_>) -> Result<bool, StreamError> {
+    let (Ok(old), Ok(header)) =
+        (Trailer::decode(&found.trailer), StreamHeader::decode(&found.header))
+    else {
+        return Ok(false);
+    };
+    let Some(at) = source.len().checked_sub(TRAILER_LEN as u64) else { return Ok(false) };
+    if !is_sealed(source)? {
+        return Ok(false);
+    }
+    let mut bytes = [0; TRAILER_LEN];
+    source.read_exact_at(&mut bytes, at)?;
+    let Ok(now) = Trailer::decode(&bytes) else { return Ok(false) };
+    let next = match found.direction {
+        Direction::Redo => {
+            header.revision.checked_add(1) == Some(now.revision)
+                && Trailer::content(&bytes) == Trailer::content(&found.trailer)
+        }
+        Direction::Undo => {
+            old.generation.checked_add(1) == Some(now.generation) && header.revision == now.revision
+        }
+    };
+    Ok(now.seal != old.seal && !next)
 }
 
 /// Whether the stream is in a sealed state, as far as that is seen without a key: then a change of

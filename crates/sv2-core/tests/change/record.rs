@@ -180,11 +180,22 @@ fn without_the_key_a_record_is_reported_and_not_used() {
     let mut torn = half_appended(&old);
     torn.record.as_mut().expect("a record").truncate(100);
     let planted = Found { stream: other, record: half_appended(&old).record };
+    let twice = {
+        let disk = Disk::holding(Found { stream: old.clone(), record: None });
+        for _ in 0..2 {
+            append_to(&disk, b"more").expect("an append");
+        }
+        disk.stream()
+    };
+    let kept = Found { stream: twice.clone(), record: half_appended(&old).record };
+    let kept_rewrite = Found { stream: twice, record: half_rewritten(&old).record };
     for (found, claim) in [
         (half_appended(&old), ChangeClaim::Append),
         (half_rewritten(&old), ChangeClaim::Rewrite),
         (torn, ChangeClaim::Unfit(ChangeFault::Incomplete)),
         (planted, ChangeClaim::Unfit(ChangeFault::OtherStream)),
+        (kept, ChangeClaim::Unfit(ChangeFault::OtherState)),
+        (kept_rewrite, ChangeClaim::Unfit(ChangeFault::OtherState)),
     ] {
         let (_folder, path) = folder_with(&found);
         assert_eq!(inspect_change(&path).expect("a look"), Some(claim));

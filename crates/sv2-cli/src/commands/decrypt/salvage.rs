@@ -1,19 +1,21 @@
 //! `sv2 decrypt --salvage`: what is left of a damaged stream, and a list of what is not.
 
+use std::fs;
 use std::ops::Range;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use sv2_core::{
-    Cancellation, DecryptOptions, Gaps, InputSource, KeySource, OutputSink, SalvageReport,
-    StreamError, salvage,
+    Cancellation, DecryptOptions, Gaps, InputSource, KeySource, NamedOutput, OutputSink,
+    SalvageReport, StreamError, salvage,
 };
 
 use crate::console::Console;
 use crate::ends::{Channel, Input, Output, OutputArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::names::{Name, Names, json_text, shell_word};
+use crate::invocation::operand;
+use crate::names::{Name, Names, json_text};
 
 /// What is behind the name of the output in the name of the list.
 const SUFFIX: &str = ".lost.json";
@@ -64,30 +66,41 @@ impl Rescue {
         let failure = Failure::stream(error, names);
         match (error, names.input) {
             (StreamError::Usage(_), Name::File(path)) if matches!(self.gaps, GapsName::Zero) => {
-                let path = shell_word(path.as_os_str());
+                let path = operand(path.as_os_str());
                 failure.hint(format!("sv2 decrypt --salvage=skip {path}"))
             }
             _ => failure,
         }
     }
 
-    /// Writes the list and says what is in it; a partial result is a failure with its own code.
+    /// Writes the list, names the output behind it, and says what is lost; a partial result is a
+    /// failure with its own code.
+    ///
+    /// In this order: whatever ends the program, no output with gaps is without its list.
     pub(super) fn report(
         self,
         done: &SalvageReport,
         names: Names<'_>,
-        channel: Channel,
-        console: &Console,
+        (unnamed, cancel): (Option<NamedOutput>, &Cancellation),
+        (channel, console): (Channel, &Console),
     ) -> Result<(), Failure> {
         let exit = exit_of(done);
         let list = self.to_json(done, names, exit);
-        let mut place = String::new();
+        let (mut place, mut listed) = (String::new(), None);
         if let Some(output) = self.list {
             place = format!("; the list is in '{}'", output.name);
+            listed = output.reached();
             let mut writer = output.into_writer()?;
             writer.write_all(json_text(&format!("{list:#}\n")).as_bytes())?;
-            // The plaintext has its name, so the list of what it lacks must get its own.
-            writer.finish(&Cancellation::new())?;
+            writer.finish(cancel)?;
+        }
+        if let Some(Err(error)) = unnamed.map(|output| output.finish(cancel)) {
+            // What was kept under another name still needs its list.
+            if let (Some(path), false) = (listed, matches!(error, StreamError::OutputKept { .. })) {
+                // The failure that is told is that of the output.
+                let _ = fs::remove_file(path);
+            }
+            return Err(Failure::stream(&error, names));
         }
         if console.json {
             console.report(&list, channel)?;
@@ -187,7 +200,7 @@ fn next_step(done: &SalvageReport, names: Names<'_>) -> Option<String> {
     let Name::File(path) = names.input else { return None };
     let first = *done.other_streams.first()?;
     let range = done.foreign.iter().find(|range| range.contains(&first))?;
-    let path = shell_word(path.as_os_str());
+    let path = operand(path.as_os_str());
     Some(format!(
         "the other stream is read with: tail -c +{} -- {path} | head -c {} | sv2 decrypt -o OTHER",
         first + 1,
