@@ -84,7 +84,11 @@ impl PassphraseArgs {
     pub(crate) fn questions(&self) -> Result<Arc<Questions>, Failure> {
         match &self.passphrase_command {
             Some(line) => Ok(Questions::answering(Some(printed_by(line, "--passphrase-command")?))),
-            None => Questions::given_by(self.passphrase_file.as_deref(), self.passphrase_fd),
+            None => Questions::given_by(
+                self.passphrase_file.as_deref(),
+                self.passphrase_fd,
+                "--passphrase-fd",
+            ),
         }
     }
 }
@@ -100,7 +104,8 @@ impl NewPassphraseArgs {
     /// The new passphrase: read where a place was named, else asked for twice.
     pub(crate) fn ask(&self) -> Result<Passphrase, Failure> {
         let file = self.new_passphrase_file.as_deref();
-        Questions::given_by(file, self.new_passphrase_fd)?.new_passphrase("New passphrase: ")
+        Questions::given_by(file, self.new_passphrase_fd, "--new-passphrase-fd")?
+            .new_passphrase("New passphrase: ")
     }
 }
 
@@ -122,9 +127,15 @@ fn named(place: &str, error: &sv2_keys::PassphraseError) -> Failure {
 }
 
 impl Questions {
-    /// Reads the passphrase where a place is named.
-    fn given_by(file: Option<&Path>, fd: Option<u32>) -> Result<Arc<Self>, Failure> {
+    /// Reads the passphrase where a place is named; `option` is the one that takes a descriptor.
+    fn given_by(file: Option<&Path>, fd: Option<u32>, option: &str) -> Result<Arc<Self>, Failure> {
         let given = match (file, fd) {
+            (Some(path), _) if path == Path::new("-") => {
+                return Err(Failure::usage("a passphrase comes from '-' by its descriptor only")
+                    .hint(format!(
+                        "for standard input: {option} 0; for a file of that name: ./-"
+                    )));
+            }
             (Some(path), _) => {
                 let read = key_files::passphrase(path);
                 Some(read.map_err(|error| named(&format!("'{}'", shown(path)), &error))?)
@@ -135,6 +146,12 @@ impl Questions {
                 let opened = open_descriptor(fd).map_err(sv2_keys::PassphraseError::Read);
                 let read = opened.and_then(|file| read_passphrase(&mut Waiting(file)));
                 let place = format!("file descriptor {fd}");
+                if let Err(PassphraseError::Read(error)) = &read
+                    && is_not_open(error)
+                {
+                    return Err(Failure::usage(format!("{place} is not open for reading"))
+                        .hint(format!("open it for this command: {option} {fd} {fd}< FILE")));
+                }
                 Some(read.map_err(|error| named(&place, &error))?)
             }
             (None, None) => None,
@@ -245,6 +262,12 @@ impl Prompt for Questions {
     fn text(&self, question: &str) -> Option<String> {
         answer(&format!("{}: ", printable(question)))
     }
+}
+
+/// Whether the number is that of no descriptor that can be read.
+fn is_not_open(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::BADF.raw_os_error())
+        || error.kind() == io::ErrorKind::NotFound
 }
 
 /// Asks for a new passphrase, and offers to make one in place of none or of a weak one.

@@ -169,7 +169,12 @@ fn a_passphrase_that_cannot_be_had_is_told() {
     for (option, code, words) in [
         (&["--passphrase-file", "empty"][..], 2, &["'empty': the passphrase is empty"][..]),
         (&["--passphrase-file", "missing"], 1, &["'missing'"]),
-        (&["--passphrase-fd", "77"], 1, &["file descriptor 77"]),
+        (
+            &["--passphrase-fd", "77"],
+            2,
+            &["file descriptor 77 is not open for reading", "--passphrase-fd 77 77< FILE"],
+        ),
+        (&["--passphrase-file", "-"], 2, &["by its descriptor only", "--passphrase-fd 0", "./-"]),
     ] {
         sandbox.bad(&[&["encrypt", "a"], option].concat(), code, words);
     }

@@ -25,7 +25,7 @@ fn a_descriptor_is_read_from_where_it_stands() {
     let line = "{ read x <&3; sv2 decrypt --passphrase-fd 3 a.sv2 -o -; } 3< lines";
     let ended = shell(&sandbox, line);
     assert_eq!((ended.code, ended.text()), (0, "text"), "{}", ended.stderr);
-    sandbox.bad(&["decrypt", "--passphrase-fd", "77", "a.sv2"], 1, &["77", "Bad file descriptor"]);
+    sandbox.bad(&["decrypt", "--passphrase-fd", "77", "a.sv2"], 2, &["77 is not open", "77< FILE"]);
 }
 
 /// What a program that starts others hands down is often a socket, which no name opens.
