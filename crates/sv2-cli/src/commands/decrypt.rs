@@ -2,6 +2,7 @@
 
 mod salvage;
 
+use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 use sv2_core::{
     Cancellation, ErrorKind, InputSource, KeySource, OutputSink, StreamError, Tail, Unit,
-    decrypt_resumable, decrypt_stream_with, read_metadata,
+    decrypt_resumable, decrypt_stream_with, inspect, read_metadata,
 };
 
 use self::salvage::{GapsName, Rescue};
@@ -21,7 +22,7 @@ use crate::ends::{Direction, Input, Output, OutputArgs, Own, Sparse, derived};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::finished::holds;
-use crate::invocation;
+use crate::invocation::{self, operand};
 use crate::keys::{IdentityArgs, OpenKey};
 use crate::names::{Name, Names, shown};
 use crate::progress::Display;
@@ -328,6 +329,7 @@ impl Job<'_> {
             drop(display);
             let done = done.map_err(|error| resumable.failure(&error, names))?;
             aftermath.settle(|text| console.note(text))?;
+            note_copy_used(&from, console);
             return report::resumed("decrypt", names, &done, channel, console);
         }
         if args.sparse && output.is_kept() {
@@ -344,6 +346,7 @@ impl Job<'_> {
             sparse.finish()?;
             writer.finish(&self.cancel)?;
             aftermath.settle(|text| console.note(text))?;
+            note_copy_used(&from, console);
             if console.json {
                 console.report(&report::to_json("decrypt", &from, &to, &done), channel)?;
             } else if console.verbose {
@@ -401,6 +404,7 @@ impl Job<'_> {
                 invocation::on("decrypt --salvage", &from)
             ));
         }
+        note_copy_used(&from, console);
         note_half_changed(&from, console);
         if console.json {
             console.report(&report::to_json("decrypt", &from, &to, &done), channel)?;
@@ -427,6 +431,20 @@ fn damaged_segment(error: &StreamError) -> Option<u64> {
             Some(segment)
         }
         _ => None,
+    }
+}
+
+/// Says of a stream that was read by the copy of its header that one of the two is gone.
+fn note_copy_used(from: &Name, console: &Console) {
+    // What is read once was read by the front.
+    let Some(path) = from.path().filter(|path| path.is_file()) else { return };
+    let Ok(seen) = File::open(path).map(|file| inspect(InputSource::File(file))) else { return };
+    if seen.is_ok_and(|seen| !seen.front_intact && seen.copy_intact == Some(true)) {
+        console.note(&format!(
+            "{from}: the header at the front is damaged, so its copy at the end was used"
+        ));
+        let path = operand(path.as_os_str());
+        console.note_hint(&format!("see what can be put back: sv2 repair -n {path}"));
     }
 }
 

@@ -213,3 +213,23 @@ fn an_unsealed_read_is_the_same_from_and_to_files_and_pipes() {
         }
     }
 }
+
+/// A stream that lost its front header is read by the copy, and that is said once.
+#[test]
+fn a_decrypt_by_the_copy_of_the_header_says_so() {
+    let sandbox = crate::bad_streams::with_stream();
+    let mut stream = sandbox.read("a.sv2");
+    stream[100] ^= 1;
+    sandbox.write("front.sv2", &stream);
+    let told = "sv2: front.sv2: the header at the front is damaged, so its copy at the end was \
+                used\nhint: see what can be put back: sv2 repair -n front.sv2\n";
+    for more in [&[][..], &["--sparse"], &["--resume"]] {
+        let decrypt = ["decrypt", "-K", "key", "-f", "-o", "out", "front.sv2"];
+        let ended = sandbox.good(&[&decrypt[..], more].concat());
+        assert_eq!(ended.stderr, told, "{more:?}");
+        assert_eq!(sandbox.read("out"), sandbox.read("plain"));
+        std::fs::remove_file(sandbox.path("out")).unwrap();
+    }
+    let sound = sandbox.good(&["decrypt", "-K", "key", "-o", "out", "a.sv2"]);
+    assert_eq!(sound.stderr, "");
+}
