@@ -13,7 +13,7 @@ use std::sync::Arc;
 use clap::Args;
 use sv2_core::{KeySource, Section, StreamKey};
 use sv2_keys::{
-    NoPrompt, PassphraseSource, READER_MAX_LOG_N, SlotContent, SlotOpener, StanzaKind,
+    NoPrompt, PassphraseSource, Prompt, READER_MAX_LOG_N, SlotContent, SlotOpener, StanzaKind,
     describe_slots,
 };
 
@@ -166,6 +166,20 @@ impl OpenKey {
         }
     }
 
+    /// Whose the slot is that was opened, where that is certain; nobody is asked for it.
+    pub(crate) fn opened_for(&self, opened: Option<&Section>) -> Option<String> {
+        let Self::Slots(opener) = self else { return None };
+        let ([identity], Some(slot)) = (&opener.identities[..], opened) else { return None };
+        if is_passphrase_slot(slot) {
+            return None;
+        }
+        let nobody: Arc<dyn Prompt> = Arc::new(NoPrompt);
+        match &identity.recipients(&nobody).ok()?[..] {
+            [recipient] => Some(recipient.to_string()),
+            _ => None,
+        }
+    }
+
     /// Whether one of these slots opens to this stream's key without a passphrase of its own; a raw
     /// key needs none.
     ///
@@ -200,7 +214,7 @@ pub(crate) fn no_randomness() -> Failure {
 mod tests {
     use std::path::Path;
 
-    use sv2_keys::{Prompt, parse_identities, seal_slot};
+    use sv2_keys::{parse_identities, seal_slot};
 
     use super::*;
 

@@ -1,19 +1,21 @@
 //! Those who shall open a stream: each once, with a label where one was given, and no more than a
 //! header has slots for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sv2_core::{Section, StreamKey};
 use sv2_keys::{
-    Identity, KeysError, Passphrase, Prompt, Recipient, SlotContent, SlotMixing, StanzaKind,
-    WRITER_LOG_N, check_writer_rules, describe_slots, read_recipients_file, seal_passphrase_slot,
-    seal_slot,
+    Identity, KeyFileError, KeysError, Passphrase, Prompt, Recipient, SlotContent, SlotMixing,
+    StanzaKind, WRITER_LOG_N, check_writer_rules, describe_slots, read_recipients_file,
+    seal_passphrase_slot, seal_slot,
 };
 
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::names::printable;
+use crate::invocation::operand;
+use crate::key_files;
+use crate::names::{printable, shown};
 use crate::passphrase::Questions;
 use crate::size::counted;
 
@@ -55,7 +57,7 @@ impl Entry {
 
     pub(super) fn add_file(entries: &mut Vec<Self>, path: Option<&PathBuf>) -> Result<(), Failure> {
         if let Some(path) = path {
-            let recipients = read_recipients_file(path)?;
+            let recipients = read_recipients_file(path).map_err(|error| secret(path, error))?;
             entries.extend(recipients.into_iter().map(Whom::Recipient).map(Self::new));
         }
         Ok(())
@@ -152,14 +154,23 @@ impl Named {
         self.entries.iter().any(|entry| matches!(entry.who, Whom::Passphrase))
     }
 
-    /// Drops everyone who has a slot already, as far as labels and SSH keys tell, and returns them.
-    pub(crate) fn drop_those_in(&mut self, labels: &[String], slots: &[Section]) -> Vec<String> {
+    /// Drops everyone who has a slot already, as far as labels and SSH keys tell and the key that
+    /// opened the stream, and returns them.
+    pub(crate) fn drop_those_in(
+        &mut self,
+        labels: &[String],
+        slots: &[Section],
+        opener: Option<&str>,
+    ) -> Vec<String> {
         let keys: Vec<[u8; 4]> = slots.iter().filter_map(ssh_fingerprint).collect();
         let mut dropped = Vec::new();
         self.entries.retain(|entry| {
             let Whom::Recipient(recipient) = &entry.who else { return true };
             let text = recipient.to_string();
-            let is_there = labels.contains(&text)
+            // The identities of a plugin cannot be told from one another.
+            let is_opener = opener == Some(&*text) && !text.contains("age-plugin-");
+            let is_there = is_opener
+                || labels.contains(&text)
                 || recipient.ssh_fingerprint().is_some_and(|key| keys.contains(&key));
             if is_there {
                 dropped.push(printable(&text));
@@ -215,6 +226,17 @@ pub(crate) fn ssh_fingerprint(slot: &Section) -> Option<[u8; 4]> {
         }
         _ => None,
     })
+}
+
+/// The failure of a recipients file, which may be a file of identities.
+fn secret(path: &Path, error: KeyFileError) -> Failure {
+    let is_text = matches!(error, KeyFileError::Line { .. } | KeyFileError::NoKeys { .. });
+    // What came through a pipe is gone, and an identity that is locked has no line that tells.
+    if !is_text || !path.is_file() || key_files::identities(path).is_err() {
+        return error.into();
+    }
+    Failure::usage(format!("'{}' holds a secret identity and no recipient", shown(path)))
+        .hint(format!("to print its recipient: sv2 keygen --show {}", operand(path.as_os_str())))
 }
 
 /// The refusal of more recipients than a header has slots for.

@@ -168,7 +168,8 @@ fn what_does_not_fit_is_refused_with_the_way_out() {
     sandbox.good(&[&encrypt[..], &["640"]].concat());
     let before = sandbox.read("a.sv2");
     assert_eq!(before[80..84], 640u32.to_be_bytes());
-    let add = ["recipients", "add", "a.sv2", "-i", "one", "-r", &recipient];
+    let other = sandbox.good(&["keygen", "-o", "two"]).text().trim().to_owned();
+    let add = ["recipients", "add", "a.sv2", "-i", "one", "-r", &other];
     let words = ["a.sv2: the sections need ", "cannot grow", "sv2 encrypt --header-size 2K"];
     sandbox.bad(&add, 2, &words);
     assert_eq!(sandbox.read("a.sv2"), before);
@@ -274,4 +275,40 @@ fn more_recipients_than_slots_are_refused_before_the_work() {
     sandbox.write("a", b"plaintext");
     sandbox.good(&[&encrypt[..], &["a"]].concat());
     assert!(sandbox.good(&["inspect", "out.sv2"]).text().contains("X25519"));
+}
+
+/// Who opens the stream with a slot of his own has one, although no label says so.
+#[test]
+fn who_has_a_slot_gets_no_second_one() {
+    let (sandbox, recipients) = with_stream();
+    let before = sandbox.read("a.sv2");
+    let add = ["recipients", "add", "a.sv2", "-i", "two", "-r"];
+    let ended = sandbox.run(&[&add[..], &[&recipients[1]]].concat());
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    let there = format!("a.sv2: {} has a slot already", recipients[1]);
+    assert!(ended.stderr.contains(&there), "{}", ended.stderr);
+    assert_eq!(sandbox.read("a.sv2"), before);
+    // A second key of somebody is told of, and added.
+    let told = sandbox.good(&[&add[..], &[&recipients[2], "--label", "alice"]].concat()).stderr;
+    assert!(told.contains("a.sv2: another slot has the label 'alice'"), "{told}");
+    assert!(told.contains("3 key slots, before 2"), "{told}");
+}
+
+#[test]
+fn an_identity_in_place_of_recipients_is_told_with_the_way_to_its_recipient() {
+    let (sandbox, recipients) = with_stream();
+    let secret = String::from_utf8(sandbox.read("three")).unwrap();
+    let secret = secret.lines().find(|line| !line.starts_with('#')).unwrap();
+    let hint = "hint: to print its recipient: sv2 keygen --show three";
+    for arguments in [
+        &["encrypt", "a", "-o", "b", "-R", "three"][..],
+        &["recipients", "add", "a.sv2", "-i", "one", "-R", "three"],
+    ] {
+        let ended = sandbox.bad(arguments, 2, &["'three' holds a secret identity", hint]);
+        assert!(!ended.stderr.contains(secret));
+    }
+    assert_eq!(sandbox.good(&["keygen", "--show", "three"]).text().trim(), recipients[2]);
+    // What is neither is told as before.
+    sandbox.write("neither", b"hello\n");
+    sandbox.bad(&["encrypt", "a", "-o", "b", "-R", "neither"], 2, &["line 1", "not a recipient"]);
 }

@@ -44,7 +44,7 @@ pub(super) fn add(args: &AddArgs, console: &Console) -> Result<(), Failure> {
     let target = Target::open(&args.stream)?;
     let (options, settled) = target.options(&args.opening, console);
     let key = args.identities.open_key()?;
-    let change = |content: HeaderContent<'_>, _: Option<&Section>| {
+    let change = |content: HeaderContent<'_>, opened: Option<&Section>| {
         let is_replaced = |slot: &Section| args.replace_passphrase && is_passphrase_slot(slot);
         let has_passphrase = content.slots.iter().any(is_passphrase_slot);
         if args.new.passphrase.is_given() && has_passphrase && !args.replace_passphrase {
@@ -58,8 +58,15 @@ pub(super) fn add(args: &AddArgs, console: &Console) -> Result<(), Failure> {
             )));
         }
         let (mut slots, mut named) = kept(&content, |_, slot| !is_replaced(slot));
-        for there in named_new.drop_those_in(&named, &slots) {
+        let opener = key.opened_for(opened);
+        for there in named_new.drop_those_in(&named, &slots, opener.as_deref()) {
             console.note(&format!("{}: {there} has a slot already", target.name));
+        }
+        for label in named_new.labels().iter().filter(|label| !label.is_empty()) {
+            if named.contains(label) {
+                let label = printable(label);
+                console.note(&format!("{}: another slot has the label '{label}'", target.name));
+            }
         }
         if named_new.is_empty() {
             return Err(Failure::usage(format!(
