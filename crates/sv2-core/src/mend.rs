@@ -18,11 +18,18 @@ use sv2_headers::checksum;
 
 use crate::damage::DamageMap;
 use crate::end::find_trailing;
+use crate::extents::Holes;
 use crate::inspect::look;
 use crate::io::{PositionedInput, ReadAt};
 use crate::mend::index::Entries;
 use crate::scrub::{positioned, scrub_whole};
 use crate::{InputSource, RunOptions, StreamError, Trailing, Unit};
+
+/// Bytes of a source for each that was ever written, beyond which nothing is looked for: what
+/// follows from the rest of a stream is not in a file that is holes.
+const SPARSE: u64 = 16;
+/// Bytes up to which a source is looked at whatever was written of it.
+const SMALL: u64 = 4 << 20;
 
 /// Bytes that are put back at a time; what is beyond, a later call finds.
 const MOST: usize = 64 << 20;
@@ -58,7 +65,8 @@ pub struct Mends {
 /// header follows from its copy and the copy from it (F-841), an entry of the index from its
 /// segment (F-842), the header and the footer of a segment from its entry (F-843), and the trailer
 /// from the length of the stream, its header and the page table (F-844). Reads what is damaged once
-/// more, and no other segment.
+/// more, and no other segment; in a sparse file of more than 16 times what was ever written of it
+/// nothing is looked for.
 ///
 /// # Errors
 /// As [`crate::scrub`].
@@ -72,6 +80,9 @@ pub fn find_mends(
     let cut = trailing.map(|trailing| whole.start(trailing.offset));
     let source = cut.as_ref().unwrap_or(&whole);
     let mut found = Found { list: Vec::new(), len: 0 };
+    if source.len() > Holes::of(source).data_len().saturating_mul(SPARSE).saturating_add(SMALL) {
+        return Ok(found.finish(trailing));
+    }
     let mut seen = look(source)?;
     let is_sound = seen.trailer.as_ref().is_some_and(|trailer| checksum::holds(&trailer.bytes));
     let rebuilt = match is_sound {

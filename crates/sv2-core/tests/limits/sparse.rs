@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 
 use sv2_core::{
     ChangeOptions, Gaps, InputSource, KeySource, OutputSink, StreamError, StreamKey, StreamReader,
-    Unit, append, decrypt_stream_v2, inspect, object_checksum, salvage, scrub, verify,
+    Unit, append, decrypt_stream_v2, find_mends, inspect, object_checksum, salvage, scrub, verify,
 };
 use sv2_testkit::paint::paint;
 use sv2_testkit::reference::forge::reseal_trailer;
@@ -115,6 +115,8 @@ fn a_sealed_index_that_was_never_written_is_neither_read_nor_held() {
     assert!(map.damages.len() <= 20, "{:?}", map.damages);
     let map = sparse.cheap("scrub", || scrub(sparse.input(), &options.run)).expect("it decodes");
     assert!(map.damages.len() <= 20, "{:?}", map.damages);
+    let mends = sparse.cheap("mends", || find_mends(sparse.input(), &map, &options.run));
+    assert!(mends.expect("it decodes").list.is_empty());
     first(sparse.cheap("a range", || {
         let reader = StreamReader::open(sparse.input(), &keys, &options)?;
         reader.read_at(&mut [0; 100], 7).map(drop)
@@ -160,6 +162,8 @@ fn a_sealed_page_table_that_was_never_written_is_not_read() {
     assert!(is_index(opened.err()));
     let map = sparse.cheap("scrub", || scrub(sparse.input(), &options.run)).expect("it decodes");
     assert!(map.damages.len() <= 20, "{:?}", map.damages);
+    let mends = sparse.cheap("mends", || find_mends(sparse.input(), &map, &options.run));
+    assert!(mends.expect("it decodes").list.is_empty());
     let salvaged =
         sparse.cheap("salvage", || salvage(sparse.input(), sink(), &keys, &options, Gaps::Skip));
     assert_eq!(salvaged.expect("its seal holds").recovered, 0);
