@@ -138,8 +138,16 @@ impl Map {
     ) -> Result<(), StreamError> {
         while self.sealed.is_none()
             && let Some(last) = self.segments().checked_sub(1)
-            && !opens(self, last)?
         {
+            // What is behind the last likely segment has no byte in the source.
+            let end = self.likely.last().map_or(0, |run| run.end);
+            if end <= last {
+                self.plaintext_len = end * self.keyed.header.geometry.segment_size();
+                continue;
+            }
+            if opens(self, last)? {
+                break;
+            }
             self.headers.remove(&last);
             self.starts.split_off(&last);
             let before = self.plaintext_len;

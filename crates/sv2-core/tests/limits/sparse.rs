@@ -172,3 +172,24 @@ fn a_sealed_page_table_that_was_never_written_is_not_read() {
     });
     assert!(is_index(appended.err()));
 }
+
+/// A trailer that the key does not confirm says nothing of how many segments there are: a salvage
+/// goes by what was ever written, and not from each of a thousand million segments to the one
+/// before.
+#[test]
+fn a_salvage_steps_over_segments_that_were_never_written() {
+    let sparse = Sparse::new(1 << 30, None, [1; 32]);
+    let disk = sparse.file.as_file();
+    let len = disk.metadata().expect("it is there").len();
+    let mut trailer = [0; 128];
+    disk.read_exact_at(&mut trailer, len - 128).expect("read");
+    let mut header = [0; 256];
+    disk.read_exact_at(&mut header, 0).expect("read");
+    reseal_trailer(&[9; 32], b"", &header, &mut trailer);
+    disk.write_all_at(&trailer, len - 128).expect("written");
+    let key = StreamKey::from_bytes(KEY);
+    let keys = KeySource::Key(&key);
+    let salvaged =
+        sparse.cheap("salvage", || salvage(sparse.input(), sink(), &keys, &options(), Gaps::Skip));
+    assert_eq!(salvaged.expect("its header opens").recovered, 0);
+}
