@@ -23,6 +23,8 @@ pub(crate) enum Ends {
     Places,
     /// At least one is read or written from front to back.
     Sequence,
+    /// Workers read for themselves, and what they find is taken in order.
+    Findings,
 }
 
 /// What a call may use, and its part of a pool where it shares one.
@@ -74,10 +76,14 @@ impl<'r> Drive<'r> {
         let several = segments.is_none_or(|segments| segments > 1);
         let wish = self.run.driver;
         let one = PipelineOptions::for_threads(NonZeroUsize::MIN);
-        let options = match several && wish != Some(Driver::Inline) {
+        let mut options = match several && wish != Some(Driver::Inline) {
             true => pipeline_options(self.run, &self.layout, segments),
             false => one,
         };
+        if ends == Ends::Findings {
+            // Nothing is read ahead, so a buffer more would only be memory to find.
+            options.buffers = options.threads.saturating_add(1);
+        }
         let wants_places = wish.map_or(several, |driver| driver == Driver::Positional);
         if ends == Ends::Places && wants_places {
             let options = self.share(options, Driver::Positional).unwrap_or(one);
@@ -89,7 +95,7 @@ impl<'r> Drive<'r> {
             Some(Driver::Inline) => true,
             _ => {
                 options.threads == NonZeroUsize::MIN
-                    && self.run.io_threads == IoThreads::BesideSeveral
+                    && (ends == Ends::Findings || self.run.io_threads == IoThreads::BesideSeveral)
             }
         };
         match self.share(options, Driver::Ordered) {
@@ -169,6 +175,16 @@ mod tests {
         RunOptions { threads: NonZeroUsize::new(threads), ..RunOptions::automatic() }
     }
 
+    /// Memory is found page by page, so that a buffer that nothing fills ahead only costs time.
+    #[test]
+    fn workers_that_read_for_themselves_have_one_buffer_more_than_they_are() {
+        let run = run(4);
+        let mut drive = Drive::begin(&run, layout(6), None).expect("no pool, no wait");
+        let plan = |drive: &mut Drive<'_>, ends| drive.plan(ends, Some(100)).options.buffers.get();
+        assert_eq!(plan(&mut drive, Ends::Sequence), 10);
+        assert_eq!(plan(&mut drive, Ends::Findings), 5);
+    }
+
     /// F-802: what a header says of segments does not multiply by the caller's threads.
     #[test]
     fn threads_are_as_few_as_large_segments_need() {
@@ -186,7 +202,7 @@ mod tests {
     #[test]
     fn the_driver_follows_from_ends_segments_threads_and_wish() {
         use Driver::{Inline, Ordered, Positional};
-        use Ends::{Places, Sequence};
+        use Ends::{Findings, Places, Sequence};
         let driver_with = |io_threads, ends, segments, threads, wish| {
             let run = RunOptions { driver: wish, io_threads, ..run(threads) };
             let mut drive = Drive::begin(&run, layout(0), None).expect("no pool, no wait");
@@ -201,6 +217,8 @@ mod tests {
         assert_eq!(beside_any(Sequence, Some(1), None), Inline);
         assert_eq!(beside_any(Sequence, None, Some(Inline)), Inline);
         assert_eq!(beside_any(Places, Some(2), None), Positional);
+        // There is nothing to read or write beside a worker that reads for itself.
+        assert_eq!(beside_any(Findings, Some(2), None), Inline);
         for (ends, segments, threads, wish, expected) in [
             (Places, Some(2), 4, None, Positional),
             (Places, Some(2), 1, None, Positional),
@@ -213,6 +231,7 @@ mod tests {
             (Sequence, None, 1, Some(Ordered), Ordered),
             (Sequence, None, 4, Some(Positional), Ordered),
             (Sequence, Some(1), 4, Some(Ordered), Inline),
+            (Findings, Some(2), 4, None, Ordered),
         ] {
             let found = driver(ends, segments, threads, wish);
             assert_eq!(found, expected, "{ends:?} {segments:?} {threads} {wish:?}");

@@ -261,7 +261,7 @@ impl Check<'_> {
             Ok(found.buffer)
         };
         let mut drive = Drive::begin(run, layout, Some(total))?;
-        let plan = drive.plan(Ends::Sequence, Some(count));
+        let plan = drive.plan(Ends::Findings, Some(count));
         plan.in_order(&run.cancel, feed, work, sink).map(drop)
     }
 
