@@ -109,7 +109,7 @@ impl Display {
             if let Some(mut state) = state {
                 state.show(Step {
                     done: progress.done,
-                    kept: progress.kept.min(progress.done),
+                    kept: progress.kept,
                     total: progress.total,
                 });
             }

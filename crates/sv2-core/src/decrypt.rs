@@ -9,7 +9,7 @@ use sv2_framing::StreamLayout;
 use sv2_segment_worker::{DecryptSegmentWorker, SegmentCryptoContext};
 use sv2_stream::Depth;
 
-use crate::changed::or_changed;
+use crate::changed::{or_changed, unless_changed};
 use crate::end::up_to_end;
 use crate::header::KeyedHeader;
 use crate::io::{Input, PositionedInput};
@@ -69,14 +69,14 @@ pub fn decrypt_stream_with(
                 let opened = or_changed(&source, None, open_sealed(&source, &mut ring));
                 return Ok(sealed(&source, &opened?, output, options)?.since(begun));
             }
-            match or_changed(&source, None, open_sealed(&source, &mut ring)) {
+            match open_sealed(&source, &mut ring) {
                 Ok(opened) => sealed(&source, &opened, output, options)?,
                 // Whoever takes a stream without its tail reads it from the front.
                 Err(error) if options.accepts_unsealed(&error) => {
                     let input = Input::Positioned(source).into_sequential();
                     pipe::decrypt(input, output, &mut ring, options)?
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(unless_changed(&source, None, error)),
             }
         }
         Input::Sequential(input) => pipe::decrypt(input, output, &mut ring, options)?,

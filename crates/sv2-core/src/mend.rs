@@ -157,6 +157,10 @@ impl Mends {
     ) -> Result<DamageMap, StreamError> {
         let source = positioned(input)?;
         let len = self.trailing.map_or(source.len(), |trailing| trailing.offset);
+        if self.list.is_empty() {
+            // As it is, with the holes that it may have.
+            return scrub_whole(&source.start(len), run);
+        }
         scrub_whole(&Patched::of(&source, &self.list, len), run)
     }
 

@@ -3,7 +3,7 @@
 use sv2_headers::{MAX_SEGMENT_SIZE, StreamHeader};
 use sv2_stream::{KeyRing, open_metadata};
 
-use crate::changed::or_changed;
+use crate::changed::unless_changed;
 use crate::decrypt::read_header;
 use crate::io::Input;
 use crate::tail::SealedStream;
@@ -36,16 +36,14 @@ pub fn open_header(
 ) -> Result<OpenedHeader, StreamError> {
     let mut ring = KeyRing::new(keys, context, MAX_SEGMENT_SIZE);
     let (keyed, sealed) = match input.open()? {
-        Input::Positioned(source) => {
-            match or_changed(&source, None, SealedStream::open(&source, &mut ring)) {
-                Ok(stream) => (stream.into_opened().keyed, true),
-                Err(StreamError::Unsealed { .. }) => {
-                    let mut input = Input::Positioned(source).into_sequential();
-                    (read_header(&mut input, &mut ring)?, false)
-                }
-                Err(error) => return Err(error),
+        Input::Positioned(source) => match SealedStream::open(&source, &mut ring) {
+            Ok(stream) => (stream.into_opened().keyed, true),
+            Err(StreamError::Unsealed { .. }) => {
+                let mut input = Input::Positioned(source).into_sequential();
+                (read_header(&mut input, &mut ring)?, false)
             }
-        }
+            Err(error) => return Err(unless_changed(&source, None, error)),
+        },
         Input::Sequential(mut input) => (read_header(&mut input, &mut ring)?, false),
     };
     let metadata = open_metadata(&keyed).map_err(StreamError::from);

@@ -45,7 +45,7 @@ pub struct ResumableOutput {
     /// Without it, and where no mark can be kept there, an encrypt goes on only in a folder in
     /// which nobody else can rename files, and a decrypt reads again what its journal counts.
     pub state: Option<PathBuf>,
-    /// What the finished file gets before it has its name.
+    /// What the finished file gets: the time before it has its name, the mode right after.
     pub attributes: FileAttributes,
 }
 

@@ -61,7 +61,8 @@ impl Watch {
             let Lap { segment, times: stages, thread } = lap;
             let total = self.total.get().copied();
             let segment = Some(segment);
-            let kept = self.kept.load(Ordering::Relaxed);
+            // Another thread may have counted what it kept and not yet that it is done.
+            let kept = self.kept.load(Ordering::Relaxed).min(done);
             observer(Progress { done, kept, total, segment, stages, thread, failed: None });
         }
     }
@@ -71,7 +72,7 @@ impl Watch {
         if let (Err(error), Some(observer)) = (&result, &self.run.observer) {
             observer(Progress {
                 done: self.done.load(Ordering::Relaxed),
-                kept: self.kept.load(Ordering::Relaxed),
+                kept: self.kept.load(Ordering::Relaxed).min(self.done.load(Ordering::Relaxed)),
                 total: self.total.get().copied(),
                 segment: None,
                 stages: self.times(),

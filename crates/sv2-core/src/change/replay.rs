@@ -83,10 +83,8 @@ pub(super) fn claim(storage: &dyn ChangeStorage) -> Result<Option<ChangeClaim>, 
     let claim = match Found::open(storage, len) {
         Ok(Some(found)) => match found.names(&source) {
             Ok(false) => Ok(ChangeClaim::Unfit(ChangeFault::OtherStream)),
-            Ok(true) if is_other_state(&found, &source)? => {
-                Ok(ChangeClaim::Unfit(ChangeFault::OtherState))
-            }
-            Ok(true) => Ok(match found.direction {
+            Ok(true) => is_other_state(&found, &source).map(|is_other| match found.direction {
+                _ if is_other => ChangeClaim::Unfit(ChangeFault::OtherState),
                 Direction::Redo => ChangeClaim::Rewrite,
                 Direction::Undo => ChangeClaim::Append,
             }),

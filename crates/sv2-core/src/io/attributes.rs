@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::time::SystemTime;
 
-/// The time and the permissions that a finished output gets before it has its name: nobody finds
-/// the name with others, and nothing that took the name meanwhile gets them.
+/// The time and the permissions that a finished output gets, through the open file: nothing that
+/// took its name meanwhile gets them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FileAttributes {
     /// The time of its last change; `None` is the time of its last write.

@@ -93,6 +93,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
+    use crate::io::Temporary;
 
     const MODIFIED: Duration = Duration::from_nanos(1_234_567_890_123_456_789);
 
@@ -140,5 +141,24 @@ mod tests {
         assert_eq!(fs::read(at("private/name")).unwrap(), b"secret");
         assert!(!has_attributes(&at("private/name")));
         assert_eq!(fs::read_dir(at("private")).unwrap().count(), 1);
+    }
+
+    /// Where files have a name from the start, the folder is held until that name is gone.
+    #[test]
+    fn a_file_that_cannot_be_finished_leaves_nothing_under_its_temporary_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = NamePlace::hold(&folder.path().join("name")).unwrap();
+        let in_folder = place.reached().parent().unwrap().to_owned();
+        let permissions = Permissions::from_mode(0o600);
+        let (_, temporary) = Temporary::create(&in_folder, permissions).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let attributes = FileAttributes { modified: None, mode: Some(0o600) };
+        let (existing, unfinished) = (Existing::Replace, Unfinished::Named(temporary));
+        let end = OutputEnd::Name { place, unfinished, existing, attributes };
+        // A handle that has no right to anything, so that it takes no attributes.
+        let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
+        let handle = rustix::fs::open(folder.path(), flags, rustix::fs::Mode::empty()).unwrap();
+        end.finish(handle.into(), 0, &Cancellation::new()).unwrap_err();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

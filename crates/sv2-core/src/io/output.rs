@@ -173,7 +173,8 @@ impl OutputEnd {
                 file.seek(SeekFrom::Start(end)).map_err(failed)?;
                 sync(&file).map_err(failed)
             }
-            Self::Name { unfinished, place, existing, attributes } => {
+            // In this order, so that the folder is held until an unfinished file is gone.
+            Self::Name { place, unfinished, existing, attributes } => {
                 attributes.give(&file).map_err(failed)?;
                 sync(&file).map_err(failed)?;
                 unfinished

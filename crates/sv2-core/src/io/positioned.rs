@@ -154,14 +154,17 @@ impl PositionedInput<'_> {
     pub(crate) fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Vec<u8>>, StreamError> {
         let first = ranges.first().map_or(0, |range| range.start);
         let failed = |source| StreamError::Read { offset: first, source };
+        if let Self::Start { whole, len, .. } = self {
+            return match ranges.iter().all(|range| range.end <= *len) {
+                true => whole.read_ranges(ranges),
+                false => Err(failed(io::ErrorKind::UnexpectedEof.into())),
+            };
+        }
         let mut buffers = Vec::with_capacity(ranges.len());
         for range in ranges {
             let len = usize::try_from(range.end - range.start).ok();
             let len = len.filter(|_| range.end <= self.len());
             buffers.push(vec![0; len.ok_or_else(|| failed(io::ErrorKind::UnexpectedEof.into()))?]);
-        }
-        if let Self::Start { whole, .. } = self {
-            return whole.read_ranges(ranges);
         }
         let parts = ranges.iter().map(|range| range.start).zip(&mut buffers);
         if let Self::Custom { source, .. } = self {

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-/// Length and times of a file; two that differ have a write between them.
+/// Length of a file and time of its last write; two that differ have a write between them, and not
+/// only another name, owner or mode.
 ///
 /// Two that are equal may have one as well: times tick in steps of milliseconds, and so whoever
 /// asks compares the bytes that every change of a stream writes, too.
@@ -12,17 +13,12 @@ use std::os::unix::fs::MetadataExt;
 pub(crate) struct Stamp {
     len: u64,
     written: (i64, i64),
-    changed: (i64, i64),
 }
 
 impl Stamp {
     /// That of a file now.
     pub(crate) fn of(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        Ok(Self {
-            len: metadata.len(),
-            written: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        })
+        Ok(Self { len: metadata.len(), written: (metadata.mtime(), metadata.mtime_nsec()) })
     }
 }

@@ -65,7 +65,7 @@ pub fn encrypt_resumable(
     }
     // No segment is worth anything without the header: it is on stable storage before the first.
     let held = Held::create(&output.path, CheckpointFile::Output, job.sealer.header())?;
-    let report = job.watch.ended(job.complete(&input, &held.file, |_, _, _| Ok(None)))?;
+    let report = job.watch.ended(job.complete(1, &input, &held.file, |_, _, _| Ok(None)))?;
     held.finish(output, Some(permissions(output)?))?;
     mark.iter().for_each(Mark::remove);
     Ok(report.since(begun))
@@ -146,23 +146,24 @@ impl SealJob {
             held.file.set_len(tail_offset).map_err(failed)?;
         }
         let unfinished = Unfinished::new(self, &held.file, len.min(tail_offset))?;
-        self.complete(input, &held.file, |buffer, place, source| {
+        // What is sealed, and what an earlier call left in its place.
+        self.complete(2, input, &held.file, |buffer, place, source| {
             unfinished.entry(buffer, place, source)
         })
     }
 
     /// Seals each segment that `keep` does not know, and brings all of them and then the tail to
-    /// stable storage (F-1006).
+    /// stable storage (F-1006). `held` is the segments that each buffer has room for.
     fn complete(
         &self,
+        held: u64,
         input: &PositionedInput<'_>,
         file: &File,
         keep: impl Fn(&mut Vec<u8>, Place, &[u8]) -> Result<Option<IndexEntry>, StreamError> + Sync,
     ) -> Result<StreamReport, StreamError> {
         let layout = self.layout();
         self.watch.expect(Some(input.len()));
-        // What is sealed, and what an earlier call left in its place.
-        let mut drive = Drive::holding(2, &self.watch.run, layout, Some(input.len()))?;
+        let mut drive = Drive::holding(held, &self.watch.run, layout, Some(input.len()))?;
         let plan = drive.plan(Ends::Places, Some(layout.geometry.segment_count(input.len())));
         let output = PositionedOutput::File { file, base: 0 };
         let moved = self.at_offsets(plan, input, &output, keep)?;

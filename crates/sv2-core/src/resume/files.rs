@@ -175,11 +175,10 @@ impl Held {
             _ => failed(error),
         })?;
         // Not before: an unfinished file that others may write to would not be continued.
-        if let Some(mode) = mode {
+        let asked = attributes.mode.map(|mode| Permissions::from_mode(mode & 0o777));
+        if let Some(mode) = asked.or(mode) {
             self.file.set_permissions(mode).map_err(failed)?;
         }
-        let mode = FileAttributes { modified: None, ..*attributes };
-        mode.give(&self.file).map_err(failed)?;
         sync_folder(path, &self.file).map_err(failed)
     }
 }
