@@ -59,19 +59,18 @@ impl<'s> PageSource<'s> {
         Ok(entry.and_then(|bytes| IndexEntry::decode(self.place.digest, bytes).ok()))
     }
 
+    /// A page, which is read once, however many workers ask for it at the same time.
     fn page(&self, page: u64) -> Result<Arc<Vec<u8>>, StreamError> {
-        let kept = |of: &VecDeque<(u64, Arc<Vec<u8>>)>| {
-            of.iter().find(|(kept, _)| *kept == page).map(|(_, bytes)| Arc::clone(bytes))
-        };
-        if let Some(bytes) = kept(&self.kept.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(bytes);
+        // Held while the page is read: who wants the same page waits for it.
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, bytes)) = kept.iter().find(|(kept, _)| *kept == page) {
+            return Ok(Arc::clone(bytes));
         }
         let (start, len) = self.place.shape.page(page);
         let bytes = Arc::new(self.source.read_vec(self.place.offset + start, len)?);
-        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push_back((page, Arc::clone(&bytes)));
-        if all.len() > KEPT_PAGES {
-            all.pop_front();
+        kept.push_back((page, Arc::clone(&bytes)));
+        if kept.len() > KEPT_PAGES {
+            kept.pop_front();
         }
         Ok(bytes)
     }

@@ -54,6 +54,19 @@ fn every_call(trouble: Trouble, look: impl Fn(&Job, &Source, &Outcome, &str)) ->
     points
 }
 
+/// Workers that want the same page of the index wait for the one that reads it.
+#[test]
+fn a_part_that_several_workers_want_is_read_once() {
+    watched(|| {
+        for job in JOBS {
+            let (calls, _) = sound(&job);
+            for _ in 0..20 {
+                assert_eq!(sound(&job).0, calls, "{job:?}");
+            }
+        }
+    });
+}
+
 /// F-904: a read that fails is the error of the call, with the place that was being read.
 #[test]
 fn a_positioned_read_that_fails_ends_the_call_at_its_position() {
