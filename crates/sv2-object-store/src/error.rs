@@ -77,7 +77,7 @@ impl ObjectFault {
                 | FormatError::Malformed { .. }
                 | FormatError::DigestMismatch { .. }
                 | FormatError::Unsealed { .. },
-            ) => "; to see what is damaged, run 'sv2 scrub' on a copy of the object",
+            ) => "; to see what is damaged, run 'sv2 verify' on a copy of the object",
             Self::Stream(FormatError::NoKeyFits { .. } | FormatError::WrongKeyOrContext) => {
                 "; to see who can open it, run 'sv2 inspect' on a copy of the object"
             }
