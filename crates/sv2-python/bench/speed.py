@@ -95,7 +95,7 @@ def from_chunks(key, chunks):
 
 
 class Memory:
-    """One GiB of bytes to bytes."""
+    """Bytes to bytes."""
 
     def __init__(self, size, runs):
         numbers = random.Random(1)

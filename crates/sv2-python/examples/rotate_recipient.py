@@ -4,6 +4,7 @@
 
 The new identity opens every stream before the old one is taken out. Whoever had the old one may
 have kept a copy, or the key of a stream: to lock somebody out of the content, encrypt it anew.
+Nobody else may change the recipients of these streams meanwhile.
 """
 
 import sys
@@ -16,8 +17,16 @@ def rotate(path: Path, old: sv2.Key, new: sv2.Key) -> None:
     fingerprint = sv2.rewrap(path, key=old, add=new).fingerprint
     # What the new key opens is proved before the old one goes.
     assert sv2.fingerprint(path, key=new) == fingerprint
-    theirs = [n for n, slot in enumerate(sv2.recipients(path, key=old)) if slot.opened]
-    sv2.rewrap(path, key=new, remove=theirs, fingerprint=fingerprint)
+    while theirs := opened_by(path, old):
+        sv2.rewrap(path, key=new, remove=theirs, fingerprint=fingerprint)
+
+
+def opened_by(path: Path, key: sv2.Key) -> list[int]:
+    try:
+        slots = sv2.recipients(path, key=key)
+    except sv2.NoKeyError:
+        return []
+    return [n for n, slot in enumerate(slots) if slot.opened]
 
 
 def main(folder: str, old_identity: str, new_identity: str) -> None:

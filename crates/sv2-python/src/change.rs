@@ -29,7 +29,8 @@ fn options(demands: Demands, run: RunOptions) -> ChangeOptions {
 ///
 /// path: the stream. source: as for encrypt. key, context, fingerprint: as for decrypt.
 ///
-/// A call that fails leaves the stream as it was; one whose process dies is taken back by the next
+/// A call that fails leaves the stream as it was, but for an interrupt or a warning that is an error
+/// while the parity file follows, which comes when the data is there; one whose process dies is taken back by the next
 /// change or by recover. A parity file beside the stream is brought along; where that cannot be
 /// done a UserWarning says that it is stale.
 /// Raises BusyError, UnfinishedChangeError, and what decrypt raises.

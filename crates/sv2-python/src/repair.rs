@@ -94,11 +94,11 @@ impl RepairReport {
 /// overwrite: replace an output that is there.
 /// progress: called with bytes that were compared and written, and the most that can be.
 ///
-/// Nothing is written unless everything can be given back, and nothing that its checksum does not
-/// confirm; a file without damage is left alone. Checksums agree afterwards and nothing was
+/// From a parity file nothing is written unless everything can be given back, and nothing that its
+/// checksum does not confirm; a file without damage is left alone. Checksums agree afterwards and nothing was
 /// authenticated: verify() with the key says whether it is what was sealed.
 /// Without a parity file a stream gets back what follows from the rest of it, such as a header from
-/// its copy.
+/// its copy, also where other damage stays; `undamaged` says whether it does.
 /// Raises BeyondRepairError where more was lost, StaleParityError where the parity file is of
 /// another file or of another state of this one, PermissionError where another user may have made
 /// it, DamagedError, MalformedError and NotAStreamError where it is of no use itself, BusyError,

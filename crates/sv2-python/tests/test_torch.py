@@ -2,11 +2,9 @@
 
 import time
 
-import pytest
+import torch
 
 import stream_v2 as sv2
-
-torch = pytest.importorskip("torch", reason="torch is installed by a command of its own")
 
 
 def test_a_checkpoint_is_saved_and_loaded_in_place(tmp_path, key):

@@ -9,16 +9,22 @@ from __future__ import annotations
 import builtins
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._errors import InputChangedError, UsageError
+from ._errors import InputChangedError, UnsealedError, UsageError
 from ._files import Reader
 from ._parts import Finished, check_reference, finish, plan, seal
 
 __all__ = ["decrypt_object", "encrypt_object"]
 
+# What file systems call that which tells a change.
+_TELLING = (
+    *("ETag", "etag", "VersionId", "generation", "mtime", "LastModified"),
+    *("last_modified", "updated", "modified", "created", "ino"),
+)
 # Options of a client that would carry a secret into every task.
 _SECRET_OPTIONS = {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
 
@@ -45,8 +51,9 @@ class _Source:
         fs, path = self.opened()
         fs.invalidate_cache()
         info = fs.info(path)
-        names = ("ETag", "etag", "VersionId", "mtime", "LastModified", "ino")
-        tag = " ".join(str(info[name]) for name in names if info.get(name) is not None)
+        tag = " ".join(str(info[name]) for name in _TELLING if info.get(name) is not None)
+        if not tag:
+            raise UsageError(f"{self.url} tells no time, tag or version, so that no change shows")
         return _Source(self.url, self.options, info["size"], tag)
 
     def read(self, start: int, end: int) -> bytes:
@@ -104,9 +111,15 @@ class _Target:
         )
 
     def abort(self) -> None:
-        self.connected().abort_multipart_upload(
-            Bucket=self.bucket, Key=self.key, UploadId=self.upload
-        )
+        """Give the upload up; what the store says of it does not hide why."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self.connected().abort_multipart_upload(
+                Bucket=self.bucket, Key=self.key, UploadId=self.upload
+            )
+        except (BotoCoreError, ClientError) as error:
+            warnings.warn(f"the upload {self.upload!r} was not aborted: {error}", stacklevel=2)
 
 
 def _begun(url: str, options: dict[str, Any] | None, overwrite: bool, **how: Any) -> _Target:
@@ -191,8 +204,9 @@ def encrypt_object(
     source_options, client_options: of fsspec and of boto3.client on every machine; no secrets.
     progress: called with parts done and parts in all.
 
-    The object appears when it is whole, with its checksum and length confirmed by the store;
-    whatever fails before leaves no part behind. FileExistsError where it exists.
+    The object appears when it is whole, and the store is asked to confirm its checksum and length.
+    Whatever fails before aborts the upload, which leaves no part but what tasks that still run
+    store afterwards. FileExistsError where it exists.
     """
     check_reference(identity)
     origin = _Source(source, dict(source_options or {})).pinned()
@@ -237,7 +251,8 @@ def _results(found: Iterable[Any], total: int, progress: _Progress) -> list[Any]
     for each in found:
         out.append(each.result() if hasattr(each, "result") else each)
         if progress is not None:
-            progress(len(out), total)
+            # A task that ran twice is told once.
+            progress(min(len(out), total), total)
     return out
 
 
@@ -327,7 +342,12 @@ def decrypt_object(
             )
             for number, start in enumerate(starts)
         ]
-        return sorted(_results(map(_open_range, tasks), len(tasks), progress))
+        # A task that ran twice wrote the same bytes twice.
+        stored = dict(_results(map(_open_range, tasks), len(tasks), progress))
+        for task in tasks:
+            if task.part not in stored:
+                raise UnsealedError(f"no task brought back the bytes from {task.start} on")
+        return sorted(stored.items())
 
     if target.startswith("s3://"):
         upload = _begun(target, client_options, overwrite)

@@ -14,7 +14,7 @@ __all__ = ["Finished", "Plan", "SealedPart", "finish", "plan", "seal"]
 
 
 class Plan:
-    """What is to be sealed, and by which parts; pickles as its bytes, which hold no secret.
+    """What is to be sealed, and by which parts; not to be pickled: what travels is `job`.
 
     Made by `plan`, or by `Plan.reopen` from the bytes of one and a key that opens the stream.
     """
@@ -161,8 +161,8 @@ def seal(
     identity: a reference; a secret is refused, since it would travel with the task.
 
     Raises InputChangedError where the source is not the one that was planned for, UsageError for a
-    part that is too short or too long, NoKeyError where the identity is not the job's,
-    AuthenticationError for a plan that was altered.
+    part that is too short or too long, NoKeyError where the identity is not the job's or the plan was
+    altered.
     """
     check_reference(identity)
     job = planned.job if isinstance(planned, Plan) else planned
