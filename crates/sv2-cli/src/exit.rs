@@ -48,9 +48,10 @@ order 3, 5, 6, 4, 1, 2. With encrypt --exec and --expect-length the code is 1 wh
 failed or the length is another; nothing is sealed then. With --resume it is 0 where an earlier run
 had finished and stream and file are equal byte for byte. With decrypt --unsealed it is 0 where the
 stream is authentic up to where it ends, and 5 where something is behind the damage. A repair ends
-with 0 where everything is back, with 5 where something is not and nothing was written, and with 7
-where parity file and file do not belong together. The commands of parts end with 7 where a part, a
-plan or a receipt is that of another stream or is missing.";
+with 0 where everything is back, with 5 where something is not: from a parity file nothing is written
+then, and without one what follows from the rest is; and with 7 where parity file and file do not
+belong together. The commands of parts end with 7 where a plan or a receipt is that of another stream,
+parts finish also where a part is missing, and parts verify with 5 there.";
 
 impl Exit {
     /// The code of a failed stream.

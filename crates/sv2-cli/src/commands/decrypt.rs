@@ -361,13 +361,12 @@ impl Job<'_> {
             let done = done.map_err(|error| rescue.failure(&error, names))?;
             return rescue.report(&done, names, (unnamed, &self.cancel), (channel, console));
         }
-        let retry = output.again()?;
-        let (sink, aftermath) = output.into_sink()?;
-        let again = input.is_seekable().then(|| input.again().ok()).flatten();
         let from_front = match args.stream.unsealed && input.is_seekable() {
-            true => Some((input.again()?, retry)),
+            true => Some((input.again()?, output.again()?)),
             false => None,
         };
+        let (sink, aftermath) = output.into_sink()?;
+        let again = input.is_seekable().then(|| input.again().ok()).flatten();
         let source = input.into_source();
         let mut done = decrypt_stream_with(source, sink, key, &options);
         if let (Err(error), Some((source, sink))) = (&done, from_front)

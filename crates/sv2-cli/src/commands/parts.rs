@@ -1,5 +1,5 @@
-//! `sv2 parts`: one stream that many machines seal, part by part; each command is a task that may
-//! run twice.
+//! `sv2 parts`: one stream that many machines seal, part by part; sealing, checking and decrypting a
+//! part are tasks that may run twice.
 
 mod decrypt;
 mod finish;
@@ -25,7 +25,8 @@ Examples:
   sv2 parts verify job.plan parts
   sv2 parts finish job.plan parts
   cat parts/part-????? > disk.img.sv2
-  sv2 parts decrypt --part 3 job.plan disk.img.sv2 -o disk.img     each part by itself
+  sv2 parts decrypt job.plan disk.img.sv2 -o back.img              all parts on one machine
+  sv2 parts decrypt -f --part 3 job.plan disk.img.sv2 -o back.img  each part by itself
 
 A plan fixes the stream's header, the source by its length and tag, and where parts begin. Whoever
 seals needs the plan and the key of segments, which lies beside it as PLAN.job, locked to the job's

@@ -36,7 +36,7 @@ Examples:
   sv2 repair --from copy.sv2 backup.sv2     takes from another copy what it has and this has not
   sv2 repair -f --cut backup.sv2            in place, and cuts off what stands behind the end
 
-The parity file is the one that 'sv2 protect' made beside the file. Nothing is written unless
+The parity file is the one that 'sv2 protect' made beside the file. From it nothing is written unless
 everything can be given back, and nothing that its checksum does not confirm. A repair in place
 that is cut off leaves at worst the same blocks bad, and the same command continues it; bytes behind
 the end are cut off in place only with --cut.
@@ -44,7 +44,7 @@ the end are cut off in place only with --cut.
 Where there is no parity file, or with --without-parity, a stream gets back what follows from the
 rest of it: a header from its copy and the copy from the header, entries of the index from their
 segments, headers and footers of segments from the index, a trailer of which only lengths and the
-like were lost. What a frame held does not come back so.
+like were lost. What a frame held does not come back so, and what does is written all the same.
 
 A parity file is not used where what is left of the stream says that it was sealed anew since, so
 that no recipient comes back who was removed; where header, copy and trailer are all lost nothing

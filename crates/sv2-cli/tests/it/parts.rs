@@ -8,6 +8,8 @@ use sv2_testkit::reference::forge::refresh_crc;
 use crate::sandbox::{Sandbox, painted};
 
 const LEN: usize = 700_000;
+/// Sizes by which that makes several parts.
+const SIZES: [&str; 6] = ["--segment-size", "64K", "--part-size", "150K", "--min-part", "100K"];
 
 /// A sandbox with a source, a job identity and a plan of several parts under a raw key.
 fn planned() -> Sandbox {
@@ -22,9 +24,8 @@ fn planned() -> Sandbox {
 fn plan(sandbox: &Sandbox, name: &str) -> Value {
     let text = String::from_utf8(sandbox.read("job")).unwrap();
     let recipient = text.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
-    let sizes = ["--segment-size", "64K", "--part-size", "150K", "--min-part", "100K"];
     let plan = ["parts", "plan", "plain", "-o", name, "--job", recipient, "-K", "key", "--json"];
-    let ended = sandbox.good(&[&plan[..], &sizes].concat());
+    let ended = sandbox.good(&[&plan[..], &SIZES].concat());
     serde_json::from_str(ended.text()).unwrap()
 }
 
@@ -90,13 +91,38 @@ fn parts_that_are_sealed_by_many_tasks_make_one_stream() {
 
     // And back, each part by itself.
     for number in ["3", "1", "4-5", "2", "3"] {
-        let decrypt = ["parts", "decrypt", "-K", "key", "--part", number, "plan", "a.sv2"];
+        let decrypt = ["parts", "decrypt", "-f", "-K", "key", "--part", number, "plan", "a.sv2"];
         sandbox.good(&[&decrypt[..], &["-o", "back"]].concat());
     }
     assert_eq!(sandbox.read("back"), sandbox.read("plain"));
-    sandbox.write("back", b"somebody else's");
+    // What is there is written into where that is said, and only where it may be of these parts.
     let decrypt = ["parts", "decrypt", "-K", "key", "plan", "a.sv2", "-o", "back"];
-    sandbox.bad(&decrypt, 2, &["is no file of these parts"]);
+    sandbox.bad(&decrypt, 2, &["'back' already exists"]);
+    sandbox.good(&["parts", "decrypt", "-K", "key", "plan", "a.sv2", "-o", "new"]);
+    assert_eq!(sandbox.read("new"), sandbox.read("plain"));
+    sandbox.write("back", b"somebody else's");
+    sandbox.bad(&decrypt, 2, &["'back' already exists"]);
+    sandbox.bad(&[&decrypt[..], &["-f"]].concat(), 2, &["is no file of these parts"]);
+    assert_eq!(sandbox.read("back"), b"somebody else's");
+}
+
+#[test]
+fn a_plan_and_an_end_replace_no_input_and_no_half_of_a_plan_is_left() {
+    let sandbox = planned();
+    let plain = sandbox.read("plain");
+    let job = sandbox.good(&["keygen", "--show", "job"]).text().trim().to_owned();
+    let plan = |output: &str, force: &[&str]| {
+        let all = ["parts", "plan", "-K", "key", "--job", &job, "-o", output, "plain"];
+        sandbox.run(&[&all[..], &SIZES, force].concat())
+    };
+    plan("plain", &["-f"]).expect_failure(2, &["'plain' is an input itself"]);
+    assert_eq!(sandbox.read("plain"), plain);
+    // The key of another plan is not left beside one that is there.
+    fs::remove_file(sandbox.path("plan.job")).unwrap();
+    let before = sandbox.read("plan");
+    plan("plan", &[]).expect_failure(2, &["'plan' already exists"]);
+    assert_eq!(sandbox.read("plan"), before);
+    assert!(!sandbox.path("plan.job").exists());
 }
 
 /// F-1230: who has another source, another plan or another identity seals nothing.

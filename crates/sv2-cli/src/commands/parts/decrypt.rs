@@ -31,10 +31,13 @@ pub(super) struct DecryptArgs {
     plan: PathBuf,
     /// The finished stream
     stream: PathBuf,
-    /// Write the parts into their ranges of this file, which is made if needed and is whole when
-    /// every part was decrypted
+    /// Write the parts into their ranges of this new file, which is whole when every part was
+    /// decrypted
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// Write into a file of this length that is there, such as one that a task for other parts made
+    #[arg(short, long)]
+    force: bool,
     /// Decrypt these parts, such as 3, 3-5 or 3,7-9; by default all
     #[arg(long = "part", value_name = "PARTS", value_parser = Parts::parse)]
     parts: Option<Parts>,
@@ -111,10 +114,18 @@ fn open_output(args: &DecryptArgs, len: u64) -> Result<File, Failure> {
     let mut options = File::options();
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     // The bits of an open are a C int.
-    options.write(true).create(true).mode(0o600).custom_flags(flags.bits() as i32);
-    let file = options.open(&args.output).map_err(failed)?;
+    options.write(true).mode(0o600).custom_flags(flags.bits() as i32);
+    // Of two tasks at the same time one makes it.
+    let made = options.create(args.force).create_new(!args.force).open(&args.output);
+    let file = made.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Failure::usage(format!("'{}' already exists", shown(&args.output)))
+                .hint("with -f parts are written into a file that a task for other parts made")
+        }
+        _ => failed(error),
+    })?;
     let metadata = file.metadata().map_err(failed)?;
-    // Parts that are there already made it, and with its whole length.
+    // Whatever made it gave it its whole length.
     if !metadata.is_file() || ![0, len].contains(&metadata.len()) {
         return Err(Failure::usage(format!(
             "'{}' is there already, and is no file of these parts",

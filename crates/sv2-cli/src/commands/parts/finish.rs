@@ -8,13 +8,15 @@ use sv2_core::Existing;
 use sv2_core::parts::{Finished, reopen_parts};
 
 use super::folder::{self, part_path};
+use super::job::{SmallFile, path_of};
 use super::listing::{self, base64_of_crc};
-use super::{job, told};
+use super::told;
 use crate::console::Console;
 use crate::ends::Channel;
 use crate::failure::Failure;
 use crate::keys::IdentityArgs;
 use crate::names::{Name, shown};
+use crate::report::hex;
 use crate::running::{OpeningArgs, ThreadArgs, watch_signals};
 use crate::size::{counted, readable};
 
@@ -60,7 +62,11 @@ pub(super) fn run(args: &FinishArgs, console: &Console) -> Result<(), Failure> {
     let finished = finished.map_err(|error| told::parts(error, &args.plan))?;
     let output = args.output.clone().unwrap_or_else(|| part_path(&args.folder, finished.tail_part));
     let existing = if args.force { Existing::Replace } else { Existing::Refuse };
-    job::write(&output, &finished.tail, existing, 0o644, &cancel)?;
+    let key = path_of(&args.plan);
+    let parts = (1..finished.tail_part).map(|part| part_path(&args.folder, part));
+    let inputs: Vec<_> = parts.chain([args.plan.clone(), key]).collect();
+    let inputs: Vec<_> = inputs.iter().map(PathBuf::as_path).collect();
+    SmallFile::begin(&output, &inputs, existing, 0o644)?.write(&finished.tail, &cancel)?;
     let name = Name::File(output.clone());
     if console.json {
         return console.report(&to_json(&name, &finished, &stored), Channel::Stdout);
@@ -85,7 +91,6 @@ fn to_json(output: &Name, finished: &Finished, stored: &[sv2_core::parts::Stored
         .parts
         .iter()
         .map(|(part, _)| json!({"PartNumber": part, "ChecksumCRC64NVME": checksum(*part)}));
-    let hex: String = finished.fingerprint.iter().map(|byte| format!("{byte:02x}")).collect();
     json!({
         "command": "parts finish",
         "output": output.for_machines(),
@@ -96,6 +101,6 @@ fn to_json(output: &Name, finished: &Finished, stored: &[sv2_core::parts::Stored
         "checksum_crc64nvme": base64_of_crc(finished.crc64),
         "checksum_type": "FULL_OBJECT",
         "plaintext_bytes": finished.trailer.plaintext_len,
-        "fingerprint": hex,
+        "fingerprint": hex(&finished.fingerprint),
     })
 }

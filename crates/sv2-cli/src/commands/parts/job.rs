@@ -10,6 +10,7 @@ use sv2_core::parts::{PartsPlan, SegmentsKey, SourcePin};
 use sv2_core::{Cancellation, Existing, KeySource, NamedOutput, Section, StreamError, StreamKey};
 use sv2_keys::{NoPrompt, Prompt, Recipient, seal_slot};
 
+use crate::ends::same_file;
 use crate::exit::Exit;
 use crate::failure::{Failure, already_exists};
 use crate::keys::{IdentityArgs, no_randomness};
@@ -90,21 +91,44 @@ pub(super) fn pin(source: &fs::File, path: &Path, tag: Option<&str>) -> Result<S
     Ok(SourcePin::new(metadata.len(), tag))
 }
 
-/// Writes a small file that has its name only when it is whole.
-pub(super) fn write(
-    path: &Path,
-    bytes: &[u8],
-    existing: Existing,
-    mode: u32,
-    cancel: &Cancellation,
-) -> Result<(), Failure> {
+/// A small file that has its name only when it is whole.
+pub(super) struct SmallFile {
+    path: PathBuf,
+    target: NamedOutput,
+}
+
+impl SmallFile {
+    /// Begins a file that is none of the inputs.
+    pub(super) fn begin(
+        path: &Path,
+        inputs: &[&Path],
+        existing: Existing,
+        mode: u32,
+    ) -> Result<Self, Failure> {
+        if let Ok(found) = fs::metadata(path)
+            && inputs.iter().any(|input| fs::metadata(input).is_ok_and(|it| same_file(&it, &found)))
+        {
+            return Err(Failure::usage(format!("'{}' is an input itself", shown(path)))
+                .hint("choose another output with -o"));
+        }
+        let target = NamedOutput::create(path, existing, mode);
+        let target = target.map_err(|error| not_written(path, &error))?;
+        Ok(Self { path: path.to_owned(), target })
+    }
+
+    /// Writes the file and gives it its name.
+    pub(super) fn write(self, bytes: &[u8], cancel: &Cancellation) -> Result<(), Failure> {
+        let Self { path, target } = self;
+        let mut file = target.file();
+        file.write_all(bytes).map_err(|error| Failure::file("write", &path, &error))?;
+        target.finish(cancel).map_err(|error| not_written(&path, &error))
+    }
+}
+
+fn not_written(path: &Path, error: &StreamError) -> Failure {
     let name = Name::File(path.to_owned());
-    let told = |error: StreamError| match error {
+    match error {
         StreamError::OutputExists => already_exists(&name, "-o"),
-        error => Failure::stream(&error, Names { input: &name, output: &name }),
-    };
-    let target = NamedOutput::create(path, existing, mode).map_err(told)?;
-    let mut file = target.file();
-    file.write_all(bytes).map_err(|error| Failure::file("write", path, &error))?;
-    target.finish(cancel).map_err(told)
+        error => Failure::stream(error, Names { input: &name, output: &name }),
+    }
 }

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 use sv2_core::parts::{PartsPlan, StoredPart, part_crc64};
 
@@ -66,29 +68,12 @@ pub(super) fn of_file(path: &Path) -> Result<Vec<StoredPart>, Failure> {
 
 /// Eight bytes in base64, most significant first, as stores print checksums.
 fn crc_of_base64(text: &str) -> Option<u64> {
-    let digits = text.strip_suffix('=')?;
-    let value = |digit: u8| match digit {
-        b'A'..=b'Z' => Some(digit - b'A'),
-        b'a'..=b'z' => Some(digit - b'a' + 26),
-        b'0'..=b'9' => Some(digit - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    let mut bits = 0u128;
-    for digit in digits.bytes() {
-        bits = bits << 6 | u128::from(value(digit)?);
-    }
-    // Eleven digits are 66 bits, of which the last two are zero.
-    (digits.len() == 11 && bits & 3 == 0).then(|| u64::try_from(bits >> 2).ok()).flatten()
+    Some(u64::from_be_bytes(BASE64_STANDARD.decode(text).ok()?.try_into().ok()?))
 }
 
 /// A checksum as stores print it.
 pub(super) fn base64_of_crc(crc: u64) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bits = u128::from(crc) << 2;
-    let digit = |at: u32| char::from(DIGITS[(bits >> (60 - 6 * at) & 63) as usize]);
-    (0..11).map(digit).chain(['=']).collect()
+    BASE64_STANDARD.encode(crc.to_be_bytes())
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use sv2_core::Existing;
 use sv2_core::parts::{PartRule, PartsPlan, geometry_for, plan_parts};
 use sv2_keys::Recipient;
 
-use super::{job, told};
+use super::job::{self, SmallFile};
+use super::told;
 use crate::commands::encrypt::StreamArgs;
 use crate::console::Console;
 use crate::ends::{Channel, Direction, Input};
@@ -83,9 +84,12 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Result<(), Failure> {
     let existing = if args.force { Existing::Replace } else { Existing::Refuse };
     let locked = job::lock(&coordinator.segments_key(), &recipient)?;
     let plan = coordinator.parts_plan();
+    let inputs = [args.source.as_path()];
+    let key_file = SmallFile::begin(&job::path_of(&args.output), &inputs, existing, 0o600)?;
+    let plan_file = SmallFile::begin(&args.output, &inputs, existing, 0o644)?;
     // The key first: a plan without it would be of no use.
-    job::write(&job::path_of(&args.output), &locked, existing, 0o600, &cancel)?;
-    job::write(&args.output, &plan.to_bytes(), existing, 0o644, &cancel)?;
+    key_file.write(&locked, &cancel)?;
+    plan_file.write(&plan.to_bytes(), &cancel)?;
     let name = Name::File(args.source.clone());
     if console.json {
         let output = Name::File(args.output.clone());

@@ -11,7 +11,8 @@ use sv2_core::parts::{PartSealer, PartsError, SourcePin, part_sealer, seal_part}
 use sv2_core::{Cancellation, Existing, NamedOutput, StreamError};
 
 use super::folder::{self, Parts, part_path, receipt_path};
-use super::{job, told};
+use super::job::{self, SmallFile};
+use super::told;
 use crate::console::Console;
 use crate::ends::Channel;
 use crate::failure::Failure;
@@ -115,6 +116,6 @@ impl Task<'_> {
     }
 
     fn keep(&self, path: &Path, receipt: &[u8]) -> Result<(), Failure> {
-        job::write(path, receipt, Existing::Replace, 0o644, self.cancel)
+        SmallFile::begin(path, &[], Existing::Replace, 0o644)?.write(receipt, self.cancel)
     }
 }

@@ -173,7 +173,7 @@ impl Job<'_> {
             "parity": false,
             "damaged_units": map.damaged_units,
             "mends": list.collect::<Vec<_>>(),
-            "bytes_cut": mends.trailing.map_or(0, |trailing| trailing.len),
+            "bytes_cut": output.and(mends.trailing).map_or(0, |trailing| trailing.len),
             "partial": mends.is_partial,
             "undamaged": after,
             "authenticated": false,
