@@ -60,7 +60,7 @@ impl Damage {
     /// Takes in the damage that follows, where both are parts of segments or pages of the index
     /// that touch and have the same fault; a footer that differs from the index behind damaged frames says no more than
     /// these do.
-    fn joins(&self, next: &Self) -> bool {
+    pub(crate) fn joins(&self, next: &Self) -> bool {
         let in_segments =
             |unit| matches!(unit, Unit::Segment { .. } | Unit::Footer { .. } | Unit::Frame { .. });
         let same = self.fault == next.fault
@@ -72,7 +72,7 @@ impl Damage {
         same && alike && self.offset + self.len == next.offset
     }
 
-    fn extend(&mut self, next: &Self) {
+    pub(crate) fn extend(&mut self, next: &Self) {
         self.last = next.last;
         self.units += next.units;
         self.len += next.len;

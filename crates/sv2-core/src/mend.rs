@@ -4,24 +4,26 @@
 //! Everything here is judged by checksums and hashes alone, so nothing is authenticated by it, and
 //! nothing is put back of which two versions are there that both agree with themselves.
 
+mod damaged;
 mod headers;
 mod index;
 mod segment;
 mod trailer;
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
 use sv2_headers::checksum;
+use sv2_pipeline::Cancellation;
 
 use crate::damage::DamageMap;
 use crate::end::find_trailing;
 use crate::extents::Holes;
 use crate::inspect::look;
 use crate::io::{PositionedInput, ReadAt};
-use crate::mend::index::Entries;
+use crate::mend::damaged::Damaged;
+use crate::mend::index::Index;
 use crate::scrub::{positioned, scrub_whole};
 use crate::{InputSource, RunOptions, StreamError, Trailing, Unit};
 
@@ -31,7 +33,8 @@ const SPARSE: u64 = 16;
 /// Bytes up to which a source is looked at whatever was written of it.
 const SMALL: u64 = 4 << 20;
 
-/// Bytes that are put back at a time; what is beyond, a later call finds.
+/// Bytes that the list of what is put back takes, from which on it gets no longer; what is beyond,
+/// a later call finds.
 const MOST: usize = 64 << 20;
 
 /// Bytes of a stream that follow from other bytes of it.
@@ -64,9 +67,10 @@ pub struct Mends {
 /// look at everything by its place, the stream is scrubbed here as far as that helps. The front
 /// header follows from its copy and the copy from it (F-841), an entry of the index from its
 /// segment (F-842), the header and the footer of a segment from its entry (F-843), and the trailer
-/// from the length of the stream, its header and the page table (F-844). Reads what is damaged once
-/// more, and no other segment; in a sparse file of more than 16 times what was ever written of it
-/// nothing is looked for.
+/// from the length of the stream, its header and the page table (F-844). Reads what is damaged up
+/// to three times more, and no other segment, but that the stream is scrubbed here as well where
+/// `map` does not list all that it counts; in a sparse file of more than 16 times what was ever
+/// written of it nothing is looked for.
 ///
 /// # Errors
 /// As [`crate::scrub`].
@@ -75,11 +79,19 @@ pub fn find_mends(
     map: &DamageMap,
     run: &RunOptions,
 ) -> Result<Mends, StreamError> {
-    let whole = positioned(input)?;
-    let trailing = find_trailing(&whole)?;
+    find_up_to(MOST, &positioned(input)?, map, run)
+}
+
+fn find_up_to(
+    most: usize,
+    whole: &PositionedInput<'_>,
+    map: &DamageMap,
+    run: &RunOptions,
+) -> Result<Mends, StreamError> {
+    let trailing = find_trailing(whole)?;
     let cut = trailing.map(|trailing| whole.start(trailing.offset));
-    let source = cut.as_ref().unwrap_or(&whole);
-    let mut found = Found { list: Vec::new(), len: 0 };
+    let source = cut.as_ref().unwrap_or(whole);
+    let mut found = Found { list: Vec::new(), len: 0, most };
     if source.len() > Holes::of(source).data_len().saturating_mul(SPARSE).saturating_add(SMALL) {
         return Ok(found.finish(trailing));
     }
@@ -102,33 +114,15 @@ pub fn find_mends(
     let Some(trailer) = seen.fitting().filter(|_| seen.header_is_sound()) else {
         return Ok(found.finish(trailing));
     };
-    let own = match map.by_place && patched.is_none() {
-        true => None,
-        false => Some(scrub_whole(source, run)?),
+    let damaged = match map.by_place && map.beyond.is_empty() && patched.is_none() {
+        true => Damaged::listed(map),
+        false => Damaged::found_in(source, run)?,
     };
-    let map = own.as_ref().unwrap_or(map);
-
     if let Some(mend) = headers::mend(source, &seen, trailer)? {
         found.push(mend);
     }
-    let damaged = damaged_segments(map);
     let segments = segment::Segments::new(source, &seen.layout, &seen.header, trailer);
-    let entries = if map.entries().any(|damage| damage.unit == Unit::Index) {
-        index::mend(&segments, trailer, &damaged, &mut found)?
-    } else {
-        Entries::AsStored
-    };
-    for &number in &damaged {
-        if run.cancel.is_cancelled() {
-            return Err(StreamError::Cancelled { segment: 0 });
-        }
-        if found.is_full() {
-            break;
-        }
-        if let Some(entry) = entries.entry(&segments, number)? {
-            segments.mend(number, &entry, &mut found)?;
-        }
-    }
+    Index::new(&segments, &damaged, &run.cancel).mend(trailer, &mut found)?;
     Ok(found.finish(trailing))
 }
 
@@ -184,33 +178,27 @@ impl Mends {
     }
 }
 
-/// Segments with damage that is not damage of all of them: of a stretch of damage the first and
-/// the last.
-fn damaged_segments(map: &DamageMap) -> BTreeSet<u64> {
-    let segment = |unit| match unit {
-        Unit::Segment { segment } | Unit::Footer { segment } | Unit::Frame { segment, .. } => {
-            Some(segment)
-        }
-        _ => None,
-    };
-    let ends = map.damages.iter().flat_map(|damage| [damage.unit, damage.last]);
-    ends.filter_map(segment).collect()
+fn check_cancelled(cancel: &Cancellation) -> Result<(), StreamError> {
+    if cancel.is_cancelled() { Err(StreamError::Cancelled { segment: 0 }) } else { Ok(()) }
 }
 
 /// What was found to put back.
 struct Found {
     list: Vec<Mend>,
+    /// Bytes that it takes.
     len: usize,
+    /// Bytes from which on it is full.
+    most: usize,
 }
 
 impl Found {
     fn push(&mut self, mend: Mend) {
-        self.len += mend.bytes.len();
+        self.len += mend.bytes.len() + size_of::<Mend>();
         self.list.push(mend);
     }
 
     fn is_full(&self) -> bool {
-        self.len >= MOST
+        self.len >= self.most
     }
 
     fn finish(mut self, trailing: Option<Trailing>) -> Mends {
@@ -222,28 +210,21 @@ impl Found {
 
 /// A source as it is when these were put back.
 struct Patched<'s> {
-    source: &'s PositionedInput<'s>,
+    source: PositionedInput<'s>,
     /// In the order of their offsets.
     list: &'s [Mend],
-    len: u64,
 }
 
 impl<'s> Patched<'s> {
     fn of(source: &'s PositionedInput<'s>, list: &'s [Mend], len: u64) -> PositionedInput<'s> {
-        PositionedInput::Custom { source: Box::new(Self { source, list, len }), len }
+        let source = source.start(len);
+        PositionedInput::Custom { source: Box::new(Self { source, list }), len }
     }
 }
 
 impl ReadAt for Patched<'_> {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        // At most the buffer, so it fits.
-        let count = self.len.saturating_sub(offset).min(buffer.len() as u64) as usize;
-        let buffer = &mut buffer[..count];
-        match self.source.read_exact_at(buffer, offset) {
-            Ok(()) => {}
-            Err(StreamError::Read { source, .. }) => return Err(source),
-            Err(_) => return Err(io::ErrorKind::Other.into()),
-        }
+        let count = self.source.read_up_to_at(buffer, offset)?;
         let end = offset + count as u64;
         let first = self.list.partition_point(|mend| mend.end() <= offset);
         for mend in self.list[first..].iter().take_while(|mend| mend.offset < end) {
@@ -255,6 +236,51 @@ impl ReadAt for Patched<'_> {
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.len)
+        Ok(self.source.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sv2_crypto::StreamKey;
+    use sv2_headers::Geometry;
+
+    use super::*;
+    use crate::{EncryptOptions, OutputSink, encrypt_stream_v2, scrub};
+
+    /// However short the list may be, call after call puts back all of it: rows of the page table,
+    /// entries, and what follows from them.
+    #[test]
+    fn what_a_list_has_no_room_for_is_put_back_by_later_calls() {
+        let key = StreamKey::from_bytes([9; 32]);
+        let mut options = EncryptOptions::standard();
+        options.geometry = Geometry::new(8, 0).expect("legal sizes");
+        let (plaintext, mut wire) = (vec![7; 256 * 3000], Vec::new());
+        let output = OutputSink::Memory(&mut wire);
+        encrypt_stream_v2(InputSource::Memory(&plaintext), output, &key, &options).expect("sealed");
+        let (table, header) = (wire.len() - 128 - 3 * 32, 1024);
+        let mut now = wire.clone();
+        now[table..table + 3 * 32].fill(1);
+        for segment in [1usize, 2, 1500, 2999] {
+            now[table - (3000 - segment) * 32] ^= 1;
+            now[header + segment * (64 + 288 + 8) + 64 + 288] ^= 1;
+        }
+        let run = RunOptions::automatic();
+        let mut calls = 0;
+        loop {
+            let map = scrub(InputSource::Memory(&now), &run).expect("a stream");
+            let copy = now.clone();
+            let source = PositionedInput::Memory(&copy);
+            let found = find_up_to(2 * size_of::<Mend>(), &source, &map, &run).expect("a stream");
+            assert!(found.list.len() <= 3, "{}", found.list.len());
+            calls += 1;
+            for Mend { offset, bytes, .. } in &found.list {
+                now[*offset as usize..][..bytes.len()].copy_from_slice(bytes);
+            }
+            if !found.is_partial {
+                break;
+            }
+        }
+        assert!(now == wire && calls > 4, "{calls} calls");
     }
 }

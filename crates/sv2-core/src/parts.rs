@@ -201,13 +201,7 @@ impl ReadAt for Placed<'_> {
         let Some(at) = offset.checked_sub(self.start) else {
             return Err(io::ErrorKind::UnexpectedEof.into());
         };
-        // At most the buffer, so it fits.
-        let count = self.part.len().saturating_sub(at).min(buffer.len() as u64) as usize;
-        match self.part.read_exact_at(&mut buffer[..count], at) {
-            Ok(()) => Ok(count),
-            Err(StreamError::Read { source, .. }) => Err(source),
-            Err(_) => Err(io::ErrorKind::Other.into()),
-        }
+        self.part.read_up_to_at(buffer, at)
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -94,8 +94,9 @@ pub(crate) fn scrub_whole(
     scrub_source(source, run, &mut |_| {})
 }
 
-/// Scrubs a source; what was damaged while somebody wrote to it is no damage.
-fn scrub_source(
+/// As [`scrub_with`], of a source that was opened; what was damaged while somebody wrote to it is no
+/// damage.
+pub(crate) fn scrub_source(
     source: &PositionedInput<'_>,
     run: &RunOptions,
     each: &mut dyn FnMut(&Damage),

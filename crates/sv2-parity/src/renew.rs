@@ -71,7 +71,7 @@ pub fn renew(
     let Some((bytes, trailer)) = trailer_at_end(file, file_len) else {
         return Err(ParityError::Usage("the file is no sealed stream, so protect it anew"));
     };
-    require_one_file(old)?;
+    require_one_file(old, work)?;
     let change = Change::between(old.directory(), &trailer, file, file_len)?;
     let (origins, areas) = change.plan(old.directory());
     let directory = Directory {
@@ -89,6 +89,7 @@ pub fn renew(
             Origin::Kept { number, touched } => {
                 take_over(old, *number, area, target, body, work)?;
                 for window in (0..area.windows()).filter(|window| !touched.contains(window)) {
+                    work.tell(0)?;
                     let table = old.table(*number, window).table;
                     total.add(&table.ok_or(ParityError::Damaged(area.start()))?, window);
                 }

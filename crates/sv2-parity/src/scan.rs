@@ -194,6 +194,8 @@ pub(crate) fn scan_window(
     buffer: &mut Vec<u8>,
     work: &Work<'_>,
 ) -> Result<WindowState, ParityError> {
+    // Of a window without a table nothing else is read.
+    work.tell(0)?;
     let area = &sidecar.directory().areas[number];
     let block_len = area.geometry().block_len();
     let tables = match found.copies {

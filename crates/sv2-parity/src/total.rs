@@ -6,15 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sv2_crc::Shift;
 
 use crate::table::Table;
-use crate::{Area, ParityError, Sidecar};
+use crate::{Area, ParityError, Sidecar, Work};
 
 /// Fails where the tables of a parity file are not all of the file that it names; one that
 /// is lost cannot be judged.
-pub(crate) fn require_one_file(sidecar: &Sidecar<'_>) -> Result<(), ParityError> {
+pub(crate) fn require_one_file(sidecar: &Sidecar<'_>, work: &Work<'_>) -> Result<(), ParityError> {
     let (directory, sum) = (sidecar.directory(), AtomicU64::new(0));
     for (number, area) in directory.areas.iter().enumerate() {
         let total = Total::new(area, directory.file_len, &sum);
         for window in 0..area.windows() {
+            work.tell(0)?;
             let table = sidecar.table(number, window).table;
             total.add(&table.ok_or(ParityError::Damaged(area.start()))?, window);
         }

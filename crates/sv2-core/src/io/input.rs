@@ -152,7 +152,10 @@ pub(crate) struct SequentialInput<'a> {
 /// What was read since the last place from which a caller goes on after a read that failed.
 #[derive(Default)]
 struct Kept {
+    /// Its bytes, and behind them room for what is wanted, which is made once.
     bytes: Vec<u8>,
+    /// How many of the bytes were read.
+    filled: usize,
     /// How many of them were handed out, once more where they are read again.
     taken: usize,
     /// How many there shall be before they are handed out again, so that reading them again costs
@@ -160,6 +163,22 @@ struct Kept {
     wanted: usize,
     /// Whether the input ended while they were waited for: it may not be asked again.
     ended: bool,
+}
+
+impl Kept {
+    /// Drops what was handed out.
+    fn settle(&mut self) {
+        self.bytes.copy_within(self.taken..self.filled, 0);
+        self.filled -= self.taken;
+        (self.taken, self.wanted) = (0, 0);
+    }
+
+    /// Takes in what was read behind the rest.
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes.truncate(self.filled);
+        self.bytes.extend_from_slice(bytes);
+        self.filled += bytes.len();
+    }
 }
 
 impl<'a> SequentialInput<'a> {
@@ -180,10 +199,7 @@ impl<'a> SequentialInput<'a> {
 
     /// Settles what was read: it is not read again.
     pub(crate) fn settle(&mut self) {
-        if let Some(kept) = &mut self.kept {
-            kept.bytes.drain(..kept.taken);
-            (kept.taken, kept.wanted) = (0, 0);
-        }
+        self.kept.iter_mut().for_each(Kept::settle);
     }
 
     /// Says that so many more bytes are needed until the next place is settled.
@@ -206,13 +222,15 @@ impl<'a> SequentialInput<'a> {
             self.kept = Some(kept);
             return Err(error);
         }
-        let again = &kept.bytes[kept.taken..];
+        let again = &kept.bytes[kept.taken..kept.filled];
         let count = again.len().min(buffer.len());
         buffer[..count].copy_from_slice(&again[..count]);
         self.offset += count as u64;
         done = count;
         let filled = if kept.ended { Ok(()) } else { self.fill(buffer, &mut done) };
-        kept.bytes.extend_from_slice(&buffer[count..done]);
+        if done > count {
+            kept.push(&buffer[count..done]);
+        }
         match filled {
             Ok(()) => kept.taken += done,
             Err(_) => {
@@ -226,15 +244,16 @@ impl<'a> SequentialInput<'a> {
 
     /// Reads what is wanted behind what is kept, which is not handed out yet.
     fn refill(&mut self, kept: &mut Kept) -> Result<(), StreamError> {
-        let (offset, mut done) = (self.offset, kept.bytes.len());
-        if done == 0 || done >= kept.wanted {
+        if kept.filled == 0 || kept.filled >= kept.wanted || kept.ended {
             return Ok(());
         }
-        self.offset += done as u64;
-        kept.bytes.resize(kept.wanted, 0);
-        let filled = self.fill(&mut kept.bytes, &mut done);
-        kept.ended = filled.is_ok() && done < kept.wanted;
-        kept.bytes.truncate(done);
+        if kept.bytes.len() < kept.wanted {
+            kept.bytes.resize(kept.wanted, 0);
+        }
+        let offset = self.offset;
+        self.offset += kept.filled as u64;
+        let filled = self.fill(&mut kept.bytes[..kept.wanted], &mut kept.filled);
+        kept.ended = filled.is_ok() && kept.filled < kept.wanted;
         self.offset = offset;
         filled
     }

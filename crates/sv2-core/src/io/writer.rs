@@ -27,8 +27,11 @@ enum End<'a> {
         written: u64,
     },
     Memory(&'a mut Vec<u8>),
-    /// What is left of it.
-    Slice(&'a mut [u8]),
+    Slice {
+        /// What is left of it.
+        rest: &'a mut [u8],
+        written: u64,
+    },
 }
 
 impl<'a> OutputWriter<'a> {
@@ -42,7 +45,7 @@ impl<'a> OutputWriter<'a> {
             Output::File { file, base, end, .. } => End::File { file, base, written: 0, end },
             Output::Custom(sink) => End::Custom { sink, written: 0 },
             Output::Memory(bytes) => End::Memory(bytes),
-            Output::Slice(bytes) => End::Slice(bytes),
+            Output::Slice(rest) => End::Slice { rest, written: 0 },
         };
         Ok(Self { end })
     }
@@ -70,8 +73,11 @@ impl<'a> OutputWriter<'a> {
                 memory.extend_from_slice(bytes);
                 Ok(())
             }
-            End::Slice(rest) => {
-                rest.write_all(bytes).map_err(|source| StreamError::Write { offset: 0, source })
+            End::Slice { rest, written } => {
+                // Of what is longer than the memory, as much as that has room for.
+                *written += rest.len().min(bytes.len()) as u64;
+                rest.write_all(bytes)
+                    .map_err(|source| StreamError::Write { offset: *written, source })
             }
         }
     }
@@ -115,10 +121,47 @@ impl<'a> OutputWriter<'a> {
                 sink.sync().map_err(|source| StreamError::Write { offset, source })
             }
             End::Memory(_) => Ok(()),
-            End::Slice([]) => Ok(()),
-            End::Slice(_) => {
-                Err(StreamError::Write { offset: 0, source: std::io::ErrorKind::WriteZero.into() })
+            End::Slice { rest: [], .. } => Ok(()),
+            End::Slice { written: offset, .. } => {
+                Err(StreamError::Write { offset, source: std::io::ErrorKind::WriteZero.into() })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed_at(result: Result<(), StreamError>) -> u64 {
+        match result {
+            Err(StreamError::Write { offset, .. }) => offset,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn with<T>(memory: &mut [u8], call: impl FnOnce(OutputWriter<'_>) -> T) -> T {
+        call(OutputWriter::open(OutputSink::Slice(memory)).unwrap())
+    }
+
+    #[test]
+    fn memory_of_another_length_fails_where_it_ends_or_is_left() {
+        let mut memory = [0; 10];
+        let too_long = with(&mut memory, |mut output| {
+            output.write_all(&[1; 7]).unwrap();
+            output.write_all(&[2; 4])
+        });
+        assert_eq!(failed_at(too_long), 10);
+        assert_eq!(memory, [1, 1, 1, 1, 1, 1, 1, 2, 2, 2]);
+        let too_short = with(&mut memory, |mut output| {
+            output.write_all(&[3; 9]).unwrap();
+            output.finish(&Cancellation::new())
+        });
+        assert_eq!(failed_at(too_short), 9);
+        with(&mut memory, |mut output| {
+            output.skip(10).unwrap();
+            output.finish(&Cancellation::new()).unwrap();
+        });
+        assert_eq!(memory, [0; 10]);
     }
 }

@@ -1,136 +1,218 @@
 //! Entries of the index from their segments, where the hash of their page then agrees, and hashes
 //! of pages where index_root then agrees (F-842).
+//!
+//! One page is held at a time, whatever the length of the index.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use sv2_crypto::sha256;
+use sv2_crypto::{Sha256, sha256};
 use sv2_headers::{IndexEntry, IndexShape, PAGE_ENTRIES, Trailer};
+use sv2_pipeline::Cancellation;
 
+use crate::mend::damaged::Damaged;
 use crate::mend::segment::Segments;
-use crate::mend::{Found, Mend};
+use crate::mend::{Found, Mend, check_cancelled};
 use crate::{StreamError, Unit};
 
 const HASH_LEN: usize = 32;
 
-/// The entries that the trailer vouches for.
-pub(super) enum Entries {
-    /// All, as they are stored.
-    AsStored,
-    /// All but those of these pages; `None` where a page is lost.
-    But(BTreeMap<u64, Option<Vec<u8>>>),
-    /// None: the page table is lost.
-    None,
+/// The index of a stream of which something is damaged.
+pub(super) struct Index<'m> {
+    segments: &'m Segments<'m>,
+    damaged: &'m Damaged,
+    cancel: &'m Cancellation,
+    shape: IndexShape,
+    offset: u64,
 }
 
-impl Entries {
-    /// The entry of a segment, where the trailer vouches for it.
-    pub(super) fn entry(
+/// The page table that the trailer vouches for.
+pub(super) struct PageTable {
+    /// As it is stored.
+    stored: Vec<u8>,
+    /// Hashes that belong in it in place of those that are stored.
+    replaced: BTreeMap<u64, [u8; HASH_LEN]>,
+    /// Pages that are not what their stored hash says, and what their hash is.
+    bad: BTreeMap<u64, [u8; HASH_LEN]>,
+}
+
+impl<'m> Index<'m> {
+    pub(super) fn new(
+        segments: &'m Segments<'m>,
+        damaged: &'m Damaged,
+        cancel: &'m Cancellation,
+    ) -> Self {
+        let shape = IndexShape::new(segments.count, segments.layout.digest);
+        let offset = segments.layout.index_offset(segments.plaintext_len);
+        Self { segments, damaged, cancel, shape, offset }
+    }
+
+    /// Puts back what is damaged of the index and of the segments that follow from it, page by page,
+    /// until `found` is full.
+    pub(super) fn mend(&self, trailer: &Trailer, found: &mut Found) -> Result<(), StreamError> {
+        // Without damage of the index, everything holds as it is stored.
+        let table = match self.damaged.has_index() {
+            true => match self.table(trailer)? {
+                Some(table) => Some(table),
+                None => return Ok(()),
+            },
+            false => None,
+        };
+        if let Some(table) = &table {
+            self.put_table(table, found);
+        }
+        let bad = table.iter().flat_map(|table| table.bad.keys().copied());
+        let mut pages: Vec<u64> = bad.chain(self.damaged.pages()).collect();
+        pages.sort_unstable();
+        pages.dedup();
+        pages.retain(|&page| page < self.shape.pages());
+        for page in pages {
+            check_cancelled(self.cancel)?;
+            if found.is_full() {
+                return Ok(());
+            }
+            if let Some(entries) = self.page(page, table.as_ref(), found)? {
+                self.put_segments(page, &entries, found)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The table as it is, or with the hashes of the pages as they are, or as they can be made;
+    /// `None` where none of them has the hash that the trailer names.
+    fn table(&self, trailer: &Trailer) -> Result<Option<PageTable>, StreamError> {
+        let at = self.offset + self.shape.entries_len();
+        let stored = self.segments.source.read_vec(at, self.shape.page_table_len())?;
+        let mut bad = BTreeMap::new();
+        for page in 0..self.shape.pages() {
+            check_cancelled(self.cancel)?;
+            let hash = sha256(&[&self.read(page)?]);
+            if hash != row(&stored, page) {
+                bad.insert(page, hash);
+            }
+        }
+        let mut table = PageTable { stored, replaced: BTreeMap::new(), bad };
+        if table.root() == trailer.index_root {
+            return Ok(Some(table));
+        }
+        table.replaced.clone_from(&table.bad);
+        if table.root() == trailer.index_root {
+            return Ok(Some(table));
+        }
+        for (&page, hash) in &mut table.replaced {
+            check_cancelled(self.cancel)?;
+            *hash = sha256(&[&self.rebuilt(page, &self.read(page)?)?]);
+        }
+        Ok((table.root() == trailer.index_root).then_some(table))
+    }
+
+    fn read(&self, page: u64) -> Result<Vec<u8>, StreamError> {
+        let (start, len) = self.shape.page(page);
+        self.segments.source.read_vec(self.offset + start, len)
+    }
+
+    /// Puts back rows of the page table.
+    fn put_table(&self, table: &PageTable, found: &mut Found) {
+        let at = self.offset + self.shape.entries_len();
+        for (page, hash) in &table.replaced {
+            if found.is_full() {
+                return;
+            }
+            if row(&table.stored, *page) != hash {
+                let offset = at + page * HASH_LEN as u64;
+                found.push(Mend { unit: Unit::Index, offset, bytes: hash.to_vec() });
+            }
+        }
+    }
+
+    /// A page for which the table vouches, as it is or as it was put back; `None` where it is lost.
+    fn page(
         &self,
-        segments: &Segments<'_>,
-        number: u64,
-    ) -> Result<Option<IndexEntry>, StreamError> {
-        let pages = match self {
-            Self::None => return Ok(None),
-            Self::AsStored => None,
-            Self::But(pages) => pages.get(&(number / PAGE_ENTRIES)),
+        page: u64,
+        table: Option<&PageTable>,
+        found: &mut Found,
+    ) -> Result<Option<Vec<u8>>, StreamError> {
+        let stored = self.read(page)?;
+        let Some((table, is)) = table.and_then(|table| Some((table, table.bad.get(&page)?))) else {
+            return Ok(Some(stored));
         };
-        let digest = segments.layout.digest;
+        let right = table.replaced.get(&page).map_or(row(&table.stored, page), |hash| &hash[..]);
+        if is == right {
+            return Ok(Some(stored));
+        }
+        let rebuilt = self.rebuilt(page, &stored)?;
+        if sha256(&[&rebuilt]) != right {
+            return Ok(None);
+        }
+        let len = IndexEntry::len(self.segments.layout.digest);
+        let (start, _) = self.shape.page(page);
+        let pieces = stored.chunks(len).zip(rebuilt.chunks(len));
+        for (offset, (stored, right)) in (self.offset + start..).step_by(len).zip(pieces) {
+            if stored != right {
+                found.push(Mend { unit: Unit::Index, offset, bytes: right.to_vec() });
+            }
+        }
+        Ok(Some(rebuilt))
+    }
+
+    /// A page in which the entries of damaged segments are what the segments say.
+    fn rebuilt(&self, page: u64, stored: &[u8]) -> Result<Vec<u8>, StreamError> {
+        let digest = self.segments.layout.digest;
         let len = IndexEntry::len(digest);
-        let bytes = match pages {
-            Some(None) => return Ok(None),
-            Some(Some(page)) => {
-                let at = (number % PAGE_ENTRIES) as usize * len;
-                page.get(at..at + len).map(<[u8]>::to_vec).unwrap_or_default()
+        let mut bytes = stored.to_vec();
+        for &number in self.damaged.segments_of(page) {
+            check_cancelled(self.cancel)?;
+            let at = (number - page * PAGE_ENTRIES) as usize * len;
+            let Some(place) = bytes.get_mut(at..at + len) else { continue };
+            let Ok(entry) = IndexEntry::decode(digest, place) else { continue };
+            let mut encoded = Vec::new();
+            self.segments.entry(number, &entry)?.encode(digest, &mut encoded);
+            place.copy_from_slice(&encoded);
+        }
+        Ok(bytes)
+    }
+
+    /// Puts back what of the damaged segments of a page follows from their entries.
+    fn put_segments(
+        &self,
+        page: u64,
+        entries: &[u8],
+        found: &mut Found,
+    ) -> Result<(), StreamError> {
+        let digest = self.segments.layout.digest;
+        let len = IndexEntry::len(digest);
+        for &number in self.damaged.segments_of(page) {
+            check_cancelled(self.cancel)?;
+            if found.is_full() {
+                return Ok(());
             }
-            None => {
-                let index = segments.layout.index_offset(segments.plaintext_len);
-                segments.source.read_vec(index + number * len as u64, len as u64)?
+            let at = (number - page * PAGE_ENTRIES) as usize * len;
+            let entry = entries.get(at..at + len).map(|bytes| IndexEntry::decode(digest, bytes));
+            if let Some(Ok(entry)) = entry {
+                self.segments.mend(number, &entry, found)?;
             }
-        };
-        Ok(IndexEntry::decode(digest, &bytes).ok())
+        }
+        Ok(())
     }
 }
 
-/// Puts back entries and hashes, and says which entries hold then.
-///
-/// `damaged` are the segments of which something is damaged or differs from the index.
-pub(super) fn mend(
-    segments: &Segments<'_>,
-    trailer: &Trailer,
-    damaged: &BTreeSet<u64>,
-    found: &mut Found,
-) -> Result<Entries, StreamError> {
-    let index = segments.layout.index_offset(segments.plaintext_len);
-    let shape = IndexShape::new(segments.count, segments.layout.digest);
-    let table_at = index + shape.entries_len();
-    let table = segments.source.read_vec(table_at, shape.page_table_len())?;
-    let mut bad = BTreeMap::new();
-    let (mut by_pages, mut by_segments) = (table.clone(), table.clone());
-    for page in 0..shape.pages() {
-        let (start, len) = shape.page(page);
-        let stored = segments.source.read_vec(index + start, len)?;
-        let at = page as usize * HASH_LEN;
-        let hash = sha256(&[&stored]);
-        if hash == table[at..at + HASH_LEN] {
-            continue;
+impl PageTable {
+    /// Its hash, with what is replaced in it.
+    fn root(&self) -> [u8; HASH_LEN] {
+        let mut root = Sha256::new();
+        let mut done = 0;
+        for (page, hash) in &self.replaced {
+            let at = *page as usize * HASH_LEN;
+            root.update(&self.stored[done..at]);
+            root.update(hash);
+            done = at + HASH_LEN;
         }
-        let rebuilt = rebuilt(segments, page, &stored, damaged)?;
-        by_pages[at..at + HASH_LEN].copy_from_slice(&hash);
-        by_segments[at..at + HASH_LEN].copy_from_slice(&sha256(&[&rebuilt]));
-        bad.insert(page, (stored, rebuilt));
+        root.update(&self.stored[done..]);
+        root.finish()
     }
-    // The table as it is, or with the hashes of the pages as they are, or as they can be made.
-    let tables = [&table, &by_pages, &by_segments];
-    let Some(right) = tables.into_iter().find(|table| sha256(&[table]) == trailer.index_root)
-    else {
-        return Ok(Entries::None);
-    };
-    put_differences(found, table_at, HASH_LEN, &table, right);
-    let mut pages = BTreeMap::new();
-    for (page, (stored, rebuilt)) in bad {
-        let at = page as usize * HASH_LEN;
-        let holds = |bytes: &Vec<u8>| sha256(&[bytes]) == right[at..at + HASH_LEN];
-        let whole = [&stored, &rebuilt].into_iter().find(|bytes| holds(bytes)).cloned();
-        if let Some(whole) = &whole {
-            let start = index + shape.page(page).0;
-            put_differences(found, start, shape.entry_len() as usize, &stored, whole);
-        }
-        pages.insert(page, whole);
-    }
-    Ok(Entries::But(pages))
 }
 
-/// A page in which the entries of damaged segments are what the segments say.
-fn rebuilt(
-    segments: &Segments<'_>,
-    page: u64,
-    stored: &[u8],
-    damaged: &BTreeSet<u64>,
-) -> Result<Vec<u8>, StreamError> {
-    let digest = segments.layout.digest;
-    let len = IndexEntry::len(digest);
-    let mut bytes = stored.to_vec();
-    let first = page * PAGE_ENTRIES;
-    for &number in damaged.range(first..first + PAGE_ENTRIES) {
-        let at = (number - first) as usize * len;
-        let Some(Ok(entry)) =
-            stored.get(at..at + len).map(|bytes| IndexEntry::decode(digest, bytes))
-        else {
-            continue;
-        };
-        let mut encoded = Vec::new();
-        segments.entry(number, &entry)?.encode(digest, &mut encoded);
-        bytes[at..at + len].copy_from_slice(&encoded);
-    }
-    Ok(bytes)
-}
-
-/// Puts back those pieces of `len` bytes that differ.
-fn put_differences(found: &mut Found, at: u64, len: usize, stored: &[u8], right: &[u8]) {
-    let pieces = (at..).step_by(len).zip(stored.chunks(len).zip(right.chunks(len)));
-    for (offset, (stored, right)) in pieces {
-        if stored != right {
-            found.push(Mend { unit: Unit::Index, offset, bytes: right.to_vec() });
-        }
-    }
+/// The hash of a page as a table has it.
+fn row(table: &[u8], page: u64) -> &[u8] {
+    let at = page as usize * HASH_LEN;
+    &table[at..at + HASH_LEN]
 }

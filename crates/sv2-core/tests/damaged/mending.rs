@@ -2,12 +2,18 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sv2_core::{DigestAlg, InputSource, Mends, RunOptions, Unit, find_mends, scrub};
+use sv2_core::{
+    DigestAlg, EncryptOptions, Geometry, InputSource, Mends, OutputSink, ReadAt, RunOptions,
+    StreamError, Unit, encrypt_stream_v2, find_mends, scrub,
+};
 use sv2_headers::checksum;
 use sv2_testkit::mutate;
+use sv2_testkit::paint::paint;
 
-use crate::support::{FRAME, FRAME_WIRE, HEADER_LEN, SEGMENT, frame_at, segment_wire, stream};
+use crate::support::{FRAME, FRAME_WIRE, HEADER_LEN, SEGMENT, frame_at, key, segment_wire, stream};
 
 const DIGESTS: [DigestAlg; 3] = [DigestAlg::None, DigestAlg::Sha256, DigestAlg::Blake3];
 
@@ -258,4 +264,70 @@ fn a_stretch_of_damage_is_tried_at_its_ends_alone() {
     let units: Vec<_> = found.list.iter().map(|mend| mend.unit).collect();
     let header = |segment| Unit::Segment { segment };
     assert_eq!(units, [Unit::Footer { segment: 1 }, header(38)]);
+}
+
+/// A list of damage has an end, and what is beyond it is put back all the same: every entry of an
+/// index of more pages than are listed segment by segment.
+#[test]
+fn what_is_damaged_beyond_the_list_comes_back_as_well() {
+    let segments = 11 * 1024;
+    let wire = small_segments(segments);
+    let index = wire.len() - 128 - 11 * 32 - segments * 32;
+    let mut damaged = wire.clone();
+    damaged[index..wire.len() - 128 - 11 * 32].fill(0);
+    let run = RunOptions::automatic();
+    let map = scrub(InputSource::Memory(&damaged), &run).expect("a stream");
+    assert!(!map.beyond.is_empty(), "{} entries", map.damages.len());
+    let found = find_mends(InputSource::Memory(&damaged), &map, &run).expect("a stream");
+    assert!(!found.is_partial && put(&damaged, &found) == wire);
+}
+
+/// A stream of so many segments of 256 bytes.
+fn small_segments(segments: usize) -> Vec<u8> {
+    let mut options = EncryptOptions::standard();
+    options.geometry = Geometry::new(8, 0).expect("a legal geometry");
+    let (plaintext, mut wire) = (paint(256 * segments), Vec::new());
+    let output = OutputSink::Memory(&mut wire);
+    encrypt_stream_v2(InputSource::Memory(&plaintext), output, &key(), &options).expect("sealed");
+    wire
+}
+
+/// Bytes in which the reads of pages of the index are counted, and which cancel at the first of them.
+struct Cancelling<'a> {
+    bytes: &'a [u8],
+    index: Range<u64>,
+    reads: &'a AtomicUsize,
+    run: RunOptions,
+}
+
+impl ReadAt for Cancelling<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        // A search for the end of the stream looks at a few bytes here and there as well.
+        if self.index.contains(&offset) && buffer.len() >= 32 << 10 {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            self.run.cancel.cancel();
+        }
+        self.bytes.read_at(buffer, offset)
+    }
+
+    fn len(&self) -> std::io::Result<u64> {
+        Ok(self.bytes.len() as u64)
+    }
+}
+
+#[test]
+fn a_repair_that_is_cancelled_in_the_index_reads_no_more_of_it() {
+    let segments = 40 * 1024;
+    let mut wire = small_segments(segments);
+    let table = (wire.len() - 128 - 40 * 32) as u64;
+    let index = table - 32 * segments as u64..table;
+    wire[index.start as usize] ^= 1;
+    let map = scrub(InputSource::Memory(&wire), &RunOptions::automatic()).expect("a stream");
+    assert!(map.beyond.is_empty());
+    let (reads, run) = (AtomicUsize::new(0), RunOptions::automatic());
+    let source = Cancelling { bytes: &wire, index, reads: &reads, run: run.clone() };
+    let ended = find_mends(InputSource::ReadAt(Box::new(source)), &map, &run);
+    assert!(matches!(ended, Err(StreamError::Cancelled { .. })), "{ended:?}");
+    let reads = reads.load(Ordering::Relaxed);
+    assert!(reads < 4, "{reads} reads");
 }

@@ -1,6 +1,7 @@
 //! A reader whose input is not there yet goes on where it was.
 
 use std::io::{self, ErrorKind as IoKind, Read};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sv2_core::{
     DecryptOptions, DecryptReader, DigestAlg, EncryptOptions, ErrorKind, Geometry, InputSource,
@@ -83,6 +84,56 @@ fn an_input_that_hesitates_at_every_byte_loses_none() {
         // Each byte behind the header, and the end, made the reader wait twice and no oftener.
         assert_eq!(waits, 2 * (wire.len() - HEADER_LEN + 1), "{len}");
     }
+}
+
+/// Gives one byte a call, and in between says that there is none; it marks every byte that it is
+/// shown room for, and counts the bytes that it finds without its mark.
+struct Marking<'a> {
+    bytes: &'a [u8],
+    gives: bool,
+    cleared: &'a AtomicUsize,
+}
+
+impl Read for Marking<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        const MARK: u8 = 0xA5;
+        let cleared = out.iter().filter(|&&byte| byte != MARK).count();
+        self.cleared.fetch_add(cleared, Ordering::Relaxed);
+        out.fill(MARK);
+        self.gives = !self.gives;
+        if !self.gives {
+            return Err(IoKind::WouldBlock.into());
+        }
+        let count = self.bytes.len().min(1);
+        out[..count].copy_from_slice(&self.bytes[..count]);
+        self.bytes = &self.bytes[count..];
+        Ok(count)
+    }
+}
+
+/// The room for what is waited for is made once, however often the input makes its reader wait.
+#[test]
+fn what_is_waited_for_costs_the_same_however_often_the_input_hesitates() {
+    let plaintext = paint(40_000);
+    let wire = stream(&plaintext, DigestAlg::Sha256);
+    let (header, rest) = wire.split_at(HEADER_LEN);
+    let cleared = AtomicUsize::new(0);
+    let rest = Marking { bytes: rest, gives: true, cleared: &cleared };
+    let key = key();
+    let options = DecryptOptions::standard();
+    let reader = DecryptReader::new(header.chain(rest), &KeySource::Key(&key), &options);
+    let mut reader = reader.expect("the header is there");
+    let (mut found, mut buffer) = (Vec::new(), [0; 300]);
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => found.extend_from_slice(&buffer[..count]),
+            Err(error) => assert_eq!(error.kind(), IoKind::WouldBlock),
+        }
+    }
+    assert!(found == plaintext && reader.is_sealed());
+    let cleared = cleared.load(Ordering::Relaxed);
+    assert!(cleared < 4 * wire.len(), "{cleared} bytes for {}", wire.len());
 }
 
 #[test]

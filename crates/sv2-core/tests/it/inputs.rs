@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use sv2_core::{
-    Driver, ErrorKind, Existing, InputSource, Observer, OutputSink, ReadAt, StreamError,
-    decrypt_stream_v2, encrypt_stream_v2,
+    DecryptOptions, Driver, ErrorKind, Existing, InputSource, KeySource, Observer, OutputSink,
+    ReadAt, StreamError, Tail, decrypt_stream_v2, encrypt_stream_v2, open_header,
 };
 use sv2_testkit::paint::paint;
 use sv2_testkit::reference::Params;
@@ -215,4 +215,46 @@ fn a_missing_input_leaves_no_output() {
         .expect_err("no input");
     assert!(matches!(error, StreamError::Read { .. }), "{error:?}");
     assert_eq!(names_in(&folder), [] as [&str; 0]);
+}
+
+/// Bytes that become longer between any two looks at their length, as a file does that is written.
+struct Growing {
+    bytes: Vec<u8>,
+    looks: AtomicU64,
+}
+
+impl ReadAt for Growing {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.bytes.read_at(buffer, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.bytes.len() as u64 - 50 + self.looks.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// F-826: what is still written is read without its tail, and is no stream that changed.
+#[test]
+fn a_stream_that_grows_is_read_without_its_tail() {
+    let (plaintext, segment) = (paint(9 * 256), 64 + 288 + 8);
+    let mut wire = stream(&params(), plaintext.len());
+    // Behind its eighth segment, of nine.
+    wire.truncate(256 + 8 * segment + 100);
+    let growing = || {
+        let source = Growing { bytes: wire.clone(), looks: AtomicU64::new(0) };
+        InputSource::ReadAt(Box::new(source))
+    };
+    let mut options = DecryptOptions::standard();
+    options.tail = Tail::MayBeMissing;
+    let mut found = Vec::new();
+    let report = decrypt_stream_v2(growing(), OutputSink::Memory(&mut found), &key(), &options);
+    let report = report.expect("it opens as far as it goes");
+    assert!(!report.sealed && found == plaintext[..8 * 256]);
+    // Whoever wants the whole is told of its state, and so is whoever wants the header alone.
+    options.tail = Tail::Required;
+    let refused = decrypt_stream_v2(growing(), OutputSink::Memory(&mut found), &key(), &options);
+    assert!(matches!(refused, Err(StreamError::InputChanged { .. })), "{refused:?}");
+    let key = key();
+    let header = open_header(growing(), &KeySource::Key(&key), &[]).expect("its front is there");
+    assert!(!header.sealed);
 }

@@ -1,6 +1,11 @@
 //! Parity files that follow appends and rewrites of their stream.
 
-use sv2_parity::{Memory, ParityError, Renewal, Sidecar, Work, protect, renew};
+use std::io;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sv2_parity::{Memory, ParityError, Renewal, Sidecar, Source, Work, protect, renew, scan};
 
 use crate::support::{Dice, Stream, repaired, request, two_threads};
 
@@ -103,4 +108,71 @@ fn a_stream_of_another_shape_is_protected_anew() {
     let file = Memory::default();
     protect(&Memory::new(vec![1; 3000]), &file, request(), &Work::alone()).unwrap();
     assert!(matches!(renewed(&stream.bytes, &file.bytes()), Err(ParityError::Usage(_))));
+}
+
+/// A parity file whose reads are counted.
+struct Counting<'a> {
+    inner: Memory,
+    reads: &'a AtomicU64,
+}
+
+impl Source for Counting<'_> {
+    fn len(&self) -> io::Result<u64> {
+        self.inner.len()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.inner.read_at(buffer, offset)
+    }
+}
+
+fn three_megabytes(dice: &mut Dice) -> (Stream, Vec<u8>) {
+    let stream = Stream::new(3 << 20, dice);
+    let geometry = sv2_parity::Geometry::new(8, 2, 20, 4).unwrap();
+    let parity = crate::support::parity_of(&stream.bytes, geometry);
+    (stream, parity)
+}
+
+/// Tables are read several times, and whoever stops the work is heard in each of these passes.
+#[test]
+fn a_renewal_that_is_stopped_reads_no_further_tables() {
+    let (mut stream, parity) = three_megabytes(&mut Dice::new(23));
+    stream.rewrite();
+    // However often the observer was asked before.
+    for asked in [0, 1, 300, 700, 900, 1200] {
+        let (reads, calls, stopped) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        let observer = |_| {
+            if calls.fetch_add(1, Ordering::Relaxed) < asked {
+                return ControlFlow::Continue(());
+            }
+            stopped.store(reads.load(Ordering::Relaxed), Ordering::Relaxed);
+            ControlFlow::Break(())
+        };
+        let work = Work { threads: NonZeroUsize::MIN, observer: &observer };
+        let old = Counting { inner: Memory::new(parity.clone()), reads: &reads };
+        let sidecar = Sidecar::open(&old).unwrap();
+        let opened = reads.load(Ordering::Relaxed);
+        let file = Memory::new(stream.bytes.clone());
+        let ended = renew(&file, &sidecar, &Memory::default(), &work);
+        assert!(matches!(ended, Err(ParityError::Cancelled)), "{asked}: {ended:?}");
+        let read = reads.load(Ordering::Relaxed);
+        assert_eq!(read, stopped.load(Ordering::Relaxed), "{asked}: read after it was stopped");
+        assert!(read - opened <= 2 * asked, "{asked}: {} reads", read - opened);
+    }
+}
+
+#[test]
+fn a_scan_of_windows_without_tables_is_stopped_as_well() {
+    let (stream, mut parity) = three_megabytes(&mut Dice::new(24));
+    let records = 208..parity.len() - 208;
+    parity[records].fill(0);
+    let reads = AtomicU64::new(0);
+    let old = Counting { inner: Memory::new(parity), reads: &reads };
+    let sidecar = Sidecar::open(&old).unwrap();
+    let opened = reads.load(Ordering::Relaxed);
+    let stop = Work { threads: NonZeroUsize::MIN, observer: &|_| ControlFlow::Break(()) };
+    let ended = scan(&Memory::new(stream.bytes), None, &sidecar, &stop);
+    assert!(matches!(ended, Err(ParityError::Cancelled)), "{ended:?}");
+    assert_eq!(reads.load(Ordering::Relaxed) - opened, 2, "both tables of one window");
 }
