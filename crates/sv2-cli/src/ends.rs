@@ -1,5 +1,6 @@
 //! Both ends of a command: which files they are, and what is refused before anything is read.
 
+mod aftermath;
 mod closed;
 mod input;
 mod part;
@@ -19,6 +20,8 @@ use sv2_core::{
     OutputSink, ResumableOutput, StreamError, Waiting,
 };
 
+pub(crate) use self::aftermath::Aftermath;
+use self::aftermath::doomed;
 use self::closed::require_open;
 pub(crate) use self::input::Input;
 use self::input::own;
@@ -125,7 +128,7 @@ impl OutputArgs {
             synced.map_err(|error| Failure::file("sync", durable, &error))?;
         }
         let doomed = Some((path, input.metadata.clone()));
-        Aftermath { doomed, derived: None, _folder: None }.settle(|_| ())
+        Aftermath { doomed, ..Aftermath::default() }.settle(|_| ())
     }
 
     /// As [`OutputArgs::place`], where one of several results has a name of its own.
@@ -357,49 +360,6 @@ impl Output {
     }
 }
 
-/// What is left to do when the output is on stable storage.
-pub(crate) struct Aftermath {
-    doomed: Option<(PathBuf, Metadata)>,
-    /// The name of the output, where it was made up.
-    derived: Option<Name>,
-    /// The folder of the output, held until all is done.
-    _folder: Option<HeldFolder>,
-}
-
-impl Aftermath {
-    /// Says with `note` where the result is if that may surprise, and removes the input if that
-    /// was asked for and it is still what was read.
-    pub(crate) fn settle(self, note: impl FnOnce(&str)) -> Result<(), Failure> {
-        if let Some(name) = &self.derived
-            && stdout_leads_somewhere()
-        {
-            note(&format!("the output is '{name}'; for standard output give -o -"));
-        }
-        let Some((path, read)) = self.doomed else { return Ok(()) };
-        let failed = |error| Failure::file("remove", &path, &error);
-        let now = fs::symlink_metadata(&path).map_err(failed)?;
-        let unchanged = same_file(&now, &read)
-            && now.len() == read.len()
-            && (now.mtime(), now.mtime_nsec()) == (read.mtime(), read.mtime_nsec());
-        if !unchanged {
-            let name = shown(&path);
-            let sentence = format!("'{name}' changed while it was read and was not removed");
-            return Err(Failure::new(crate::exit::Exit::Io, sentence));
-        }
-        fs::remove_file(&path).map_err(failed)
-    }
-}
-
-/// Whether standard output was led to a file or a program, where those who come from other tools
-/// expect the result.
-fn stdout_leads_somewhere() -> bool {
-    let metadata = own(&io::stdout()).and_then(|file| file.metadata());
-    metadata.is_ok_and(|metadata| {
-        let kind = metadata.file_type();
-        kind.is_file() || kind.is_fifo() || kind.is_socket()
-    })
-}
-
 /// The output's name where none was given.
 fn beside(input: &Input, path: &Path, direction: Direction) -> Result<PathBuf, Failure> {
     if !input.metadata.is_file() {
@@ -455,21 +415,6 @@ fn stdout(input: &Input, direction: Direction, explicit: bool) -> Result<Output,
         (false, _) => Place::Stdout(file),
     };
     Ok(Output::at(Name::Stdout, place))
-}
-
-/// The input that is to be removed, if it is one that can be.
-fn doomed(input: &Input, output: &Output) -> Result<(PathBuf, Metadata), Failure> {
-    let refused = |why: &str| Failure::usage(format!("--rm cannot be used: {why}"));
-    let Some(path) = &input.path else {
-        return Err(refused("the input has no name"));
-    };
-    if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
-        return Err(refused("the input is no regular file"));
-    }
-    if output.kept_path().is_none() {
-        return Err(refused("the output is no file that can be kept"));
-    }
-    Ok((path.clone(), input.metadata.clone()))
 }
 
 /// Whether two are one file, where a file is something that keeps its bytes.

@@ -15,6 +15,7 @@ use sv2_keys::{KeyFileError, KeysError, PassphraseError};
 pub(crate) use self::text::{chain, plain};
 use crate::exit::Exit;
 use crate::names::{Name, shown};
+use crate::signals;
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -68,7 +69,13 @@ impl Failure {
 
     /// A question that was answered with the interrupt key; nothing was written yet.
     pub(crate) fn interrupted() -> Self {
-        Self::new(Exit::Interrupted, "interrupted; nothing was written")
+        match signals::continued() {
+            Some(hint) => {
+                let sentence = format!("interrupted; {}", signals::RESUMED);
+                Self::new(Exit::Interrupted, sentence).hint(hint)
+            }
+            None => Self::new(Exit::Interrupted, "interrupted; nothing was written"),
+        }
     }
 
     /// A file or folder that failed.

@@ -11,8 +11,8 @@ use clap::parser::ValueSource;
 use crate::names::{Name, shell_word};
 
 /// The options that say how a stream is opened and where its plaintext goes, by the name of their
-/// argument; `true` where a value follows.
-const REPEATED: [(&str, &str, bool); 12] = [
+/// argument; `true` where a value follows. Which of them a command knows, [`takes`] says.
+const REPEATED: [(&str, &str, bool); 15] = [
     ("identities", "-i", true),
     ("identity_commands", "--identity-command", true),
     ("passphrase", "-p", false),
@@ -23,15 +23,26 @@ const REPEATED: [(&str, &str, bool); 12] = [
     ("key_command", "--key-command", true),
     ("context", "--context", true),
     ("ranges", "--range", true),
+    ("preserve", "--preserve", false),
+    ("use_name", "--use-name", false),
+    ("sparse", "--sparse", false),
     ("output", "-o", true),
     ("force", "-f", false),
 ];
 
-/// Those options as they were given.
-static GIVEN: OnceLock<Vec<(&'static str, Option<OsString>)>> = OnceLock::new();
+/// What was given.
+struct Given {
+    /// The name of the command, whichever of its names was given.
+    command: String,
+    /// Those options as they were given.
+    options: Vec<(&'static str, Option<OsString>)>,
+}
 
-/// Keeps the options of the innermost command for hints.
+static GIVEN: OnceLock<Given> = OnceLock::new();
+
+/// Keeps the name of the command, and the options of the innermost one, for hints.
 pub(crate) fn keep(mut matches: &ArgMatches) {
+    let command = matches.subcommand_name().unwrap_or_default().to_owned();
     while let Some((_, inner)) = matches.subcommand() {
         matches = inner;
     }
@@ -50,14 +61,23 @@ pub(crate) fn keep(mut matches: &ArgMatches) {
         }
     }
     // One command is run in a process.
-    let _ = GIVEN.set(given);
+    let _ = GIVEN.set(Given { command, options: given });
+}
+
+/// Whether a command has an option.
+fn takes(command: &str, option: &str) -> bool {
+    match option {
+        "--range" => command.starts_with("cat"),
+        "--preserve" | "--use-name" | "--sparse" => command == "decrypt --trailing ignore",
+        _ => true,
+    }
 }
 
 /// The command that gets out what is left of the input of this one.
 pub(crate) fn salvage() -> &'static str {
-    match std::env::args_os().nth(1) {
-        Some(command) if command == "cat" => "cat --salvage",
-        _ => "decrypt --salvage",
+    match GIVEN.get().is_some_and(|given| given.command == "cat") {
+        true => "cat --salvage",
+        false => "decrypt --salvage",
     }
 }
 
@@ -89,8 +109,9 @@ pub(crate) fn without_output(command: &str, input: &Name) -> String {
 /// As [`on`], of a file; without its outputs where the command has none.
 pub(crate) fn on_file(command: &str, file: &Path, with_output: bool) -> String {
     let mut text = format!("sv2 {command}");
-    for (option, value) in GIVEN.get().map(Vec::as_slice).unwrap_or_default() {
-        if !with_output && matches!(*option, "-o" | "-f") {
+    let given = GIVEN.get().map(|given| given.options.as_slice()).unwrap_or_default();
+    for (option, value) in given {
+        if !takes(command, option) || !with_output && matches!(*option, "-o" | "-f") {
             continue;
         }
         let Some(value) = value else {
@@ -108,7 +129,7 @@ pub(crate) fn on_file(command: &str, file: &Path, with_output: bool) -> String {
     format!("{text} {}", operand(file.as_os_str()))
 }
 
-/// The command line of this run with one option more.
+/// The command line of this run with one option more, unless it has it.
 pub(crate) fn again_with(option: &str) -> String {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
@@ -118,7 +139,9 @@ pub(crate) fn again_with(option: &str) -> String {
         words.iter().map(|word| format!(" {}", shell_word(word))).collect()
     };
     text.push_str(&quoted(options));
-    text.push_str(&format!(" {option}"));
+    if !options.iter().any(|word| word == option) {
+        text.push_str(&format!(" {option}"));
+    }
     text.push_str(&quoted(operands));
     text
 }

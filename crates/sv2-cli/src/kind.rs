@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::invocation::operand;
 use crate::names::Name;
@@ -10,25 +10,45 @@ use crate::names::Name;
 /// Bytes at the start of a file that tell what it is.
 const HEAD: u64 = 64;
 
-/// How the pipe or standard input began that was read, which cannot be looked at again.
-static BEGINNING: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+/// How each pipe began that was read, and standard input, which cannot be looked at again.
+static BEGINNINGS: Mutex<Vec<(Name, Vec<u8>)>> = Mutex::new(Vec::new());
 
 /// Keeps the beginning of what is read, in case it is no stream.
-pub(crate) struct Remembered<R>(pub(crate) R);
+pub(crate) struct Remembered<R> {
+    name: Name,
+    reader: R,
+}
+
+impl<R> Remembered<R> {
+    /// What is read of the input of this name from its beginning on.
+    pub(crate) fn new(name: Name, reader: R) -> Self {
+        beginnings().retain(|(of, _)| *of != name);
+        Self { name, reader }
+    }
+}
 
 impl<R: Read> Read for Remembered<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.0.read(buffer)?;
-        remember(&buffer[..count]);
+        let count = self.reader.read(buffer)?;
+        remember(&self.name, &buffer[..count]);
         Ok(count)
     }
 }
 
-/// Keeps what still belongs to the beginning.
-pub(crate) fn remember(bytes: &[u8]) {
-    let mut kept = BEGINNING.lock().unwrap_or_else(PoisonError::into_inner);
-    let more = bytes.len().min((HEAD as usize).saturating_sub(kept.len()));
-    kept.extend_from_slice(&bytes[..more]);
+/// Keeps what still belongs to the beginning of an input; no byte where it ended.
+pub(crate) fn remember(name: &Name, bytes: &[u8]) {
+    let mut kept = beginnings();
+    let at = kept.iter().position(|(of, _)| of == name).unwrap_or_else(|| {
+        kept.push((name.clone(), Vec::new()));
+        kept.len() - 1
+    });
+    let head = &mut kept[at].1;
+    let more = bytes.len().min((HEAD as usize).saturating_sub(head.len()));
+    head.extend_from_slice(&bytes[..more]);
+}
+
+fn beginnings() -> MutexGuard<'static, Vec<(Name, Vec<u8>)>> {
+    BEGINNINGS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How a kind of file begins, what it is, and the command that opens it.
@@ -124,7 +144,8 @@ pub(crate) fn of(name: &Name) -> Option<(&'static str, String)> {
         Some(path) => {
             File::open(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
         }
-        None => head.clone_from(&BEGINNING.lock().unwrap_or_else(PoisonError::into_inner)),
+        // Of what nobody read nothing is known.
+        None => head.clone_from(&beginnings().iter().find(|(of, _)| of == name)?.1),
     }
     if head.is_empty() {
         let hint = match file {

@@ -49,6 +49,11 @@ pub(crate) fn announce(hint: String) {
     let _ = RESUMABLE.set(hint);
 }
 
+/// How an interrupted run is continued, where it can be.
+pub(crate) fn continued() -> Option<String> {
+    RESUMABLE.get().cloned()
+}
+
 /// Whether the user was told already that the program was interrupted.
 pub(crate) fn has_spoken() -> bool {
     SPOKEN.load(Ordering::Acquire)

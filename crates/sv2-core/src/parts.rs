@@ -16,8 +16,8 @@ use crate::header::new_header;
 use crate::io::{PositionedInput, ReadAt, read_exact_at};
 use crate::scrub::{SegmentScrub, positioned};
 use crate::{
-    Backend, DecryptOptions, EncryptOptions, InputSource, KeySource, RandomSource, StreamError,
-    StreamKey, Unit, fastest_backend,
+    Backend, Cancellation, DecryptOptions, EncryptOptions, InputSource, KeySource, RandomSource,
+    StreamError, StreamKey, Unit, fastest_backend,
 };
 
 pub use sv2_crypto::SegmentsKey;
@@ -132,16 +132,20 @@ pub fn seal_part(
 /// CRC-64/NVME of a whole part, as it is stored.
 ///
 /// # Errors
-/// Those of the source.
-pub fn part_crc64(source: &dyn ReadAt) -> io::Result<u64> {
-    let len = source.len()?;
+/// `Read` with the offset in the part, and `Cancelled`.
+pub fn part_crc64(source: &dyn ReadAt, cancel: &Cancellation) -> Result<u64, StreamError> {
+    let failed = |offset| move |source| StreamError::Read { offset, source };
+    let len = source.len().map_err(failed(0))?;
     let (mut crc, mut at) = (crc64(&[]), 0);
     let mut buffer = vec![0; STEP];
     while at < len {
+        if cancel.is_cancelled() {
+            return Err(StreamError::Cancelled { segment: 0 });
+        }
         let count = (len - at).min(STEP as u64);
         // At most the buffer, so it fits.
         let bytes = &mut buffer[..count as usize];
-        read_exact_at(source, bytes, at)?;
+        read_exact_at(source, bytes, at).map_err(failed(at))?;
         crc = combine(crc, crc64(bytes), count);
         at += count;
     }
@@ -155,11 +159,12 @@ pub fn part_crc64(source: &dyn ReadAt) -> io::Result<u64> {
 /// accidents alone.
 ///
 /// # Errors
-/// `Read`; `Usage` where the plan has no such part, or for an input that cannot seek.
+/// `Read`, `Cancelled`; `Usage` where the plan has no such part, or for an input that cannot seek.
 pub fn scrub_part(
     plan: &PartsPlan,
     part: u32,
     input: InputSource<'_>,
+    cancel: &Cancellation,
 ) -> Result<Vec<Damage>, StreamError> {
     let no_part = |_| StreamError::Usage("the plan has no such part");
     let spec = plan.part(part).map_err(no_part)?;
@@ -183,6 +188,9 @@ pub fn scrub_part(
     let scrub = SegmentScrub::of_header(&source, &decoded, plan.layout(), plan.source().len);
     let mut buffer = Vec::new();
     for segment in spec.segments {
+        if cancel.is_cancelled() {
+            return Err(StreamError::Cancelled { segment });
+        }
         let found = scrub.check(segment, None, buffer)?;
         damages.extend(found.damages);
         buffer = found.buffer;

@@ -1,36 +1,26 @@
 //! `sv2 decrypt`: a stream back to its plaintext.
 
+mod job;
 mod salvage;
 
-use std::fs::File;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Map, Value};
-use sv2_core::{
-    Cancellation, ErrorKind, InputSource, KeySource, OutputSink, StreamError, Tail, Unit,
-    decrypt_resumable, decrypt_stream_with, inspect, read_metadata,
-};
+use sv2_core::{Cancellation, KeySource, read_metadata};
 
-use self::salvage::{GapsName, Rescue};
-use crate::attributes::{Attributes, harmless_name};
+use self::job::{Ends, Job};
+use self::salvage::GapsName;
+use crate::attributes::harmless_name;
 use crate::batch::{self, Company, Item};
-use crate::change::note_half_changed;
 use crate::console::Console;
-use crate::ends::{Direction, Input, Output, OutputArgs, Own, Sparse, derived};
-use crate::exit::Exit;
+use crate::ends::{Direction, Input, Output, OutputArgs, Own, derived};
 use crate::failure::Failure;
 use crate::finished::holds;
-use crate::invocation::{self, operand};
 use crate::keys::{IdentityArgs, OpenKey};
 use crate::names::{Name, Names, shown};
-use crate::progress::Display;
-use crate::report;
-use crate::resume::{Resumable, note_unfinished};
 use crate::running::{OpeningArgs, RunArgs, watch_signals};
-use crate::size::counted;
-use crate::trailing::{self, TrailingName};
+use crate::trailing::TrailingName;
 use crate::tree::TreeArgs;
 
 const EXAMPLES: &str = "\
@@ -128,14 +118,6 @@ struct StreamArgs {
     trailing: Option<TrailingName>,
 }
 
-/// Everything that the streams of one command share.
-struct Job<'a> {
-    args: &'a DecryptArgs,
-    key: OpenKey,
-    cancel: Cancellation,
-    console: &'a Console,
-}
-
 /// Runs `sv2 decrypt`.
 pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
@@ -174,12 +156,6 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
     batch::each(&items, console, |item, company| job.decrypt(args.open(item)?, company))
 }
 
-/// A stream that was opened and its output, which has no name yet where the stream gives it.
-struct Ends {
-    input: Input,
-    output: Option<Output>,
-}
-
 impl DecryptArgs {
     fn open(&self, item: &Item) -> Result<Ends, Failure> {
         let path = item.input.as_deref();
@@ -206,6 +182,10 @@ impl DecryptArgs {
             true => None,
             false => Some(self.output.place_at(&input, item.own()?, Direction::Decrypt)?),
         };
+        if self.sparse && output.as_ref().is_some_and(|output| !output.is_kept()) {
+            return Err(Failure::usage("--sparse leaves holes in a file, and the output is none")
+                .hint("name a file with -o, or leave --sparse out"));
+        }
         Ok(Ends { input, output })
     }
 
@@ -271,197 +251,4 @@ impl DecryptArgs {
         let own = Own { shown: path.clone(), reached: path, folder: None };
         self.output.place_at(input, Some(own), Direction::Decrypt)
     }
-}
-
-impl Job<'_> {
-    /// Decrypts one stream.
-    fn decrypt(&self, ends: Ends, company: Company) -> Result<(), Failure> {
-        self.key.with(|key| self.decrypt_with(ends, key, company))
-    }
-
-    fn decrypt_with(
-        &self,
-        ends: Ends,
-        key: &KeySource<'_>,
-        company: Company,
-    ) -> Result<(), Failure> {
-        let Self { args, console, .. } = self;
-        let mut options = args.stream.opening.options();
-        options.tail = match args.stream.trailing {
-            Some(TrailingName::Ignore) => Tail::MayBeFollowed,
-            None if args.stream.unsealed => Tail::MayBeMissing,
-            None => Tail::Required,
-        };
-        let input = ends.input;
-        let kept = match args.preserve || args.use_name {
-            true => args.kept(&input, key)?,
-            false => Map::new(),
-        };
-        let output = match ends.output {
-            Some(output) => output,
-            None => args.named(&input, &kept)?,
-        };
-        let output = match args.preserve {
-            true => output.with_attributes(Attributes::read(&kept).for_output()),
-            false => output,
-        };
-        let rescue = match args.stream.salvage {
-            Some(gaps) => Some(Rescue::new(gaps, &args.output, &input, &output)?),
-            None => None,
-        };
-        if !args.resume {
-            note_unfinished(&output, console);
-        }
-        let display = match company {
-            Company::SideBySide => Display::none(),
-            _ => Display::new(console),
-        };
-        options.run = args.run.options(self.cancel.clone(), &display);
-        if company == Company::SideBySide {
-            options.run.threads = Some(NonZeroUsize::MIN);
-        }
-        let (from, to, channel) = (input.name.clone(), output.name.clone(), output.free_channel());
-        let names = Names { input: &from, output: &to };
-        if args.resume {
-            let (resumable, aftermath) = Resumable::new(&input, output)?;
-            let source = input.into_source();
-            let done = decrypt_resumable(source, &resumable.output, key, &options);
-            drop(display);
-            let done = done.map_err(|error| resumable.failure(&error, names))?;
-            aftermath.settle(|text| console.note(text))?;
-            note_copy_used(&from, console);
-            return report::resumed("decrypt", names, &done, channel, console);
-        }
-        if args.sparse && output.is_kept() {
-            let source = input.into_source();
-            let (mut writer, aftermath) = output.into_held_writer()?;
-            let mut sparse = Sparse::new(&mut writer);
-            let sink = OutputSink::Writer(Box::new(&mut sparse));
-            let done = decrypt_stream_with(source, sink, key, &options);
-            drop(display);
-            let done = match (done, sparse.failure()) {
-                (_, Some(failure)) => return Err(failure),
-                (done, None) => done.map_err(|error| Failure::stream(&error, names))?,
-            };
-            sparse.finish()?;
-            writer.finish(&self.cancel)?;
-            aftermath.settle(|text| console.note(text))?;
-            note_copy_used(&from, console);
-            if console.json {
-                console.report(&report::to_json("decrypt", &from, &to, &done), channel)?;
-            } else if console.verbose {
-                console.note(&report::to_text(&from, &to, &done));
-            }
-            return Ok(());
-        }
-        if let Some(rescue) = rescue {
-            let (sink, unnamed, _aftermath) = output.into_unnamed()?;
-            let done = rescue.run(input.into_source(), sink, key, &options);
-            drop(display);
-            let done = done.map_err(|error| rescue.failure(&error, names))?;
-            return rescue.report(&done, names, (unnamed, &self.cancel), (channel, console));
-        }
-        let from_front = match args.stream.unsealed && input.is_seekable() {
-            true => Some((input.again()?, output.again()?)),
-            false => None,
-        };
-        let (sink, aftermath) = output.into_sink()?;
-        let again = input.is_seekable().then(|| input.again().ok()).flatten();
-        let source = input.into_source();
-        let mut done = decrypt_stream_with(source, sink, key, &options);
-        if let (Err(error), Some((source, sink))) = (&done, from_front)
-            && let Some(segment) = damaged_segment(error)
-        {
-            // The seal holds and a segment does not: what stands in front of it is wanted, as of a
-            // pipe, whatever the output is.
-            match sink {
-                Some(sink) => done = decrypt_stream_with(forwards(source), sink, key, &options),
-                None => return Err(damaged_behind(&from, segment)),
-            }
-        }
-        drop(display);
-        let done = done.map_err(|error| {
-            trailing::explained("decrypt", &from, again, &error)
-                .unwrap_or_else(|| Failure::stream(&error, names))
-        })?;
-        aftermath.settle(|text| {
-            // Who names several inputs knows that each has its output beside it.
-            if company == Company::Alone {
-                console.note(text);
-            }
-        })?;
-        let is_damaged_behind = done.unsealed_end.is_some_and(|end| end != ErrorKind::Unsealed);
-        if !done.sealed && !is_damaged_behind {
-            // The exit code is that of success, so this is the only sign.
-            console.warn(&format!(
-                "{from}: the stream is not sealed: {} read up to where it ends, every byte of them is \
-                 authentic, but whether anything is missing or outdated is not known",
-                counted(done.segments, "segment was", "segments were")
-            ));
-            console.hint(&format!(
-                "to get out what there is of the next segment, too: {}",
-                invocation::on("decrypt --salvage", &from)
-            ));
-        }
-        note_copy_used(&from, console);
-        note_half_changed(&from, console);
-        if console.json {
-            console.report(&report::to_json("decrypt", &from, &to, &done), channel)?;
-        } else if console.verbose {
-            console.note(&report::to_text(&from, &to, &done));
-        }
-        if is_damaged_behind {
-            return Err(damaged_behind(&from, done.segments));
-        }
-        Ok(())
-    }
-}
-
-/// The segment at which a sealed stream turned out damaged or altered.
-fn damaged_segment(error: &StreamError) -> Option<u64> {
-    let (StreamError::ChecksumMismatch { unit, .. }
-    | StreamError::AuthenticationFailed { unit, .. }
-    | StreamError::Malformed { unit, .. }) = error
-    else {
-        return None;
-    };
-    match *unit {
-        Unit::Frame { segment, .. } | Unit::Segment { segment } | Unit::Footer { segment } => {
-            Some(segment)
-        }
-        _ => None,
-    }
-}
-
-/// Says of a stream that was read by the copy of its header that one of the two is gone.
-fn note_copy_used(from: &Name, console: &Console) {
-    // What is read once was read by the front.
-    let Some(path) = from.path().filter(|path| path.is_file()) else { return };
-    let Ok(seen) = File::open(path).map(|file| inspect(InputSource::File(file))) else { return };
-    if seen.is_ok_and(|seen| !seen.front_intact && seen.copy_intact == Some(true)) {
-        console.note(&format!(
-            "{from}: the header at the front is damaged, so its copy at the end was used"
-        ));
-        let path = operand(path.as_os_str());
-        console.note_hint(&format!("see what can be put back: sv2 repair -n {path}"));
-    }
-}
-
-/// A file read from the front as a pipe is.
-fn forwards(source: InputSource<'static>) -> InputSource<'static> {
-    match source {
-        InputSource::File(file) => InputSource::Reader(Box::new(file)),
-        other => other,
-    }
-}
-
-/// The end of a run that wrote what stands in front of the damage.
-fn damaged_behind(from: &Name, segments: u64) -> Failure {
-    let segments = counted(segments, "segment", "segments");
-    let sentence =
-        format!("{from}: the stream is damaged behind {segments}, which are written and authentic");
-    Failure::new(Exit::Damaged, sentence).hint(format!(
-        "to get out what is sound behind the damage, too: {}",
-        invocation::on("decrypt --salvage", from)
-    ))
 }

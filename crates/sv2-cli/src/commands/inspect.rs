@@ -36,7 +36,8 @@ Without a key nothing of this is authentic: it is what the file says. With -i, -
 is opened as well, and header and seal are authenticated on the way.
 
 What is printed with --checksum equals the ChecksumCRC64NVME of a full object in S3 if what arrived
-there is what was written. The payload is not read, so a damaged payload does not change it.
+there is what was written. The payload is not read, so a damaged payload does not change it. Where
+something follows the stream, it is that of the stream alone.
 
 A stream whose header or end is damaged is shown all the same; exit code 5 says so, and 3 that it is
 not sealed or has another length than its end says. Segments are not looked at: 'sv2 verify' does.";
@@ -83,7 +84,13 @@ pub(crate) fn run(args: &InspectArgs, console: &Console) -> Result<(), Failure> 
         None => seen,
     };
     let checksum = match args.checksum {
-        true => Some(as_in_s3(object_checksum(input.again()?).map_err(failed)?)),
+        true => {
+            let stream = match &followed {
+                Some(found) => input.up_to(found.offset)?,
+                None => input.again()?,
+            };
+            Some(as_in_s3(object_checksum(stream).map_err(failed)?))
+        }
         false => None,
     };
     let metadata = if args.identities.is_empty() {
@@ -106,12 +113,14 @@ pub(crate) fn run(args: &InspectArgs, console: &Console) -> Result<(), Failure> 
         );
         if let Some(checksum) = checksum {
             report["checksum_crc64nvme"] = json!(checksum);
+            report["checksum_bytes"] = json!(seen.stream_len);
         }
         console.report(&report, Channel::Stdout)?;
     } else {
         let mut text = to_text(&name, &seen, metadata.as_ref());
         if let Some(checksum) = checksum {
-            let _ = writeln!(text, "  {:<13} {checksum}", "CRC-64/NVME");
+            let of = if followed.is_some() { " (without what follows the stream)" } else { "" };
+            let _ = writeln!(text, "  {:<13} {checksum}{of}", "CRC-64/NVME");
         }
         if args.segments {
             text.push_str(&segments_text(&Spans::of(&seen)));

@@ -156,15 +156,12 @@ impl Job<'_> {
         let more = findings.found_len.saturating_sub(findings.file_len);
         self.outputs.may_cut(more, ", which was not there when the file was protected")?;
         self.outputs.back_up(file)?;
-        signals::announce(wrong::repair("-f ", &self.outputs.args.file));
+        signals::announce(self.outputs.continued());
         let watch = self.watch();
         let done = watch.run(|work| repair_in_place(file, other, self.sidecar, findings, work));
         drop(watch);
         done.map_err(|error| match error {
-            sv2_parity::ParityError::Cancelled => {
-                Failure::new(Exit::Interrupted, format!("interrupted; {}", signals::RESUMED))
-                    .hint(wrong::repair("-f ", &self.outputs.args.file))
-            }
+            sv2_parity::ParityError::Cancelled => Failure::interrupted(),
             error => self.failed(&error),
         })
     }

@@ -97,7 +97,11 @@ impl Input {
         if let (Some(path), Direction::Decrypt) = (path, direction) {
             readings::opened(path, &file, &metadata);
         }
-        Ok(Self { name, path: path.map(Path::to_owned), file, metadata, direction })
+        let input = Self { name, path: path.map(Path::to_owned), file, metadata, direction };
+        if direction == Direction::Decrypt && input.is_stdin() && input.metadata.is_file() {
+            input.look_at_beginning();
+        }
+        Ok(input)
     }
 
     /// An input that is a pipe from a program.
@@ -117,6 +121,15 @@ impl Input {
         let input = Self::open_with(path, None, &mut options, Direction::Decrypt)?;
         input.require_file(command)?;
         Ok(input)
+    }
+
+    /// Keeps how a file on standard input begins, from where it stands, in case it is no stream.
+    fn look_at_beginning(&self) {
+        let mut head = [0; 64];
+        let stands = io::Seek::stream_position(&mut &self.file);
+        if let Ok(count) = stands.and_then(|offset| self.file.read_at(&mut head, offset)) {
+            remember(&self.name, &head[..count]);
+        }
     }
 
     /// What the file is.
@@ -211,13 +224,8 @@ impl Input {
         }
         if !self.metadata.is_file() {
             let _ = rustix::pipe::fcntl_setpipe_size(&self.file, PIPE_CAPACITY);
-            return InputSource::Reader(Box::new(Remembered(Waiting(self.file))));
-        }
-        if self.is_stdin() {
-            let mut head = [0; 64];
-            let stands = io::Seek::stream_position(&mut &self.file);
-            let read = stands.and_then(|offset| self.file.read_at(&mut head, offset));
-            remember(&head[..read.unwrap_or(0)]);
+            let reader = Remembered::new(self.name, Waiting(self.file));
+            return InputSource::Reader(Box::new(reader));
         }
         InputSource::File(self.file)
     }

@@ -13,6 +13,7 @@ mod identity;
 mod interrupts;
 mod keys;
 mod labels;
+mod leading;
 mod locks;
 mod looking;
 mod mending;

@@ -156,6 +156,27 @@ fn a_task_that_is_not_of_the_plan_seals_nothing() {
     refused(&seal("1", "parts"), 1, &["plan.job"]);
 }
 
+/// F-1230: a tag that the user gives says nothing of what happens while the source is read, which is
+/// from when the command begins.
+#[test]
+fn a_source_that_changes_under_its_tag_is_not_sealed() {
+    let sandbox = planned();
+    let text = String::from_utf8(sandbox.read("job")).unwrap();
+    let recipient = text.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
+    let plan = ["parts", "plan", "plain", "-f", "-o", "plan", "--job", recipient, "-K", "key"];
+    sandbox.good(&[&plan[..], &SIZES, &["--source-tag", "v1"]].concat());
+    let seal = |command: &str| {
+        let seal = ["parts", "seal", "--source-tag", "v1", "--identity-command", command];
+        sandbox.run(&[&seal[..], &["plan", "plain", "parts"]].concat())
+    };
+    // The command that gives the key takes its time, and somebody writes meanwhile.
+    let changed = seal("printf x | dd of=plain conv=notrunc status=none && cat job");
+    changed.expect_failure(7, &["not the one that the plan was made for"]);
+    let made = fs::read_dir(sandbox.path("parts")).map_or(0, |entries| entries.count());
+    assert_eq!(made, 0);
+    assert_eq!(seal("cat job").code, 0);
+}
+
 /// F-1231: what is missing, stale, altered, of another plan, cut or out of place completes nothing.
 #[test]
 fn nothing_is_finished_from_parts_and_receipts_that_do_not_belong_together() {

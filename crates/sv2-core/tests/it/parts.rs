@@ -9,8 +9,8 @@ use sv2_core::parts::{
     part_crc64, part_sealer, plan_parts, reopen_parts, scrub_part, seal_part,
 };
 use sv2_core::{
-    DecryptOptions, EncryptOptions, Geometry, InputSource, KeySource, ReadAt, RunOptions,
-    StreamError, StreamKey, Unit, scrub,
+    Cancellation, DecryptOptions, EncryptOptions, Geometry, InputSource, KeySource, ReadAt,
+    RunOptions, StreamError, StreamKey, Unit, scrub,
 };
 use sv2_testkit::paint::paint;
 use sv2_testkit::reference::{Limits, decrypt_seekable};
@@ -31,6 +31,11 @@ fn sealer(coordinator: &Coordinator) -> PartSealer {
     sealer.expect("the plan is ours")
 }
 
+/// What nobody cancels.
+fn free() -> Cancellation {
+    Cancellation::new()
+}
+
 fn all(_: u64) -> Result<(), StreamError> {
     Ok(())
 }
@@ -41,7 +46,7 @@ fn attempt(sealer: &PartSealer, part: u32, plaintext: &[u8]) -> (Vec<u8>, Vec<u8
     let source = plaintext.to_vec();
     let receipt = seal_part(sealer, part, &source, &mut wire, &mut all).expect("a part");
     let crc = receipt.crc64(sealer.plan()).expect("of this plan");
-    assert_eq!(part_crc64(&wire).expect("memory"), crc);
+    assert_eq!(part_crc64(&wire, &free()).expect("memory"), crc);
     (wire, sealer.encode(&receipt))
 }
 
@@ -103,8 +108,9 @@ fn every_flipped_byte_of_a_part_is_found_without_a_key() {
     let plan = PartsPlan::claimed(&coordinator.parts_plan().to_bytes()).expect("a plan");
     for part in [1, plan.parts()] {
         let (wire, _) = attempt(&sealer, part, &plaintext);
-        let found =
-            |wire: &[u8]| scrub_part(&plan, part, InputSource::Memory(wire)).expect("memory");
+        let found = |wire: &[u8]| {
+            scrub_part(&plan, part, InputSource::Memory(wire), &free()).expect("memory")
+        };
         assert_eq!(found(&wire), []);
         for at in 0..wire.len() {
             let mut bad = wire.clone();
@@ -198,7 +204,7 @@ proptest! {
                     let held: Vec<_> = stored
                         .iter()
                         .map(|(&part, &number)| {
-                            let crc = part_crc64(&attempts[number].1).expect("memory");
+                            let crc = part_crc64(&attempts[number].1, &free()).expect("memory");
                             StoredPart::checked(part, crc)
                         })
                         .collect();
@@ -228,7 +234,7 @@ proptest! {
 fn the_checksum_of_a_part_is_that_of_its_bytes() {
     for len in [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (2 << 20) + 7] {
         let bytes = paint(len);
-        assert_eq!(part_crc64(&bytes).expect("memory"), sv2_framing::crc::crc64(&bytes));
+        assert_eq!(part_crc64(&bytes, &free()).expect("memory"), sv2_framing::crc::crc64(&bytes));
     }
     struct Broken;
     impl ReadAt for Broken {
@@ -239,8 +245,23 @@ fn the_checksum_of_a_part_is_that_of_its_bytes() {
             Ok(5)
         }
     }
-    assert_eq!(
-        part_crc64(&Broken).expect_err("it ends early").kind(),
-        io::ErrorKind::UnexpectedEof
-    );
+    let ended = part_crc64(&Broken, &free()).expect_err("it ends early");
+    assert!(matches!(
+        ended,
+        StreamError::Read { offset: 0, source } if source.kind() == io::ErrorKind::UnexpectedEof
+    ));
+}
+
+/// Who is interrupted reads no further: a part may have 5 GiB.
+#[test]
+fn a_part_is_not_read_on_behind_an_interrupt() {
+    let plaintext = paint(5000);
+    let coordinator = planned(plaintext.len());
+    let (wire, _) = attempt(&sealer(&coordinator), 1, &plaintext);
+    let plan = PartsPlan::claimed(&coordinator.parts_plan().to_bytes()).expect("a plan");
+    let cancel = free();
+    cancel.cancel();
+    let scrubbed = scrub_part(&plan, 1, InputSource::Memory(&wire), &cancel);
+    assert!(matches!(scrubbed, Err(StreamError::Cancelled { segment: 0 })));
+    assert!(matches!(part_crc64(&wire, &cancel), Err(StreamError::Cancelled { segment: 0 })));
 }

@@ -3,23 +3,22 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Args;
-use serde_json::json;
 use sv2_core::parts::PartsPlan;
 use sv2_core::{InputSource, StreamReader};
 
-use super::folder::{self, Parts};
+use super::folder::{self, Parts, Tasks};
 use super::told;
 use crate::console::Console;
 use crate::ends::Channel;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::invocation::again_with;
 use crate::keys::IdentityArgs;
 use crate::names::{Name, Names, shown};
-use crate::progress::Display;
 use crate::running::{OpeningArgs, ThreadArgs, watch_signals};
+use crate::signals;
 
 /// Bytes that are read at a time.
 const STEP: u64 = 4 << 20;
@@ -69,38 +68,30 @@ pub(super) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
         return Err(Failure::new(Exit::Mismatch, sentence).hint("use the plan that it was made by"));
     }
     let file = open_output(args, reader.len())?;
-    let lens = parts.iter().filter_map(|part| plan.part(*part).ok());
-    let total: u64 = lens.map(|spec| spec.plaintext.end - spec.plaintext.start).sum();
-    let (display, done) = (Display::new(console), AtomicU64::new(0));
-    folder::each(&parts, args.threads.count(), |part| {
+    // What is written twice is the same.
+    signals::announce(format!("continue with: {}", again_with("-f")));
+    let tasks = Tasks::new((&plan, &parts), args.threads.count(), &cancel, console);
+    tasks.run(|part| {
         let spec = plan.part(part).map_err(|error| told::parts(error, &args.plan))?;
         let (mut at, end) = (spec.plaintext.start, spec.plaintext.end);
         let mut buffer = Vec::new();
         while at < end {
-            if cancel.is_cancelled() {
-                return Err(Failure::interrupted());
-            }
             // At most a step, so it fits.
             buffer.resize(STEP.min(end - at) as usize, 0);
             let count = reader.read_at(&mut buffer, at).map_err(|error| told(&error))?;
             let written = file.write_all_at(&buffer[..count], at);
             written.map_err(|error| Failure::file("write", &args.output, &error))?;
             at += count as u64;
-            let done = done.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
-            display.advance(done, total);
+            tasks.advance(count as u64).map_err(|_| Failure::interrupted())?;
         }
         Ok(())
     })?;
-    drop(display);
+    let total = tasks.total;
+    drop(tasks);
     file.sync_all().map_err(|error| Failure::file("write", &args.output, &error))?;
     if console.json {
-        let report = json!({
-            "command": "parts decrypt",
-            "input": input.for_machines(),
-            "output": output.for_machines(),
-            "parts": parts,
-            "plaintext_bytes": total,
-        });
+        let ends = (args.stream.as_path(), args.output.as_path());
+        let report = folder::report("parts decrypt", ends, &parts, total);
         return console.report(&report, Channel::Stdout);
     }
     Ok(())

@@ -56,7 +56,10 @@ pub(super) fn run(args: &FinishArgs, console: &Console) -> Result<(), Failure> {
     let receipts = folder::receipts(&args.folder)?;
     let stored = match &args.listing {
         Some(path) => listing::of_file(path)?,
-        None => listing::of_folder(&args.folder, coordinator.parts_plan(), args.threads.count())?,
+        None => {
+            let work = (args.threads.count(), &cancel);
+            listing::of_folder(&args.folder, coordinator.parts_plan(), work, console)?
+        }
     };
     let finished = coordinator.finish(&receipts, &stored);
     let finished = finished.map_err(|error| told::parts(error, &args.plan))?;

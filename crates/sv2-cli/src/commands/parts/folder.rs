@@ -1,16 +1,22 @@
-//! The folder of parts: names of parts and receipts, and which parts are meant.
+//! The folder of parts: names of parts and receipts, which parts are meant, and work on all of them.
 
 use std::fs::{self, File};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
+use serde_json::{Value, json};
 use sv2_core::parts::PartsPlan;
+use sv2_core::{Cancellation, StreamError};
 
 use super::told;
+use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::names::shown;
+use crate::names::{Name, shown};
+use crate::progress::Display;
 
 /// What the names of receipts end with.
 const RECEIPT: &str = ".receipt";
@@ -104,37 +110,100 @@ impl Parts {
     }
 }
 
-/// Does `work` for each part, on some threads; the failure of the first part that failed.
-pub(super) fn each(
-    parts: &[u32],
-    threads: std::num::NonZeroUsize,
-    work: impl Fn(u32) -> Result<(), Failure> + Sync,
-) -> Result<(), Failure> {
-    let (next, failed) = (AtomicUsize::new(0), Mutex::new(None::<(u32, Failure)>));
-    let lock = || failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let body = || {
-        while let Some(&part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if lock().is_some() {
-                return;
-            }
-            if let Err(failure) = work(part) {
-                let mut failed = lock();
-                if failed.as_ref().is_none_or(|(first, _)| part < *first) {
-                    *failed = Some((part, failure));
+/// The parts of one call, which are shown, run on some threads and end at an interrupt.
+pub(super) struct Tasks<'t> {
+    parts: &'t [u32],
+    threads: NonZeroUsize,
+    cancel: &'t Cancellation,
+    display: Display,
+    done: AtomicU64,
+    /// Bytes of plaintext of all parts.
+    pub(super) total: u64,
+}
+
+impl<'t> Tasks<'t> {
+    /// What is done for `parts` of `plan`.
+    pub(super) fn new(
+        (plan, parts): (&PartsPlan, &'t [u32]),
+        threads: NonZeroUsize,
+        cancel: &'t Cancellation,
+        console: &Console,
+    ) -> Self {
+        let specs = parts.iter().filter_map(|part| plan.part(*part).ok());
+        let total = specs.map(|spec| spec.plaintext.end - spec.plaintext.start).sum();
+        let (display, done) = (Display::new(console), AtomicU64::new(0));
+        Self { parts, threads, cancel, display, done, total }
+    }
+
+    /// Takes note of bytes of plaintext that were done, and says whether to go on.
+    pub(super) fn advance(&self, len: u64) -> Result<(), StreamError> {
+        let done = self.done.fetch_add(len, Ordering::Relaxed) + len;
+        self.display.advance(done, self.total);
+        match self.cancel.is_cancelled() {
+            true => Err(StreamError::Cancelled { segment: 0 }),
+            false => Ok(()),
+        }
+    }
+
+    /// Does `work` for each part; the failure of the first part that failed.
+    pub(super) fn run(
+        &self,
+        work: impl Fn(u32) -> Result<(), Failure> + Sync,
+    ) -> Result<(), Failure> {
+        let (next, failed) = (AtomicUsize::new(0), Mutex::new(None::<(u32, Failure)>));
+        let lock = || failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let body = || {
+            while let Some(&part) = self.parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if lock().is_some() {
+                    return;
+                }
+                let done = match self.cancel.is_cancelled() {
+                    true => Err(Failure::interrupted()),
+                    false => work(part),
+                };
+                if let Err(failure) = done {
+                    let mut failed = lock();
+                    if failed.as_ref().is_none_or(|(first, _)| part < *first) {
+                        *failed = Some((part, failure));
+                    }
                 }
             }
+        };
+        thread::scope(|scope| {
+            for _ in 1..self.threads.get().min(self.parts.len()) {
+                // Where the system has no thread left, those that there are do the work.
+                let _ = thread::Builder::new().spawn_scoped(scope, body);
+            }
+            body();
+        });
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some((_, failure)) => Err(failure),
+            None => Ok(()),
         }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.get().min(parts.len()) {
-            // Where the system has no thread left, those that there are do the work.
-            let _ = std::thread::Builder::new().spawn_scoped(scope, body);
-        }
-        body();
-    });
-    match failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
-        Some((_, failure)) => Err(failure),
-        None => Ok(()),
+    }
+}
+
+/// What a command that worked on parts says to machines.
+pub(super) fn report(
+    command: &str,
+    (input, output): (&Path, &Path),
+    parts: &[u32],
+    plaintext_bytes: u64,
+) -> Value {
+    json!({
+        "command": command,
+        "input": Name::File(input.to_owned()).for_machines(),
+        "output": Name::File(output.to_owned()).for_machines(),
+        "parts": parts,
+        "plaintext_bytes": plaintext_bytes,
+    })
+}
+
+/// Opens a part that is stored; none where it is not there.
+pub(super) fn open_part(path: &Path) -> Result<Option<File>, Failure> {
+    match File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some).map_err(|error| Failure::file("read", path, &error)),
     }
 }
 

@@ -77,18 +77,33 @@ pub(super) fn unlock(
     Ok(SegmentsKey::from_bytes(*found.expose()))
 }
 
-/// What tells whether a source is still the one that was planned for: its length, and a tag or the
-/// time of its last change.
-pub(super) fn pin(source: &fs::File, path: &Path, tag: Option<&str>) -> Result<SourcePin, Failure> {
-    let metadata = source.metadata().map_err(|error| Failure::file("read", path, &error))?;
-    if !metadata.is_file() {
-        return Err(Failure::usage(format!("'{}' is no regular file", shown(path))));
+/// A source as the file system describes it: what changes with every write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    len: u64,
+    /// The time of the last change, in seconds and nanoseconds.
+    mtime: (i64, i64),
+}
+
+impl Stamp {
+    pub(super) fn of(source: &fs::File, path: &Path) -> Result<Self, Failure> {
+        let metadata = source.metadata().map_err(|error| Failure::file("read", path, &error))?;
+        if !metadata.is_file() {
+            return Err(Failure::usage(format!("'{}' is no regular file", shown(path))));
+        }
+        Ok(Self { len: metadata.len(), mtime: (metadata.mtime(), metadata.mtime_nsec()) })
     }
-    let tag = match tag {
-        Some(tag) => tag.to_owned(),
-        None => format!("mtime {}.{:09}", metadata.mtime(), metadata.mtime_nsec()),
-    };
-    Ok(SourcePin::new(metadata.len(), tag))
+
+    /// What tells every worker whether its source is the one that was planned for: the length, and
+    /// a tag or the time of the last change.
+    pub(super) fn pin(&self, tag: Option<&str>) -> SourcePin {
+        let (seconds, nanoseconds) = self.mtime;
+        let tag = match tag {
+            Some(tag) => tag.to_owned(),
+            None => format!("mtime {seconds}.{nanoseconds:09}"),
+        };
+        SourcePin::new(self.len, tag)
+    }
 }
 
 /// A small file that has its name only when it is whole.

@@ -1,18 +1,22 @@
 //! What a store says that it holds: files in a folder, or the listing of an upload.
 
-use std::fs::{self, File};
+use std::fs;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
+use sv2_core::Cancellation;
 use sv2_core::parts::{PartsPlan, StoredPart, part_crc64};
 
-use super::folder::{self, part_path};
+use super::folder::{self, Tasks, part_path};
+use super::told;
+use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::names::shown;
+use crate::names::{Name, shown};
 
 /// The largest listing that is read: 10,000 parts take about 3 MiB.
 const MAX_LISTING: u64 = 64 << 20;
@@ -22,21 +26,22 @@ const MAX_LISTING: u64 = 64 << 20;
 pub(super) fn of_folder(
     folder: &Path,
     plan: &PartsPlan,
-    threads: std::num::NonZeroUsize,
+    (threads, cancel): (NonZeroUsize, &Cancellation),
+    console: &Console,
 ) -> Result<Vec<StoredPart>, Failure> {
     let numbers: Vec<u32> = (1..=plan.parts()).collect();
     let stored = Mutex::new(Vec::new());
-    folder::each(&numbers, threads, |part| {
+    let tasks = Tasks::new((plan, &numbers), threads, cancel, console);
+    tasks.run(|part| {
         let path = part_path(folder, part);
-        let failed = |error| Failure::file("read", &path, &error);
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            opened => opened.map_err(failed)?,
-        };
-        let crc = part_crc64(&file).map_err(failed)?;
-        let part = StoredPart::checked(part, crc);
-        stored.lock().unwrap_or_else(PoisonError::into_inner).push(part);
-        Ok(())
+        let Some(file) = folder::open_part(&path)? else { return Ok(()) };
+        let name = Name::File(path);
+        let crc = part_crc64(&file, cancel).map_err(|error| told::reading(&error, &name))?;
+        let checked = StoredPart::checked(part, crc);
+        stored.lock().unwrap_or_else(PoisonError::into_inner).push(checked);
+        let spec = plan.part(part).map_err(|error| told::parts(error, folder))?;
+        let len = spec.plaintext.end - spec.plaintext.start;
+        tasks.advance(len).map_err(|_| Failure::interrupted())
     })?;
     Ok(stored.into_inner().unwrap_or_else(PoisonError::into_inner))
 }

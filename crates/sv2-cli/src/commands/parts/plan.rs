@@ -9,7 +9,7 @@ use sv2_core::Existing;
 use sv2_core::parts::{PartRule, PartsPlan, geometry_for, plan_parts};
 use sv2_keys::Recipient;
 
-use super::job::{self, SmallFile};
+use super::job::{self, SmallFile, Stamp};
 use super::told;
 use crate::commands::encrypt::StreamArgs;
 use crate::console::Console;
@@ -66,7 +66,7 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Result<(), Failure> {
     let input = Input::open(Some(&args.source), Direction::Encrypt)?;
     let failed = |error| Failure::file("open", &args.source, &error);
     let source = File::open(&args.source).map_err(failed)?;
-    let pin = job::pin(&source, &args.source, args.source_tag.as_deref())?;
+    let pin = Stamp::of(&source, &args.source)?.pin(args.source_tag.as_deref());
     if !args.stream.has_segment_size() {
         options.geometry = geometry_for(pin.len, options.digest);
     }

@@ -2,23 +2,20 @@
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
-use sv2_core::parts::{PartSealer, PartsError, SourcePin, part_sealer, seal_part};
+use sv2_core::parts::{PartSealer, PartsError, part_sealer, seal_part};
 use sv2_core::{Cancellation, Existing, NamedOutput, StreamError};
 
-use super::folder::{self, Parts, part_path, receipt_path};
-use super::job::{self, SmallFile};
+use super::folder::{self, Parts, Tasks, part_path, receipt_path};
+use super::job::{self, SmallFile, Stamp};
 use super::told;
 use crate::console::Console;
 use crate::ends::Channel;
 use crate::failure::Failure;
 use crate::keys::IdentityArgs;
 use crate::names::{Name, Names};
-use crate::progress::Display;
 use crate::running::{ThreadArgs, watch_signals};
 
 /// The arguments of `sv2 parts seal`.
@@ -46,33 +43,25 @@ pub(super) struct SealArgs {
 pub(super) fn run(args: &SealArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
     let plan = folder::read_plan(&args.plan)?;
-    let key = job::unlock(&args.plan, &plan, &args.identities)?;
     let failed = |error| Failure::file("open", &args.source, &error);
     let source = File::open(&args.source).map_err(failed)?;
-    let pin = job::pin(&source, &args.source, args.source_tag.as_deref())?;
+    // Whatever the source is known by, it must not change from here on.
+    let stamp = Stamp::of(&source, &args.source)?;
+    let key = job::unlock(&args.plan, &plan, &args.identities)?;
+    let pin = stamp.pin(args.source_tag.as_deref());
     let sealer = part_sealer(&plan, key, &pin, None);
     let sealer = sealer.map_err(|error| told::parts(error, &args.plan))?;
     let parts = Parts::of(args.parts.as_ref(), sealer.plan(), &args.plan)?;
     fs::create_dir_all(&args.folder)
         .map_err(|error| Failure::file("make", &args.folder, &error))?;
-    let task = Task { args, sealer: &sealer, source: &source, pin: &pin, cancel: &cancel };
-    let lens = parts.iter().filter_map(|part| sealer.plan().part(*part).ok());
-    let total: u64 = lens.map(|spec| spec.plaintext.end - spec.plaintext.start).sum();
-    let (display, done) = (Display::new(console), AtomicU64::new(0));
-    let observe = |len: u64| {
-        let done = done.fetch_add(len, Ordering::Relaxed) + len;
-        display.advance(done, total);
-    };
-    folder::each(&parts, args.threads.count(), |part| task.seal(part, &observe))?;
-    drop(display);
+    let tasks = Tasks::new((sealer.plan(), &parts), args.threads.count(), &cancel, console);
+    let task = Task { args, sealer: &sealer, source: &source, stamp, tasks: &tasks };
+    tasks.run(|part| task.seal(part, &cancel))?;
+    let total = tasks.total;
+    drop(tasks);
     if console.json {
-        let report = json!({
-            "command": "parts seal",
-            "input": Name::File(args.source.clone()).for_machines(),
-            "output": Name::File(args.folder.clone()).for_machines(),
-            "parts": parts,
-            "plaintext_bytes": total,
-        });
+        let ends = (args.source.as_path(), args.folder.as_path());
+        let report = folder::report("parts seal", ends, &parts, total);
         return console.report(&report, Channel::Stdout);
     }
     Ok(())
@@ -82,15 +71,15 @@ struct Task<'t> {
     args: &'t SealArgs,
     sealer: &'t PartSealer,
     source: &'t File,
-    pin: &'t SourcePin,
-    cancel: &'t Cancellation,
+    stamp: Stamp,
+    tasks: &'t Tasks<'t>,
 }
 
 impl Task<'_> {
     /// Seals one part. Its receipt comes first: a part without one would have to be sealed again,
     /// and a receipt without its part counts for nothing.
-    fn seal(&self, part: u32, observe: &(dyn Fn(u64) + Sync)) -> Result<(), Failure> {
-        let Self { args, sealer, source, pin, cancel } = *self;
+    fn seal(&self, part: u32, cancel: &Cancellation) -> Result<(), Failure> {
+        let Self { args, sealer, source, stamp, tasks } = *self;
         let path = part_path(&args.folder, part);
         let (input, output) = (Name::File(args.source.clone()), Name::File(path.clone()));
         let failed = |error| told::task(error, &args.plan, &input, &output);
@@ -98,24 +87,20 @@ impl Task<'_> {
             |error: StreamError| Failure::stream(&error, Names { input: &input, output: &output });
         let target = NamedOutput::create(&path, Existing::Replace, 0o644).map_err(of_output)?;
         let mut writer = BufWriter::new(target.file());
-        let mut each = |len| {
-            observe(len);
-            if cancel.is_cancelled() { Err(StreamError::Cancelled { segment: 0 }) } else { Ok(()) }
-        };
+        let mut each = |len| tasks.advance(len);
         let receipt = seal_part(sealer, part, source, &mut writer, &mut each).map_err(failed)?;
         let flushed = writer.flush();
         drop(writer);
         flushed.map_err(|error| Failure::file("write", &path, &error))?;
-        // What was read must be what was planned for up to the end.
-        if job::pin(source, &args.source, args.source_tag.as_deref())? != *pin {
+        // What was read must be what was planned for up to the end; a tag that was given says
+        // nothing of that.
+        if Stamp::of(source, &args.source)? != stamp {
             return Err(told::parts(PartsError::SourceChanged, &args.plan));
         }
         let crc = receipt.crc64(sealer.plan()).map_err(|error| told::parts(error, &args.plan))?;
-        self.keep(&receipt_path(&args.folder, part, crc), &sealer.encode(&receipt))?;
+        let kept = receipt_path(&args.folder, part, crc);
+        let kept = SmallFile::begin(&kept, &[], Existing::Replace, 0o644)?;
+        kept.write(&sealer.encode(&receipt), cancel)?;
         target.finish(cancel).map_err(of_output)
-    }
-
-    fn keep(&self, path: &Path, receipt: &[u8]) -> Result<(), Failure> {
-        SmallFile::begin(path, &[], Existing::Replace, 0o644)?.write(receipt, self.cancel)
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn parts(error: PartsError, plan: &Path) -> Failure {
         PartsError::Format(error) => {
             let error = StreamError::from(error);
             Failure::stream(&error, Names { input: &name, output: &Name::Stdout })
+                .hint("use the plan as 'sv2 parts plan' wrote it")
         }
         PartsError::NoCut { .. } => of(Exit::Usage)
             .hint("change --part-size, --max-part or --segment-size, or use sv2 encrypt"),
@@ -48,6 +49,14 @@ pub(super) fn parts(error: PartsError, plan: &Path) -> Failure {
         | PartsError::StaleReceipt { part }
         | PartsError::AmbiguousReceipt { part } => of(Exit::Mismatch).hint(again(part)),
         _ => of(Exit::Mismatch),
+    }
+}
+
+/// The failure of a part that is read and of which nothing is written.
+pub(super) fn reading(error: &StreamError, part: &Name) -> Failure {
+    match error {
+        StreamError::Cancelled { .. } => Failure::interrupted(),
+        error => Failure::stream(error, Names { input: part, output: &Name::Stdout }),
     }
 }
 

@@ -1,6 +1,5 @@
 //! `sv2 parts verify`: stored parts, checked without a key.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -9,14 +8,14 @@ use serde_json::json;
 use sv2_core::InputSource;
 use sv2_core::parts::{PartsPlan, scrub_part};
 
-use super::folder::{self, Parts, part_path};
+use super::folder::{self, Parts, Tasks, part_path};
 use super::told;
 use crate::console::{Console, print};
 use crate::ends::Channel;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::invocation::operand;
-use crate::names::{Name, Names};
+use crate::names::Name;
 use crate::running::{ThreadArgs, watch_signals};
 use crate::size::counted;
 
@@ -41,27 +40,23 @@ pub(super) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
     let plan = PartsPlan::claimed(&bytes).map_err(|error| told::parts(error, &args.plan))?;
     let parts = Parts::of(args.parts.as_ref(), &plan, &args.plan)?;
     let found = Mutex::new(Vec::new());
-    folder::each(&parts, args.threads.count(), |part| {
-        if cancel.is_cancelled() {
-            return Err(Failure::interrupted());
-        }
+    let tasks = Tasks::new((&plan, &parts), args.threads.count(), &cancel, console);
+    tasks.run(|part| {
         let path = part_path(&args.folder, part);
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                found.lock().unwrap_or_else(PoisonError::into_inner).push((part, None));
-                return Ok(());
-            }
-            opened => opened.map_err(|error| Failure::file("read", &path, &error))?,
-        };
-        let name = Name::File(path);
-        let damages = scrub_part(&plan, part, InputSource::File(file)).map_err(|error| {
-            Failure::stream(&error, Names { input: &name, output: &Name::Stdout })
-        })?;
-        if !damages.is_empty() {
-            found.lock().unwrap_or_else(PoisonError::into_inner).push((part, Some(damages)));
+        let mut damages = None;
+        if let Some(file) = folder::open_part(&path)? {
+            let scrubbed = scrub_part(&plan, part, InputSource::File(file), &cancel);
+            let name = Name::File(path);
+            damages = Some(scrubbed.map_err(|error| told::reading(&error, &name))?);
         }
-        Ok(())
+        if damages.as_ref().is_none_or(|damages| !damages.is_empty()) {
+            found.lock().unwrap_or_else(PoisonError::into_inner).push((part, damages));
+        }
+        let spec = plan.part(part).map_err(|error| told::parts(error, &args.plan))?;
+        let len = spec.plaintext.end - spec.plaintext.start;
+        tasks.advance(len).map_err(|_| Failure::interrupted())
     })?;
+    drop(tasks);
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     found.sort_by_key(|(part, _)| *part);
     let numbers: Vec<u32> = found.iter().map(|(part, _)| *part).collect();

@@ -1,13 +1,10 @@
 //! Repair without parity: what follows from the rest of a stream is put back.
 
 use std::fs::File;
-use std::io::{Read, Seek};
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use sv2_core::{
-    DamageMap, InputSource, Mends, NamedOutput, StreamError, Unit, find_mends, scrub_followed,
-};
+use sv2_core::{DamageMap, InputSource, Mends, StreamError, Unit, find_mends, scrub_followed};
 
 use super::outputs::Outputs;
 use crate::console::Console;
@@ -16,7 +13,6 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::invocation::operand;
 use crate::names::{Name, Names, shown};
-use crate::parity::wrong;
 use crate::signals;
 use crate::size::counted;
 
@@ -78,7 +74,7 @@ impl Job<'_> {
         let more = mends.trailing.map_or(0, |trailing| trailing.len);
         self.outputs.may_cut(more, " of the stream")?;
         self.outputs.back_up(self.file)?;
-        signals::announce(wrong::repair("-f ", path));
+        signals::announce(self.outputs.continued());
         let written = mends.write(self.file, mends.trailing);
         written.map_err(|error| Failure::file("write", path, &error))?;
         Ok(path.clone())
@@ -86,17 +82,13 @@ impl Job<'_> {
 
     fn copy(&self, mends: &Mends) -> Result<PathBuf, Failure> {
         let (output, target) = self.outputs.create_copy()?;
-        self.fill(mends, &target).map_err(|error| Failure::file("write", &output, &error))?;
+        let end = mends.trailing.map_or(u64::MAX, |trailing| trailing.offset);
+        self.outputs.copy((self.file, end), (&output, &target))?;
+        let mended = mends.write(target.file(), None);
+        mended.map_err(|error| Failure::file("write", &output, &error))?;
         let finished = target.finish(self.outputs.cancel);
         finished.map_err(|error| self.outputs.told(&output, &error))?;
         Ok(output)
-    }
-
-    fn fill(&self, mends: &Mends, target: &NamedOutput) -> std::io::Result<()> {
-        let end = mends.trailing.map_or(u64::MAX, |trailing| trailing.offset);
-        (&mut &*self.file).rewind()?;
-        std::io::copy(&mut self.file.take(end), &mut target.file())?;
-        mends.write(target.file(), None)
     }
 
     /// Says what was found and done; what is damaged still decides the exit code.

@@ -1,7 +1,7 @@
 //! What a repair writes: a new file, or the file itself behind a backup.
 
 use std::fs::File;
-use std::io::Seek;
+use std::io::{Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -12,12 +12,16 @@ use sv2_core::{
 use super::RepairArgs;
 use crate::ends::same_file;
 use crate::failure::{Failure, already_exists};
+use crate::invocation::operand;
 use crate::names::{Name, Names, shown};
 use crate::parity::wrong;
 use crate::size::counted;
 
 /// The suffix of a repaired copy where no name was given.
 const REPAIRED: &str = ".repaired";
+
+/// Bytes that are copied before an interrupt is looked for.
+const STEP: u64 = 64 << 20;
 
 /// Where the results of one repair go.
 pub(super) struct Outputs<'o> {
@@ -35,8 +39,50 @@ impl Outputs<'_> {
             return Ok(());
         }
         let bytes = counted(more, "byte stands", "bytes stand");
+        let backup = self.args.backup.as_deref().map_or_else(String::new, |backup| {
+            format!("--backup {} ", operand(backup.as_os_str()))
+        });
         Err(Failure::usage(format!("{}: {bytes} behind the end{since}", self.name))
-            .hint(wrong::repair("-f --cut ", &self.args.file)))
+            .hint(self.in_place(&format!("--cut {backup}"))))
+    }
+
+    /// The command that goes on with a repair in place which was interrupted; a backup is there.
+    pub(super) fn continued(&self) -> String {
+        self.in_place(if self.args.cut { "--cut " } else { "" })
+    }
+
+    /// A repair in place from the same sources, with more options.
+    fn in_place(&self, more: &str) -> String {
+        let mut options = format!("-f {more}");
+        if self.args.without_parity {
+            options.push_str("--without-parity ");
+        }
+        if let Some(copy) = &self.args.from {
+            options.push_str(&format!("--from {} ", operand(copy.as_os_str())));
+        }
+        wrong::repair(&options, &self.args.file)
+    }
+
+    /// Copies what is left of a file to an output, by steps between which an interrupt is looked
+    /// for; on file systems that share blocks this costs nothing.
+    pub(super) fn copy(
+        &self,
+        (mut from, len): (&File, u64),
+        (output, target): (&Path, &NamedOutput),
+    ) -> Result<(), Failure> {
+        from.rewind().map_err(|error| Failure::file("read", &self.args.file, &error))?;
+        let mut left = len;
+        loop {
+            if self.cancel.is_cancelled() {
+                return Err(self.told(output, &StreamError::Cancelled { segment: 0 }));
+            }
+            let step = std::io::copy(&mut from.take(left.min(STEP)), &mut target.file());
+            let step = step.map_err(|error| Failure::file("write", output, &error))?;
+            left -= step;
+            if step == 0 {
+                return Ok(());
+            }
+        }
     }
 
     /// The new file that a repair writes to, with its name.
@@ -50,15 +96,11 @@ impl Outputs<'_> {
         Ok((output, target))
     }
 
-    /// Copies the file as it is where a backup was asked for; on file systems that share blocks
-    /// this costs nothing.
-    pub(super) fn back_up(&self, mut file: &File) -> Result<(), Failure> {
+    /// Copies the file as it is where a backup was asked for.
+    pub(super) fn back_up(&self, file: &File) -> Result<(), Failure> {
         let Some(backup) = &self.args.backup else { return Ok(()) };
         let target = self.create(backup, false)?;
-        file.rewind().map_err(|error| Failure::file("read", &self.args.file, &error))?;
-        let mut writer = target.file();
-        std::io::copy(&mut file, &mut writer)
-            .map_err(|error| Failure::file("write", backup, &error))?;
+        self.copy((file, u64::MAX), (backup, &target))?;
         target.finish(self.cancel).map_err(|error| self.told(backup, &error))
     }
 
