@@ -1,7 +1,8 @@
-//! `cargo xtask adapters`: the adapter for object stores, and the Python package, built as a wheel
-//! with the program in it, installed into fresh virtual environments, and tested there.
+//! `cargo xtask adapters`: the adapter for object stores in its own workspace, and the Python package,
+//! built as a wheel with the program in it, installed into fresh virtual environments, and tested
+//! there.
 //!
-//! It needs Python 3.11 or newer with venv, and the packages of `tests/requirements.txt` from
+//! The package needs Python 3.11 or newer with venv, and the packages of `tests/requirements.txt` from
 //! wherever pip finds them. Where one of these is missing it says which, and fails: what was not
 //! checked is never called checked.
 

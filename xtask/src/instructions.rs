@@ -63,10 +63,12 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     }
     let committed = Figures::from_text(&fs::read_to_string(&path)?);
     if committed.compiler != counted.compiler {
-        return Ok(format!(
-            "NOT COMPARED: the figures are of {}, and this is {}; write them anew with --write",
+        // What was not compared is never called sound.
+        return Err(Failure::new(format!(
+            "not compared: the figures are of {}, and this is {}; where they are as they should be, \
+             write them anew with --write",
             committed.compiler, counted.compiler
-        ));
+        )));
     }
     let changes = changes(&committed, &counted);
     if changes.is_empty() {

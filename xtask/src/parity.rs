@@ -13,14 +13,16 @@ use crate::{bench, shell};
 
 const USAGE: &str = "\
 usage: cargo xtask parity [--size 1G] [--rounds 1000] [--seed S]
-  --size    bytes of the file, in memory, with K, M or G; five times as much is needed
+  --size    bytes of the file, in memory, with K, M or G; five times as much is needed, and 1.1
+            times as much in /dev/shm or the folder of temporary files
   --rounds  how many damages
   --seed    where they come from (default 1)";
 
 /// Bytes that are written at a time.
 const STEP: u64 = 1 << 20;
 
-/// Runs the example of `sv2-parity`, optimised.
+/// Runs the example of `sv2-parity`, optimised: the damages in one process, and then protect, scan
+/// and repair of a file in one process each, since what is measured is the peak of a process.
 pub(crate) fn run(args: &[String]) -> Outcome {
     let (mut size, mut rounds, mut seed) = (1 << 30, 1000u64, 1u64);
     for pair in args.chunks(2) {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
 usage: cargo xtask parts [--kills N] [--seed S] [--size 4M] [--program FILE]
-  --kills    how many in all (default 20)
+  --kills    how many in all (default 20); a worker that ends by itself is none
   --seed     where the moments come from; a new one each time unless given
   --size     bytes of plaintext, with K, M or G (default 4M)
   --program  the program to kill; without it the unoptimised one is built";
@@ -31,10 +31,15 @@ const HEAD: usize = 48;
 const ENTRY: usize = 32;
 const MAC: usize = 32;
 
+/// Workers of one plan that end by themselves before the rest of its kills is given up.
+const PATIENCE: usize = 10 * OF_A_PLAN;
+
 /// What was seen.
 #[derive(Default)]
 struct Tally {
     kills: usize,
+    /// Workers that had ended when they were to be killed.
+    ended: usize,
     streams: usize,
     /// Finishes that were refused with the name of a part.
     refused: usize,
@@ -80,11 +85,12 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             .map_err(|failure| Failure::new(format!("kill {}: {failure}", tally.kills)))?;
     }
     println!(
-        "kills  streams  finishes refused  whole before the end  parts sealed again  attempts  salts"
+        "kills  ended before  streams  finishes refused  whole before the end  parts sealed again  attempts  salts"
     );
     println!(
-        "{:5} {:8} {:17} {:21} {:19} {:9} {:6}",
+        "{:5} {:13} {:8} {:17} {:21} {:19} {:9} {:6}",
         tally.kills,
+        tally.ended,
         tally.streams,
         tally.refused,
         tally.early,
@@ -99,6 +105,8 @@ pub(crate) fn run(args: &[String]) -> Outcome {
 struct Job<'b> {
     bed: &'b Bed,
     parts: u32,
+    /// Segments of each part.
+    segments: Vec<usize>,
     usual: Duration,
     identity: String,
     job: String,
@@ -114,10 +122,15 @@ impl<'b> Job<'b> {
         args.extend(["--no-self", "--segment-size", "256K", "--part-size", &part]);
         args.extend(["--min-part", "256K", "--json"]);
         let report = String::from_utf8_lossy(&bed.good(&args)?).into_owned();
-        let parts = report.matches("\"first_segment\"").count() as u32;
+        let segments = numbers(&report, "\"segments\":");
+        let parts = segments.len() as u32;
+        if segments.contains(&0) || parts < 2 {
+            return Err(Failure::new(format!("the plan has no parts of segments: {report}")));
+        }
         let planned = Self {
             bed,
             parts,
+            segments,
             usual: Duration::ZERO,
             identity: bed.kept_name("id"),
             job: bed.kept_name("other"),
@@ -139,23 +152,26 @@ impl<'b> Job<'b> {
 
     /// Kills workers two at a time, finishes after each pair, and at last until it is done.
     fn round(&self, dice: &mut Dice, most: usize, tally: &mut Tally) -> Outcome<()> {
-        let mut done = 0;
-        while done < most {
+        let (mut done, mut ended) = (0, 0);
+        while done < most && ended < PATIENCE {
             let pair: Vec<_> = (0..2)
                 .map(|_| (self.some_parts(dice), dice.moment(self.usual + self.usual / 8)))
                 .collect();
-            std::thread::scope(|scope| {
+            let killed = std::thread::scope(|scope| {
                 let kill = |(parts, moment): &(String, Duration)| {
                     self.bed.kill_after(&self.seal_args(parts), *moment)
                 };
                 let workers: Vec<_> =
                     pair.iter().map(|one| scope.spawn(move || kill(one))).collect();
-                workers.into_iter().try_for_each(|worker| match worker.join() {
+                let joined = workers.into_iter().map(|worker| match worker.join() {
                     Ok(killed) => killed,
                     Err(_) => Err(Failure::new("a thread of this program panicked")),
-                })
+                });
+                joined.collect::<Outcome<Vec<bool>>>()
             })?;
-            done += pair.len();
+            let now = killed.iter().filter(|killed| **killed).count();
+            done += now;
+            ended += killed.len() - now;
             match self.finish()? {
                 None => {
                     tally.early += 1;
@@ -164,7 +180,11 @@ impl<'b> Job<'b> {
                 Some(_) => tally.refused += 1,
             }
         }
+        if done == 0 {
+            return Err(Failure::new("no worker was killed, all had ended"));
+        }
         tally.kills += done;
+        tally.ended += ended;
         while let Some(part) = self.finish()? {
             self.seal(&part.to_string())?;
             tally.again += 1;
@@ -214,25 +234,80 @@ impl<'b> Job<'b> {
         self.bed.good(&["verify", "-i", &self.identity, "stream"]).map(drop)
     }
 
-    /// No salt stands in two receipts, nor twice in one.
+    /// No salt stands in two receipts, nor twice in one, and every receipt has one for each segment
+    /// of its part.
     fn count_salts(&self, tally: &mut Tally) -> Outcome<()> {
-        let mut salts = HashSet::new();
+        let (mut salts, mut sealed) = (HashSet::new(), HashSet::new());
         for entry in fs::read_dir(self.bed.work("parts"))? {
             let path = entry?.path();
             if path.extension().is_none_or(|extension| extension != "receipt") {
                 continue;
             }
             tally.attempts += 1;
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let part = numbers(&name, "part-").first().copied().unwrap_or_default();
+            let segments = part.checked_sub(1).and_then(|part| self.segments.get(part));
             let receipt = fs::read(&path)?;
-            let entries = receipt.get(HEAD..receipt.len().saturating_sub(MAC)).unwrap_or_default();
-            for entry in entries.chunks_exact(ENTRY) {
-                if !salts.insert(entry[..24].to_vec()) {
-                    return Err(Failure::new(format!("a salt comes twice: {}", path.display())));
+            let found = salts_of(&receipt);
+            if found.is_empty() || segments != Some(&found.len()) {
+                let (found, segments) = (found.len(), segments.unwrap_or(&0));
+                return Err(Failure::new(format!("{name}: {found} salts of {segments} segments")));
+            }
+            for salt in found {
+                if !salts.insert(salt) {
+                    return Err(Failure::new(format!("a salt comes twice: {name}")));
                 }
             }
+            sealed.insert(part);
+        }
+        if sealed.len() != self.segments.len() {
+            return Err(Failure::new("a stream is whole, and not every part has a receipt"));
         }
         tally.salts += salts.len();
         fs::remove_dir_all(self.bed.work("parts"))?;
         Ok(())
+    }
+}
+
+/// The salts in a receipt; none where it is of another shape.
+fn salts_of(receipt: &[u8]) -> Vec<[u8; 24]> {
+    let entries = receipt.get(HEAD..receipt.len().saturating_sub(MAC)).unwrap_or_default();
+    if entries.len() % ENTRY != 0 {
+        return Vec::new();
+    }
+    entries.chunks_exact(ENTRY).map(|entry| std::array::from_fn(|at| entry[at])).collect()
+}
+
+/// The numbers behind each of a word in a text.
+fn numbers(text: &str, word: &str) -> Vec<usize> {
+    let digits = |rest: &str| -> String {
+        rest.trim_start().chars().take_while(char::is_ascii_digit).collect()
+    };
+    text.split(word).skip(1).filter_map(|rest| digits(rest).parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_of_another_shape_has_no_salts() {
+        let whole: Vec<u8> = (0..HEAD + 2 * ENTRY + MAC).map(|at| at as u8).collect();
+        let salts = salts_of(&whole);
+        assert_eq!(salts.len(), 2);
+        assert_eq!((salts[0][0], salts[1][23]), (48, 48 + 32 + 23));
+        for len in [0, HEAD + MAC, HEAD + ENTRY + MAC - 1, HEAD + ENTRY + MAC + 1] {
+            assert!(salts_of(&vec![0; len]).is_empty(), "{len}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_those_behind_the_word() {
+        assert_eq!(
+            numbers(r#"{"segments":12,"first_segment":3,"segments": 4}"#, "\"segments\":"),
+            [12, 4]
+        );
+        assert_eq!(numbers("part-00007.ab", "part-"), [7]);
+        assert!(numbers("nothing", "part-").is_empty());
     }
 }

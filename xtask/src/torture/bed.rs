@@ -3,6 +3,7 @@
 use super::output_of;
 use crate::report::{Failure, Outcome};
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::channel;
@@ -155,8 +156,9 @@ impl Bed {
         Ok(output)
     }
 
-    /// Starts the program and kills it after a time, unless it has ended by then.
-    pub(crate) fn kill_after(&self, args: &[&str], moment: Duration) -> Outcome<()> {
+    /// Starts the program and kills it after a time, unless it has ended by then; whether it was
+    /// killed.
+    pub(crate) fn kill_after(&self, args: &[&str], moment: Duration) -> Outcome<bool> {
         let mut child = self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         wait(moment);
         kill(&mut child)
@@ -202,9 +204,9 @@ fn wait(moment: Duration) {
     let _ = silence.recv_timeout(moment);
 }
 
-fn kill(child: &mut Child) -> Outcome<()> {
-    // The child may have ended by itself, which its absence of a kill signal tells nobody.
+/// Kills a child and says whether that is what ended it.
+fn kill(child: &mut Child) -> Outcome<bool> {
+    // One that ended by itself is told by its status.
     let _ = child.kill();
-    child.wait()?;
-    Ok(())
+    Ok(child.wait()?.signal().is_some())
 }
