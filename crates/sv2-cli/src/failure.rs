@@ -14,8 +14,8 @@ use sv2_keys::{KeyFileError, KeysError, PassphraseError};
 
 pub(crate) use self::text::{chain, plain};
 use crate::exit::Exit;
+use crate::going_on;
 use crate::names::{Name, shown};
-use crate::signals;
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -69,9 +69,9 @@ impl Failure {
 
     /// A question that was answered with the interrupt key; nothing was written yet.
     pub(crate) fn interrupted() -> Self {
-        match signals::continued() {
+        match going_on::continued() {
             Some(hint) => {
-                let sentence = format!("interrupted; {}", signals::RESUMED);
+                let sentence = format!("interrupted; {}", going_on::KEPT);
                 Self::new(Exit::Interrupted, sentence).hint(hint)
             }
             None => Self::new(Exit::Interrupted, "interrupted; nothing was written"),

@@ -13,6 +13,7 @@ mod ends;
 mod exit;
 mod failure;
 mod finished;
+mod going_on;
 mod help;
 mod invocation;
 mod key_command;

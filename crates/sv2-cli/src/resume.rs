@@ -8,9 +8,9 @@ use crate::console::Console;
 use crate::ends::{Aftermath, Input, Output};
 use crate::exit::Exit;
 use crate::failure::{Failure, chain, plain};
+use crate::going_on;
 use crate::invocation::operand;
 use crate::names::{Names, shell_word, shown};
-use crate::signals;
 
 /// Says of a run that continues nothing what an earlier one left beside its output.
 pub(crate) fn note_unfinished(output: &Output, console: &Console) {
@@ -56,7 +56,7 @@ impl Resumable {
             .fold("sv2".to_owned(), |command, word| format!("{command} {}", shell_word(&word)));
         output.state = state_folder();
         let resumable = Self { output, command };
-        signals::announce(resumable.remains());
+        going_on::announce(resumable.remains());
         Ok((resumable, aftermath))
     }
 
@@ -65,7 +65,7 @@ impl Resumable {
         let unfinished = self.name(CheckpointFile::Output);
         match error {
             StreamError::Cancelled { .. } => {
-                let sentence = format!("interrupted; {}", signals::RESUMED);
+                let sentence = format!("interrupted; {}", going_on::KEPT);
                 Failure::new(Exit::Interrupted, sentence).hint(self.remains())
             }
             StreamError::Checkpoint(cause) => self.checkpoint(cause, Exit::of(error.kind())),

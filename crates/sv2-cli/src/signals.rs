@@ -19,6 +19,7 @@ use sv2_core::Cancellation;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::going_on;
 use crate::names::shown;
 use crate::terminal::restore_terminal;
 use crate::unfinished::{remains, remains_hint};
@@ -36,23 +37,6 @@ const ENDING: [i32; 12] = [
 static TOKEN: OnceLock<Cancellation> = OnceLock::new();
 
 static SPOKEN: AtomicBool = AtomicBool::new(false);
-
-/// What is said of a run that can be continued.
-static RESUMABLE: OnceLock<String> = OnceLock::new();
-
-/// What an interrupted run that can be continued says of what it leaves.
-pub(crate) const RESUMED: &str = "what was done is kept";
-
-/// Has an interruption say how to go on in place of a promise that nothing was left behind.
-pub(crate) fn announce(hint: String) {
-    // One command is run in a process.
-    let _ = RESUMABLE.set(hint);
-}
-
-/// How an interrupted run is continued, where it can be.
-pub(crate) fn continued() -> Option<String> {
-    RESUMABLE.get().cloned()
-}
 
 /// Whether the user was told already that the program was interrupted.
 pub(crate) fn has_spoken() -> bool {
@@ -109,8 +93,8 @@ fn wait(mut woken: UnixStream, cancel: &Cancellation) {
     restore_terminal();
     let (remains, hint) = match &*CHANGING.lock().unwrap_or_else(PoisonError::into_inner) {
         Some(stream) => (remains(stream), remains_hint(stream)),
-        None => match RESUMABLE.get() {
-            Some(hint) => (RESUMED.to_owned(), Some(hint.clone())),
+        None => match going_on::continued() {
+            Some(hint) => (going_on::KEPT.to_owned(), Some(hint)),
             None => (left(finished.as_deref()), None),
         },
     };

@@ -18,12 +18,12 @@ use crate::console::Console;
 use crate::ends::{Channel, same_file};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::going_on;
 use crate::names::{Name, shown};
 use crate::parity::{
     Found, Watch, failure, finding, is_of_no_stream, open_settled, parity_path, promise, wrong,
 };
 use crate::running::{ThreadArgs, watch_signals};
-use crate::signals;
 use crate::size::counted;
 
 const EXAMPLES: &str = "\
@@ -156,7 +156,7 @@ impl Job<'_> {
         let more = findings.found_len.saturating_sub(findings.file_len);
         self.outputs.may_cut(more, ", which was not there when the file was protected")?;
         self.outputs.back_up(file)?;
-        signals::announce(self.outputs.continued());
+        going_on::announce(self.outputs.continued());
         let watch = self.watch();
         let done = watch.run(|work| repair_in_place(file, other, self.sidecar, findings, work));
         drop(watch);

@@ -14,11 +14,11 @@ use crate::console::Console;
 use crate::ends::Channel;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::going_on;
 use crate::invocation::again_with;
 use crate::keys::IdentityArgs;
 use crate::names::{Name, Names, shown};
 use crate::running::{OpeningArgs, ThreadArgs, watch_signals};
-use crate::signals;
 
 /// Bytes that are read at a time.
 const STEP: u64 = 4 << 20;
@@ -69,7 +69,7 @@ pub(super) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
     }
     let file = open_output(args, reader.len())?;
     // What is written twice is the same.
-    signals::announce(format!("continue with: {}", again_with("-f")));
+    going_on::announce(format!("continue with: {}", again_with("-f")));
     let tasks = Tasks::new((&plan, &parts), args.threads.count(), &cancel, console);
     tasks.run(|part| {
         let spec = plan.part(part).map_err(|error| told::parts(error, &args.plan))?;

@@ -11,9 +11,9 @@ use crate::console::Console;
 use crate::ends::Channel;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::going_on;
 use crate::invocation::operand;
 use crate::names::{Name, Names, shown};
-use crate::signals;
 use crate::size::counted;
 
 /// Puts back what can be had of a stream without parity.
@@ -74,7 +74,7 @@ impl Job<'_> {
         let more = mends.trailing.map_or(0, |trailing| trailing.len);
         self.outputs.may_cut(more, " of the stream")?;
         self.outputs.back_up(self.file)?;
-        signals::announce(self.outputs.continued());
+        going_on::announce(self.outputs.continued());
         let written = mends.write(self.file, mends.trailing);
         written.map_err(|error| Failure::file("write", path, &error))?;
         Ok(path.clone())
