@@ -227,7 +227,7 @@ def test_tasks_that_run_twice_at_the_same_time_end_in_one_sound_stream(
             return list(pool.map(function, tasks))
 
     parts.encrypt_object(
-        str(plain), "s3://parts/c", identity=job, to=key, part_size=8 * MIB, map=twice
+        str(plain), "s3://parts/c", identity=job, to=[key, job], part_size=8 * MIB, map=twice
     )
     assert sv2.decrypt(bucket.Object("c").get()["Body"].read(), key=key) == text
     for target in ("s3://parts/c-back", str(tmp_path / "back")):
