@@ -11,7 +11,8 @@ use sv2_framing::crc::{combine, crc64};
 use sv2_headers::StreamHeader;
 use sv2_stream::KeyRing;
 
-use crate::damage::{Damage, Fault};
+use crate::damage::{Damage, Fault, Tally};
+use crate::extents::Holes;
 use crate::header::new_header;
 use crate::io::{PositionedInput, ReadAt, read_exact_at};
 use crate::scrub::{SegmentScrub, positioned};
@@ -155,7 +156,9 @@ pub fn part_crc64(source: &dyn ReadAt, cancel: &Cancellation) -> Result<u64, Str
 /// Checks a stored part without a key: its length, the header of part 1 against the plan, and every
 /// header, frame and footer of its segments.
 ///
-/// Offsets are those in the whole stream. A plan that nobody judged is a claim, so this finds
+/// Offsets are those in the whole stream. The list is joined and has an end as that of
+/// [`scrub`](crate::scrub), with what is beyond as one entry for each fault, and segments that lie
+/// in a hole of a sparse file are not read. A plan that nobody judged is a claim, so this finds
 /// accidents alone.
 ///
 /// # Errors
@@ -177,24 +180,33 @@ pub fn scrub_part(
     }
     let whole = Placed { part: &stored, start: spec.wire.start };
     let source = PositionedInput::Custom { source: Box::new(whole), len: spec.wire.end };
-    let mut damages = Vec::new();
+    let mut tally = Tally::default();
     let header = plan.header();
     if part == 1 && source.read_vec(0, header.len() as u64)? != header {
         let fault = Fault::Disagrees("header and plan");
-        damages.push(Damage::bare(Unit::Header, fault, 0, header.len() as u64));
+        tally.push(Damage::bare(Unit::Header, fault, 0, header.len() as u64));
     }
     let decoded = StreamHeader::decode(header)
         .map_err(|_| StreamError::Usage("the plan holds no header of a stream"))?;
     let scrub = SegmentScrub::of_header(&source, &decoded, plan.layout(), plan.source().len);
-    let mut buffer = Vec::new();
-    for segment in spec.segments {
+    let (mut buffer, holes) = (Vec::new(), Holes::of(&stored));
+    let mut next = spec.segments.start;
+    while next < spec.segments.end {
         if cancel.is_cancelled() {
-            return Err(StreamError::Cancelled { segment });
+            return Err(StreamError::Cancelled { segment: next });
         }
-        let found = scrub.check(segment, None, buffer)?;
-        damages.extend(found.damages);
+        let run = next..scrub.end_of_run(next, spec.segments.end, &holes, spec.wire.start);
+        next = run.end;
+        if run.end - run.start > 1 {
+            scrub.hole(&run).into_iter().for_each(|damage| tally.push(damage));
+            continue;
+        }
+        let found = scrub.check(run.start, None, buffer)?;
+        found.damages.into_iter().for_each(|damage| tally.push(damage));
         buffer = found.buffer;
     }
+    let (mut damages, beyond, ..) = tally.finish();
+    damages.extend(beyond);
     Ok(damages)
 }
 

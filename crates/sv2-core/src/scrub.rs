@@ -10,7 +10,7 @@ mod tail;
 
 use std::time::Instant;
 
-use sv2_framing::{SegmentIndex, StreamLayout};
+use sv2_framing::StreamLayout;
 use sv2_headers::IndexEntry;
 use sv2_pipeline::Fed;
 
@@ -242,10 +242,7 @@ impl Check<'_> {
                 return Ok(Fed::End(buffer));
             }
             let first = next;
-            // Segments of which no byte was ever written are not read one by one.
-            let start = layout.segment_offset(SegmentIndex(first));
-            let hole = holes.end_of_hole(start).saturating_sub(start) / layout.full_segment_len();
-            next = if hole > 1 { (first + hole).min(count - 1).max(first + 1) } else { first + 1 };
+            next = scrub.end_of_run(first, count, &holes, 0);
             Ok(Fed::Job((first..next, buffer)))
         };
         let work = |_: u64, (run, buffer): (std::ops::Range<u64>, Vec<u8>)| {

@@ -13,6 +13,7 @@ use sv2_segment_worker::Explain;
 
 use crate::damage::{Damage, Fault};
 use crate::decrypt::DecryptJob;
+use crate::extents::Holes;
 use crate::inspect::Look;
 use crate::io::PositionedInput;
 use crate::scrub::Checked;
@@ -107,8 +108,21 @@ impl<'s> SegmentScrub<'s> {
         self.layout.geometry.segment_count(self.plaintext_len)
     }
 
+    /// Where the run ends that begins with a segment in front of `end`: behind it, or in front of the
+    /// last segment of which no byte was ever written, which are not read one by one. The holes are
+    /// those of a source that begins at `base` of the stream.
+    pub(crate) fn end_of_run(&self, first: u64, end: u64, holes: &Holes, base: u64) -> u64 {
+        let start = self.layout.segment_offset(SegmentIndex(first)) - base;
+        let len = holes.end_of_hole(start).saturating_sub(start);
+        match len / self.layout.full_segment_len() {
+            0 | 1 => first + 1,
+            // The last segment of all may be short.
+            several => (first + several).min(end - 1).max(first + 1),
+        }
+    }
+
     /// What is wrong with full segments of which no byte was ever written: everything.
-    pub(super) fn hole(&self, run: &Range<u64>) -> Option<Damage> {
+    pub(crate) fn hole(&self, run: &Range<u64>) -> Option<Damage> {
         let (first, last) = (run.start, run.end.checked_sub(1)?);
         let offset = self.layout.segment_offset(SegmentIndex(first));
         let end = self.layout.segment_offset(SegmentIndex(run.end));

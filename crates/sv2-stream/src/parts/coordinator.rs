@@ -126,6 +126,24 @@ impl Coordinator {
         self.keyed.segments_key()
     }
 
+    /// Judges a receipt before it is kept with others, and says of which part it is.
+    ///
+    /// # Errors
+    /// `AlteredReceipt`, `ForeignReceipt`, `NoSuchPart` and `Segments`, as [`Coordinator::finish`].
+    pub fn judge_receipt(&self, receipt: &[u8]) -> Result<u32, PartsError> {
+        let receipt = PartReceipt::open(receipt, &self.plan, &self.keyed.segments_key())?;
+        Ok(receipt.part)
+    }
+
+    /// The most bytes of a receipt of this plan.
+    #[must_use]
+    pub fn max_receipt_len(&self) -> u64 {
+        // All parts have as many segments as the first, but for the last one.
+        let ends = [1, self.plan.parts()].into_iter().filter_map(|part| self.plan.part(part).ok());
+        let segments = ends.map(|spec| spec.segments.end - spec.segments.start).max().unwrap_or(0);
+        PartReceipt::max_len(segments, self.keyed.header.digest)
+    }
+
     /// Makes the tail from the receipts of all parts and from what the store holds.
     ///
     /// Receipts come in any order, and of any number of attempts; of those of a part the one

@@ -65,6 +65,12 @@ impl PartReceipt {
         Ok(crc)
     }
 
+    /// The most bytes of a receipt of so many segments.
+    pub(super) fn max_len(segments: u64, digest: DigestAlg) -> u64 {
+        let entries = segments.saturating_mul(IndexEntry::len(digest) as u64);
+        entries.saturating_add((HEAD_LEN + usize::from(u16::MAX) + MAC_LEN) as u64)
+    }
+
     /// The receipt's bytes, authentic under a key that follows from `K_segments`.
     #[must_use]
     pub(super) fn encode(&self, digest: DigestAlg, key: &SegmentsKey) -> Vec<u8> {

@@ -1,7 +1,8 @@
 //! `sv2 parts decrypt`: parts of a finished stream, each into its range of a file.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::fs::{File, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -54,7 +55,6 @@ pub(super) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
     let bytes = folder::read_plan(&args.plan)?;
     // Where parts begin is no secret and proves nothing; what is written is sealed at its place.
     let plan = PartsPlan::claimed(&bytes).map_err(|error| told::parts(error, &args.plan))?;
-    let parts = Parts::of(args.parts.as_ref(), &plan, &args.plan)?;
     let key = args.identities.open_key()?;
     let (input, output) = (Name::File(args.stream.clone()), Name::File(args.output.clone()));
     let told = |error: &sv2_core::StreamError| {
@@ -63,10 +63,18 @@ pub(super) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
     let source = InputSource::Path(args.stream.clone());
     let opened = key.with(|keys| StreamReader::open(source, keys, &args.opening.options()));
     let reader = opened.map_err(|error| told(&error))?;
-    if reader.len() != plan.source().len {
+    let layout = plan.layout();
+    let header = reader.header();
+    let is_of = reader.len() == plan.source().len
+        && header.geometry == layout.geometry
+        && header.digest == layout.digest
+        && header.header_len == layout.header_len;
+    if !is_of {
         let sentence = format!("{input}: it is not the stream of '{}'", shown(&args.plan));
         return Err(Failure::new(Exit::Mismatch, sentence).hint("use the plan that it was made by"));
     }
+    // At most one for each segment that the stream has.
+    let parts = Parts::of(args.parts.as_ref(), &plan, &args.plan)?;
     let file = open_output(args, reader.len())?;
     // What is written twice is the same.
     going_on::announce(format!("continue with: {}", again_with("-f")));
@@ -97,34 +105,49 @@ pub(super) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
     Ok(())
 }
 
-/// The file that all parts go to, with its full length; readable for its owner alone where it is
-/// made here.
+/// The file that all parts go to, with its full length, for its owner alone.
 fn open_output(args: &DecryptArgs, len: u64) -> Result<File, Failure> {
-    use std::os::unix::fs::OpenOptionsExt;
     let failed = |error| Failure::file("open", &args.output, &error);
     let mut options = File::options();
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     // The bits of an open are a C int.
     options.write(true).mode(0o600).custom_flags(flags.bits() as i32);
     // Of two tasks at the same time one makes it.
-    let made = options.create(args.force).create_new(!args.force).open(&args.output);
-    let file = made.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Failure::usage(format!("'{}' already exists", shown(&args.output)))
-                .hint("with -f parts are written into a file that a task for other parts made")
+    let file = match options.clone().create_new(true).open(&args.output) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && args.force => {
+            let file = options.open(&args.output).map_err(failed)?;
+            require_own(&file, args, len)?;
+            file
         }
-        _ => failed(error),
-    })?;
-    let metadata = file.metadata().map_err(failed)?;
-    // Whatever made it gave it its whole length.
-    if !metadata.is_file() || ![0, len].contains(&metadata.len()) {
-        return Err(Failure::usage(format!(
-            "'{}' is there already, and is no file of these parts",
-            shown(&args.output)
-        ))
-        .hint("choose another output with -o"));
-    }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let sentence = format!("'{}' already exists", shown(&args.output));
+            return Err(Failure::usage(sentence)
+                .hint("with -f parts are written into a file that a task for other parts made"));
+        }
+        made => made.map_err(failed)?,
+    };
     // Whoever comes second finds it so.
     file.set_len(len).map_err(failed)?;
     Ok(file)
+}
+
+/// Refuses a file that no task for other parts can have made: plaintext goes to nobody who planted
+/// it, be it under a second name.
+fn require_own(file: &File, args: &DecryptArgs, len: u64) -> Result<(), Failure> {
+    let failed = |error| Failure::file("open", &args.output, &error);
+    let metadata = file.metadata().map_err(failed)?;
+    let why = if !metadata.is_file() || ![0, len].contains(&metadata.len()) {
+        // Whatever made it gave it its whole length.
+        "is no file of these parts"
+    } else if metadata.uid() != rustix::process::geteuid().as_raw() {
+        "belongs to another user"
+    } else if metadata.nlink() != 1 {
+        "has another name as well"
+    } else {
+        // Where the file system has no modes, they keep nobody out.
+        let _ = file.set_permissions(Permissions::from_mode(0o600));
+        return Ok(());
+    };
+    let sentence = format!("'{}' is there already, and {why}", shown(&args.output));
+    Err(Failure::usage(sentence).hint("choose another output with -o"))
 }

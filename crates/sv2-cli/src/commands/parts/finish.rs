@@ -53,7 +53,7 @@ pub(super) fn run(args: &FinishArgs, console: &Console) -> Result<(), Failure> {
     let options = args.opening.options();
     let reopened = key.with(|keys| reopen_parts(&plan, keys, &options));
     let coordinator = reopened.map_err(|error| told::parts(error, &args.plan))?;
-    let receipts = folder::receipts(&args.folder)?;
+    let receipts = folder::receipts(&args.folder, &coordinator, &args.plan)?;
     let stored = match &args.listing {
         Some(path) => listing::of_file(path)?,
         None => {

@@ -1,6 +1,7 @@
 //! The folder of parts: names of parts and receipts, which parts are meant, and work on all of them.
 
 use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -8,14 +9,15 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use serde_json::{Value, json};
-use sv2_core::parts::PartsPlan;
+use sv2_core::parts::{Coordinator, PartsPlan};
 use sv2_core::{Cancellation, StreamError};
 
 use super::told;
 use crate::console::Console;
-use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::invocation::operand;
 use crate::names::{Name, shown};
+use crate::parity::open_plain;
 use crate::progress::Display;
 
 /// What the names of receipts end with.
@@ -23,9 +25,6 @@ const RECEIPT: &str = ".receipt";
 
 /// The largest plan that is read: a header, and a tag of the source.
 const MAX_PLAN: u64 = 1 << 18;
-
-/// The largest receipt that is read: entries of a million segments.
-const MAX_RECEIPT: u64 = 64 << 20;
 
 /// The name of a part.
 pub(super) fn part_path(folder: &Path, part: u32) -> PathBuf {
@@ -37,8 +36,13 @@ pub(super) fn receipt_path(folder: &Path, part: u32, crc: u64) -> PathBuf {
     folder.join(format!("part-{part:05}.{crc:016x}{RECEIPT}"))
 }
 
-/// All receipts in a folder, in order of their names.
-pub(super) fn receipts(folder: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+/// The receipts in a folder, in order of their names, of which each was judged before the next one
+/// is read.
+pub(super) fn receipts(
+    folder: &Path,
+    coordinator: &Coordinator,
+    plan: &Path,
+) -> Result<Vec<Vec<u8>>, Failure> {
     let failed = |error| Failure::file("read", folder, &error);
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
@@ -48,18 +52,15 @@ pub(super) fn receipts(folder: &Path) -> Result<Vec<Vec<u8>>, Failure> {
         }
     }
     paths.sort();
+    let most = coordinator.max_receipt_len();
     let read = |path: &PathBuf| {
         let failed = |error| Failure::file("read", path, &error);
-        let (file, mut bytes) = (File::open(path).map_err(failed)?, Vec::new());
-        std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_RECEIPT + 1), &mut bytes)
-            .map_err(failed)?;
-        match bytes.len() as u64 > MAX_RECEIPT {
-            true => {
-                let sentence = format!("'{}' is longer than any receipt", shown(path));
-                Err(Failure::new(Exit::Mismatch, sentence).hint("remove it and seal the part anew"))
-            }
-            false => Ok(bytes),
-        }
+        let file = open_stored(path)?.ok_or_else(|| failed(ErrorKind::NotFound.into()))?;
+        let mut bytes = Vec::new();
+        file.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
+        let judged = coordinator.judge_receipt(&bytes);
+        judged.map_err(|error| told::receipt(error, plan, path))?;
+        Ok(bytes)
     };
     paths.iter().map(read).collect()
 }
@@ -69,14 +70,16 @@ pub(super) fn read_plan(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |error| Failure::file("read", path, &error);
     let file = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
-    std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_PLAN), &mut bytes)
-        .map_err(failed)?;
+    file.take(MAX_PLAN).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }
 
 /// Some parts of a plan, as `3`, `3-5` or `3,7-9`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parts(Vec<(u32, u32)>);
+pub(super) struct Parts(Ranges);
+
+/// First and last numbers of parts in a row.
+type Ranges = Vec<(u32, u32)>;
 
 impl Parts {
     /// Reads them from an argument.
@@ -98,15 +101,24 @@ impl Parts {
         plan: &PartsPlan,
         path: &Path,
     ) -> Result<Vec<u32>, Failure> {
-        let Some(Self(ranges)) = parts else { return Ok((1..=plan.parts()).collect()) };
-        let mut numbers = Vec::new();
-        for &(first, last) in ranges {
+        let ranges = Self::ranges(parts, plan, path)?;
+        Ok(ranges.into_iter().flat_map(|(first, last)| first..=last).collect())
+    }
+
+    /// The same as ranges that are in order and apart.
+    fn ranges(parts: Option<&Self>, plan: &PartsPlan, path: &Path) -> Result<Ranges, Failure> {
+        let Some(Self(ranges)) = parts else { return Ok(vec![(1, plan.parts())]) };
+        let mut ranges = ranges.clone();
+        ranges.sort_unstable();
+        let mut apart = Ranges::new();
+        for (first, last) in ranges {
             plan.part(last).map_err(|error| told::parts(error, path))?;
-            numbers.extend(first..=last);
+            match apart.last_mut() {
+                Some((_, end)) if first <= *end => *end = last.max(*end),
+                _ => apart.push((first, last)),
+            }
         }
-        numbers.sort_unstable();
-        numbers.dedup();
-        Ok(numbers)
+        Ok(apart)
     }
 }
 
@@ -199,12 +211,52 @@ pub(super) fn report(
     })
 }
 
-/// Opens a part that is stored; none where it is not there.
-pub(super) fn open_part(path: &Path) -> Result<Option<File>, Failure> {
-    match File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        opened => opened.map(Some).map_err(|error| Failure::file("read", path, &error)),
+/// Opens a part or a receipt that is stored; none where it is not there. What is no regular file is
+/// not waited for.
+pub(super) fn open_stored(path: &Path) -> Result<Option<File>, Failure> {
+    match open_plain(path) {
+        Ok(Some(file)) => Ok(Some(file)),
+        Ok(None) => Err(Failure::usage(format!("'{}' is no regular file", shown(path)))
+            .hint(format!("remove it: rm {}", operand(path.as_os_str())))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::file("read", path, &error)),
     }
+}
+
+/// The parts that are in a folder, and the ranges of those that are not: as many as files, whatever
+/// a plan claims.
+pub(super) fn present(
+    folder: &Path,
+    plan: &PartsPlan,
+    wanted: Option<&Parts>,
+    path: &Path,
+) -> Result<(Vec<u32>, Ranges), Failure> {
+    let ranges = Parts::ranges(wanted, plan, path)?;
+    let failed = |error| Failure::file("read", folder, &error);
+    let mut present = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix("part-")?.parse().ok());
+        present.extend(number.filter(|part| part_path(folder, *part).file_name() == Some(&name)));
+    }
+    present.sort_unstable();
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for (first, last) in ranges {
+        let mut next = first;
+        let from = present.partition_point(|part| *part < first);
+        for &part in present[from..].iter().take_while(|part| **part <= last) {
+            if next < part {
+                missing.push((next, part - 1));
+            }
+            found.push(part);
+            // At most one beyond the last part, of which there are fewer than 2^32.
+            next = part.saturating_add(1);
+        }
+        if found.last() != Some(&last) {
+            missing.push((next, last));
+        }
+    }
+    Ok((found, missing))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The key of a job: the key of segments, locked to an identity that every worker has.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, already_exists};
 use crate::keys::{IdentityArgs, no_randomness};
 use crate::names::{Name, Names, shown};
+use crate::parity::open_plain;
 
 /// What the name of a job's key ends with; the rest is the name of the plan.
 const SUFFIX: &str = ".job";
@@ -48,14 +49,17 @@ pub(super) fn unlock(
 ) -> Result<SegmentsKey, Failure> {
     let path = path_of(plan_path);
     let failed = |error| Failure::file("read", &path, &error);
-    let metadata = fs::metadata(&path).map_err(failed)?;
-    if metadata.len() > MAX_LEN {
-        return Err(Failure::new(
-            Exit::NotAStream,
-            format!("'{}' is no key of a job", shown(&path)),
-        ));
+    let mut bytes = Vec::new();
+    // It lies where the plan lies, and what took its name is not waited for.
+    if let Some(file) = open_plain(&path).map_err(failed)? {
+        file.take(MAX_LEN + 1).read_to_end(&mut bytes).map_err(failed)?;
     }
-    let slot = Section::slot(AGE, &fs::read(&path).map_err(failed)?);
+    if bytes.is_empty() || bytes.len() as u64 > MAX_LEN {
+        let sentence = format!("'{}' is no key of a job", shown(&path));
+        return Err(Failure::new(Exit::NotAStream, sentence)
+            .hint("use the plan and the key that 'sv2 parts plan' wrote together"));
+    }
+    let slot = Section::slot(AGE, &bytes);
     let opener = identities.open_key()?;
     let found = opener.with(|keys| match keys {
         KeySource::Key(_) => {

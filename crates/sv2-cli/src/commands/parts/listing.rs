@@ -1,6 +1,7 @@
 //! What a store says that it holds: files in a folder, or the listing of an upload.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -34,7 +35,7 @@ pub(super) fn of_folder(
     let tasks = Tasks::new((plan, &numbers), threads, cancel, console);
     tasks.run(|part| {
         let path = part_path(folder, part);
-        let Some(file) = folder::open_part(&path)? else { return Ok(()) };
+        let Some(file) = folder::open_stored(&path)? else { return Ok(()) };
         let name = Name::File(path);
         let crc = part_crc64(&file, cancel).map_err(|error| told::reading(&error, &name))?;
         let checked = StoredPart::checked(part, crc);
@@ -55,10 +56,12 @@ pub(super) fn of_file(path: &Path) -> Result<Vec<StoredPart>, Failure> {
         Failure::new(Exit::Mismatch, sentence)
             .hint("list them: aws s3api list-parts --bucket B --key K --upload-id ID")
     };
-    if fs::metadata(path).map_err(failed)?.len() > MAX_LISTING {
+    let (file, mut bytes) = (File::open(path).map_err(failed)?, Vec::new());
+    // What a program prints may be read as well, which tells no length.
+    file.take(MAX_LISTING + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_LISTING {
         return Err(refused("it is too large"));
     }
-    let bytes = fs::read(path).map_err(failed)?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|_| refused("it is no JSON"))?;
     let list = value.get("Parts").unwrap_or(&value).as_array();
     let list = list.ok_or_else(|| refused("it has no parts"))?;

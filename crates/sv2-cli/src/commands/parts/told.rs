@@ -14,12 +14,7 @@ use crate::names::{Name, Names};
 pub(super) fn parts(error: PartsError, plan: &Path) -> Failure {
     let name = Name::File(plan.to_owned());
     let sentence = format!("{name}: {error}");
-    let again = |part: u32| {
-        format!(
-            "seal it again: sv2 parts seal --part {part} {} SOURCE FOLDER",
-            operand(plan.as_os_str())
-        )
-    };
+    let again = |part| again(part, plan);
     let of = |exit| Failure::new(exit, sentence.clone());
     match error {
         PartsError::Format(error) => {
@@ -50,6 +45,32 @@ pub(super) fn parts(error: PartsError, plan: &Path) -> Failure {
         | PartsError::AmbiguousReceipt { part } => of(Exit::Mismatch).hint(again(part)),
         _ => of(Exit::Mismatch),
     }
+}
+
+/// The failure of a receipt that does not serve, by the name of its file.
+pub(super) fn receipt(error: PartsError, plan: &Path, path: &Path) -> Failure {
+    let sentence = format!("{}: {error}", Name::File(path.to_owned()));
+    let remove = format!("rm {}", operand(path.as_os_str()));
+    let exit = match error {
+        PartsError::AlteredReceipt { .. } => Exit::Untrusted,
+        _ => Exit::Mismatch,
+    };
+    let (PartsError::AlteredReceipt { part }
+    | PartsError::ForeignReceipt { part }
+    | PartsError::Segments { part, .. }) = error
+    else {
+        return Failure::new(exit, sentence).hint(format!("remove it: {remove}"));
+    };
+    // What is no receipt at all says nothing of a part.
+    Failure::new(exit, sentence).hint(match part {
+        0 => format!("remove it: {remove}"),
+        part => format!("remove it ({remove}), and {}", again(part, plan)),
+    })
+}
+
+fn again(part: u32, plan: &Path) -> String {
+    let plan = operand(plan.as_os_str());
+    format!("seal it again: sv2 parts seal --part {part} {plan} SOURCE FOLDER")
 }
 
 /// The failure of a part that is read and of which nothing is written.

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
-use serde_json::json;
-use sv2_core::InputSource;
+use serde_json::{Value, json};
 use sv2_core::parts::{PartsPlan, scrub_part};
+use sv2_core::{Damage, InputSource};
 
 use super::folder::{self, Parts, Tasks, part_path};
 use super::told;
@@ -38,19 +38,22 @@ pub(super) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
     let bytes = folder::read_plan(&args.plan)?;
     let plan = PartsPlan::claimed(&bytes).map_err(|error| told::parts(error, &args.plan))?;
-    let parts = Parts::of(args.parts.as_ref(), &plan, &args.plan)?;
+    // What the plan says is a claim, so that no more is done than there are files.
+    let (parts, missing) = folder::present(&args.folder, &plan, args.parts.as_ref(), &args.plan)?;
     let found = Mutex::new(Vec::new());
     let tasks = Tasks::new((&plan, &parts), args.threads.count(), &cancel, console);
     tasks.run(|part| {
         let path = part_path(&args.folder, part);
-        let mut damages = None;
-        if let Some(file) = folder::open_part(&path)? {
-            let scrubbed = scrub_part(&plan, part, InputSource::File(file), &cancel);
-            let name = Name::File(path);
-            damages = Some(scrubbed.map_err(|error| told::reading(&error, &name))?);
-        }
-        if damages.as_ref().is_none_or(|damages| !damages.is_empty()) {
-            found.lock().unwrap_or_else(PoisonError::into_inner).push((part, damages));
+        let file = folder::open_stored(&path)?;
+        let name = Name::File(path);
+        let damages = match file {
+            Some(file) => scrub_part(&plan, part, InputSource::File(file), &cancel),
+            None => Ok(Vec::new()),
+        };
+        let damages = damages.map_err(|error| told::reading(&error, &name))?;
+        if !damages.is_empty() {
+            let damaged = NotAsPlanned { first: part, last: part, damages };
+            found.lock().unwrap_or_else(PoisonError::into_inner).push(damaged);
         }
         let spec = plan.part(part).map_err(|error| told::parts(error, &args.plan))?;
         let len = spec.plaintext.end - spec.plaintext.start;
@@ -58,27 +61,19 @@ pub(super) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
     })?;
     drop(tasks);
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    found.sort_by_key(|(part, _)| *part);
-    let numbers: Vec<u32> = found.iter().map(|(part, _)| *part).collect();
+    let gone = |(first, last)| NotAsPlanned { first, last, damages: Vec::new() };
+    found.extend(missing.into_iter().map(gone));
+    found.sort_by_key(|found| found.first);
+    let bad: u64 = found.iter().map(NotAsPlanned::count).sum();
+    let gone = found.iter().filter(|found| found.is_missing()).map(NotAsPlanned::count);
+    let checked = parts.len() as u64 + gone.sum::<u64>();
     if console.json {
-        let damaged = found.iter().map(|(part, damages)| {
-            let damages = damages.as_ref().map(|damages| {
-                let one = |damage: &sv2_core::Damage| {
-                    json!({
-                        "unit": damage.unit.to_string(),
-                        "offset": damage.offset,
-                        "bytes": damage.len,
-                    })
-                };
-                damages.iter().map(one).collect::<Vec<_>>()
-            });
-            json!({"part": part, "missing": damages.is_none(), "damages": damages})
-        });
         let report = json!({
             "command": "parts verify",
             "input": Name::File(args.folder.clone()).for_machines(),
-            "parts": parts.len(),
-            "damaged": damaged.collect::<Vec<_>>(),
+            "parts": checked,
+            "damaged_parts": bad,
+            "damaged": found.iter().map(NotAsPlanned::to_json).collect::<Vec<_>>(),
             "undamaged": found.is_empty(),
             "authenticated": false,
         });
@@ -86,8 +81,8 @@ pub(super) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
     } else {
         let mut text = String::new();
         let name = Name::File(args.folder.clone());
-        let checked = counted(parts.len() as u64, "part", "parts");
-        text.push_str(&match found.len() {
+        let checked = counted(checked, "part", "parts");
+        text.push_str(&match bad {
             0 if console.quiet => String::new(),
             0 => format!(
                 "{name}: no damage in {checked}; checked without a key, which finds accidents and \
@@ -95,22 +90,12 @@ pub(super) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
             ),
             bad => format!("{name}: {bad} of {checked} not as planned\n"),
         });
-        for (part, damages) in &found {
-            match damages {
-                None => text.push_str(&format!("  part {part} is not there\n")),
-                Some(damages) => text.push_str(&format!(
-                    "  part {part}: {}, the first is {} at byte {} of the stream\n",
-                    counted(damages.len() as u64, "damaged part of it", "damaged parts of it"),
-                    damages[0].unit,
-                    damages[0].offset
-                )),
-            }
-        }
-        if !numbers.is_empty() {
-            let list: Vec<String> = numbers.iter().map(u32::to_string).collect();
+        found.iter().for_each(|found| text.push_str(&found.in_words()));
+        if !found.is_empty() {
+            let numbers: Vec<String> = found.iter().map(NotAsPlanned::numbers).collect();
             text.push_str(&format!(
                 "  hint: seal them again: sv2 parts seal --part {} {} SOURCE {}\n",
-                list.join(","),
+                numbers.join(","),
                 operand(args.plan.as_os_str()),
                 operand(args.folder.as_os_str())
             ));
@@ -118,4 +103,65 @@ pub(super) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
         print(&text)?;
     }
     if found.is_empty() { Ok(()) } else { Err(Failure::told(Exit::Damaged)) }
+}
+
+/// A part that is damaged, or parts in a row that are not there.
+struct NotAsPlanned {
+    first: u32,
+    last: u32,
+    damages: Vec<Damage>,
+}
+
+impl NotAsPlanned {
+    fn is_missing(&self) -> bool {
+        self.damages.is_empty()
+    }
+
+    fn count(&self) -> u64 {
+        u64::from(self.last - self.first) + 1
+    }
+
+    /// Its numbers as an argument has them.
+    fn numbers(&self) -> String {
+        match self.count() {
+            1 => self.first.to_string(),
+            _ => format!("{}-{}", self.first, self.last),
+        }
+    }
+
+    fn in_words(&self) -> String {
+        match self.damages.first() {
+            None if self.count() == 1 => format!("  part {} is not there\n", self.first),
+            None => format!("  parts {} to {} are not there\n", self.first, self.last),
+            Some(first) => {
+                let units = self.damages.iter().map(|damage| damage.units).sum();
+                format!(
+                    "  part {}: {}, the first is {} at byte {} of the stream\n",
+                    self.first,
+                    counted(units, "damaged part of it", "damaged parts of it"),
+                    first.unit,
+                    first.offset
+                )
+            }
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let one = |damage: &Damage| {
+            json!({
+                "unit": damage.unit.to_string(),
+                "last_unit": damage.last.to_string(),
+                "units": damage.units,
+                "offset": damage.offset,
+                "bytes": damage.len,
+            })
+        };
+        let damages = self.damages.iter().map(one).collect::<Vec<_>>();
+        json!({
+            "part": self.first,
+            "last_part": self.last,
+            "missing": self.is_missing(),
+            "damages": (!self.is_missing()).then_some(damages),
+        })
+    }
 }
