@@ -4,6 +4,8 @@ use std::error::Error;
 
 use sv2_stream::{FormatError, Unit};
 
+use crate::KeyError;
+
 /// What is wrong with an object.
 ///
 /// The errors of a store have it as their source; [`ObjectError::in_chain`] finds it there, however
@@ -25,9 +27,9 @@ pub enum ObjectFault {
     /// The stream was refused, or bytes of it.
     #[error("{0}")]
     Stream(#[source] FormatError),
-    /// The key provider has no key.
-    #[error("there is no key for the object: {0}")]
-    Key(#[source] Box<dyn Error + Send + Sync>),
+    /// The key provider gave no key.
+    #[error("{0}")]
+    Key(#[source] KeyError),
     /// The object is no stream of this store.
     #[error("the object is not a stream of this store: no stream has its {len} bytes")]
     Foreign {
@@ -101,6 +103,24 @@ impl ObjectError {
         let mut next = Some(error);
         while let Some(error) = next {
             if let Some(found) = error.downcast_ref::<Self>() {
+                return Some(found);
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    /// Why there is no key, where that is the fault: told by the provider, or by whoever was asked
+    /// to open the slots.
+    #[must_use]
+    pub fn key_error(&self) -> Option<&KeyError> {
+        let mut next: Option<&(dyn Error + 'static)> = match &self.fault {
+            ObjectFault::Key(error) => return Some(error),
+            ObjectFault::Stream(error @ FormatError::NoKeyFits { .. }) => error.source(),
+            _ => None,
+        };
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref() {
                 return Some(found);
             }
             next = error.source();

@@ -11,8 +11,42 @@ use sv2_keys::{
 };
 use sv2_stream::KeySource;
 
-/// Why a provider has no key.
-pub type KeyError = Box<dyn Error + Send + Sync>;
+type Cause = Box<dyn Error + Send + Sync>;
+
+/// Why there is no key.
+///
+/// A provider returns it, and a [`KeyOpener`] may have it as its error or below it: the store's
+/// error is then of the same kind as for a provider.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Nobody here has one; asking again changes nothing. `Unauthenticated` of a store.
+    #[error("there is no key for the object: {0}")]
+    Missing(#[source] Cause),
+    /// Whoever has it keeps it from the caller. `PermissionDenied` of a store.
+    #[error("the key of the object was refused: {0}")]
+    Refused(#[source] Cause),
+    /// Whoever has it did not answer, so asking again may help. `Generic` of a store.
+    #[error("the key of the object cannot be had now: {0}")]
+    Unavailable(#[source] Cause),
+}
+
+impl KeyError {
+    /// Nobody here has a key.
+    pub fn missing(why: impl Into<Cause>) -> Self {
+        Self::Missing(why.into())
+    }
+
+    /// The key is kept from the caller.
+    pub fn refused(why: impl Into<Cause>) -> Self {
+        Self::Refused(why.into())
+    }
+
+    /// Whoever has the key did not answer.
+    pub fn unavailable(why: impl Into<Cause>) -> Self {
+        Self::Unavailable(why.into())
+    }
+}
 
 /// Header bytes of objects without key slots.
 const RAW_HEADER_LEN: u32 = 1024;
@@ -98,17 +132,22 @@ impl fmt::Debug for AgeKeys {
 impl KeyProvider for AgeKeys {
     fn new_key(&self, _path: &str) -> Result<NewKey, KeyError> {
         if self.recipients.is_empty() {
-            return Err("the store has no recipient that a new object could be sealed to".into());
+            let why = "the store has no recipient that a new object could be sealed to";
+            return Err(KeyError::missing(why));
         }
-        let key = StreamKey::generate()?;
+        let key = StreamKey::generate().map_err(KeyError::unavailable)?;
         let prompt = &self.opener.prompt;
         let slots = self.recipients.iter().map(|recipient| seal_slot(&key, recipient, prompt));
-        let slots = slots.collect::<Result<Vec<_>, _>>()?;
-        check_writer_rules(&slots, SlotMixing::Refuse)?;
+        let slots = slots.collect::<Result<Vec<_>, _>>().map_err(KeyError::unavailable)?;
+        check_writer_rules(&slots, SlotMixing::Refuse).map_err(KeyError::refused)?;
         Ok(NewKey { key, slots })
     }
 
     fn read_key(&self, _path: &str) -> Result<ReadKey<'_>, KeyError> {
+        if self.opener.identities.is_empty() {
+            let why = "the store has no identity that could open an object";
+            return Err(KeyError::missing(why));
+        }
         Ok(ReadKey::Slots(&self.opener))
     }
 }

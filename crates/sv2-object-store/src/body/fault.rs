@@ -3,7 +3,7 @@
 use super::object_store;
 use object_store::Error;
 
-use crate::{FormatError, ObjectError, ObjectFault};
+use crate::{FormatError, KeyError, ObjectError, ObjectFault};
 
 /// The name of this store in errors of no other kind.
 const STORE: &str = "Sv2Store";
@@ -11,15 +11,21 @@ const STORE: &str = "Sv2Store";
 /// A fault as the store's own kind of error.
 pub(super) fn of_object(error: ObjectError) -> Error {
     let path = error.path.clone();
-    match &error.fault {
-        ObjectFault::Key(_)
-        | ObjectFault::Stream(FormatError::NoKeyFits { .. } | FormatError::WrongKeyOrContext) => {
-            Error::PermissionDenied { path, source: error.into() }
+    match (error.key_error(), &error.fault) {
+        (Some(KeyError::Missing(_)), _) => Error::Unauthenticated { path, source: error.into() },
+        // Not `NotFound`: an engine that takes an object for absent writes it anew.
+        (Some(KeyError::Unavailable(_)), _) => {
+            Error::Generic { store: STORE, source: error.into() }
         }
-        ObjectFault::Stream(FormatError::Unsupported { .. }) => {
+        (
+            _,
+            ObjectFault::Key(_)
+            | ObjectFault::Stream(FormatError::NoKeyFits { .. } | FormatError::WrongKeyOrContext),
+        ) => Error::PermissionDenied { path, source: error.into() },
+        (_, ObjectFault::Stream(FormatError::Unsupported { .. })) => {
             Error::NotSupported { source: error.into() }
         }
-        ObjectFault::Replaced => Error::Precondition { path, source: error.into() },
+        (_, ObjectFault::Replaced) => Error::Precondition { path, source: error.into() },
         _ => Error::Generic { store: STORE, source: error.into() },
     }
 }

@@ -11,7 +11,7 @@ use sv2_core::{
     DecryptOptions, EncryptOptions, InputSource, OutputSink, decrypt_stream_v2, encrypt_stream_v2,
 };
 use sv2_keys::{generate_identity, parse_identities};
-use sv2_object_store::{AgeKeys, RawKey, StoreOptions, StreamKey, key_by_path};
+use sv2_object_store::{AgeKeys, KeyError, RawKey, StoreOptions, StreamKey, key_by_path};
 
 fn key(byte: u8) -> StreamKey {
     StreamKey::from_bytes([byte; 32])
@@ -59,7 +59,7 @@ async fn an_object_opens_for_its_recipients_and_nobody_else() {
         assert_eq!(reader.head(&path).await.unwrap().size, 7);
         assert_eq!(reader.get(&path).await.unwrap().bytes().await.unwrap(), "for two");
         let error = reader.put(&path, "by nobody".into()).await.unwrap_err();
-        assert!(matches!(error, Error::PermissionDenied { .. }), "{error}");
+        assert!(matches!(error, Error::Unauthenticated { .. }), "{error}");
     }
     let other = Sv2Store::new(
         probe.clone(),
@@ -76,7 +76,7 @@ async fn a_function_of_the_path_keeps_tenants_apart() {
     let keys = key_by_path(|path: &str| match path.split_once('/') {
         Some(("red", _)) => Ok(key(1)),
         Some(("blue", _)) => Ok(key(2)),
-        _ => Err("no tenant has this path".into()),
+        _ => Err(KeyError::missing("no tenant has this path")),
     });
     let store = Sv2Store::shared(probe.clone().into(), keys, StoreOptions::standard());
     let (red, blue) = (Path::from("red/a"), Path::from("blue/a"));
@@ -87,5 +87,5 @@ async fn a_function_of_the_path_keeps_tenants_apart() {
     let error = store.get(&blue).await.unwrap_err();
     assert!(matches!(error, Error::PermissionDenied { .. }), "{error}");
     let error = store.put(&Path::from("green/a"), "".into()).await.unwrap_err();
-    assert!(matches!(error, Error::PermissionDenied { .. }), "{error}");
+    assert!(matches!(error, Error::Unauthenticated { .. }), "{error}");
 }
