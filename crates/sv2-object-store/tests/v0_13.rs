@@ -9,10 +9,16 @@ mod cost;
 mod faults;
 #[path = "body/format.rs"]
 mod format;
+#[path = "body/keys.rs"]
+mod keys;
 #[path = "body/probe.rs"]
 mod probe;
 #[path = "body/ranges.rs"]
 mod ranges;
+#[path = "body/s3.rs"]
+mod s3;
+#[path = "body/s3_server.rs"]
+mod s3_server;
 #[path = "body/suite.rs"]
 mod suite;
 #[path = "body/uploads.rs"]

@@ -108,3 +108,45 @@ async fn a_part_that_nobody_awaited_is_missed() {
     assert!(matches!(fault.fault, ObjectFault::Part { part: 2, .. }), "{error}");
     assert!(probe.memory.list(None).try_collect::<Vec<_>>().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn an_upload_holds_no_more_than_a_segment_and_a_part_of_what_was_awaited() {
+    let probe = Probe::new();
+    let part_size = 5 * MIB;
+    let store = store(&probe, StoreOptions::standard().part_size(part_size as u64));
+    let mut upload = store.put_multipart(&Path::from("a")).await.unwrap();
+    let plaintext = painted(7 * MIB);
+    let (mut came, mut given) = (0, 0);
+    for len in [MIB, 5 * MIB, 3 * MIB, 1, 4 * MIB, 7 * MIB, 2 * MIB].repeat(4) {
+        upload.put_part(plaintext.slice(..len).into()).await.unwrap();
+        came += len;
+        given = probe.parts().iter().sum();
+        // Less than a segment waits to be sealed, and less than a part to be sent.
+        assert!(given + 4 * MIB + part_size > came, "{} of {came} bytes are held", came - given);
+    }
+    assert!(given > came / 2);
+    upload.abort().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_upload_whose_end_is_not_stored_is_an_error_and_no_object() {
+    let probe = Probe::new();
+    let store = store(&probe, StoreOptions::standard());
+    let path = Path::from("a");
+    store.put(&path, "before".into()).await.unwrap();
+    let mut upload = store.put_multipart(&path).await.unwrap();
+    for _ in 0..2 {
+        upload.put_part(painted(9 * MIB).into()).await.unwrap();
+    }
+    // The first part that `complete` itself sends: the end of the plaintext, and the seal.
+    probe.fail_part(probe.parts().len() + 1);
+    let error = upload.complete().await.unwrap_err();
+    let fault = ObjectError::in_chain(&error).unwrap();
+    assert!(matches!(fault.fault, ObjectFault::Part { part: 3, .. }), "{error}");
+    upload.complete().await.unwrap_err();
+    upload.abort().await.unwrap();
+    assert!(probe.was_aborted());
+    // What was there before is there still.
+    assert_eq!(store.get(&path).await.unwrap().bytes().await.unwrap(), "before");
+    assert_eq!(probe.memory.list(None).try_collect::<Vec<_>>().await.unwrap().len(), 1);
+}
