@@ -12,12 +12,13 @@ mod geometry;
 mod machine;
 mod measure;
 mod memory;
+mod rivals;
 mod table;
 
 use crate::report::{Failure, Outcome};
 use crate::{shell, workspace};
 use bed::Bed;
-use machine::Machine;
+use machine::{Kind, Machine};
 pub(crate) use memory::high_water_mark;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -32,8 +33,8 @@ usage: cargo xtask bench [--size 1G] [--runs 5] [--folder DIR] [--quick] [--geom
 
 /// The document that the tables go into.
 const DOCUMENT: &str = "docs/performance.md";
-/// The chart.
-const CHART: &str = "docs/performance.svg";
+/// The charts, of processors without AVX-512 and of those with it.
+const CHARTS: [&str; 2] = ["docs/performance.svg", "docs/performance-avx512.svg"];
 
 /// What the arguments ask for.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,7 +52,8 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     let machine = Machine::read();
     println!("{}", machine.line());
     let sv2 = build(request.is_quick)?;
-    let mut document = Document::open(request.is_quick)?;
+    build_floe(request.is_quick)?;
+    let mut document = Document::open(request.is_quick, machine.kind())?;
     if request.is_geometry {
         let bed = Bed::new(sv2, request.folder.as_deref(), request.size, geometry::COPIES)?;
         let body = geometry::measure(&bed, &machine, request.runs, request.is_quick)?;
@@ -74,6 +76,12 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         document.put_chart(&chart::draw(&groups, &machine.note(&bed, request.runs)))?;
     }
     document.close()
+}
+
+/// Builds the program around another crate, beside which sv2 is measured.
+fn build_floe(is_quick: bool) -> Outcome<()> {
+    let args = ["build", "--package", "sv2-core", "--example", "floe", "--release"];
+    shell::run(shell::cargo(&args[..if is_quick { 5 } else { 6 }]))
 }
 
 /// Builds the program and gives its path.
@@ -127,24 +135,26 @@ struct Document {
     text: String,
     text_path: PathBuf,
     chart_path: PathBuf,
+    kind: Kind,
 }
 
 impl Document {
     /// A quick run leaves the committed document alone and works on a copy.
-    fn open(is_quick: bool) -> Outcome<Self> {
+    fn open(is_quick: bool, kind: Kind) -> Outcome<Self> {
         let root = workspace::root();
         let text = fs::read_to_string(root.join(DOCUMENT))?;
         let folder = if is_quick { root.join("target/bench") } else { root };
-        let (text_path, chart_path) = (folder.join(DOCUMENT), folder.join(CHART));
+        let (text_path, chart_path) = (folder.join(DOCUMENT), folder.join(CHARTS[kind as usize]));
         if let Some(parent) = text_path.parent() {
             fs::create_dir_all(parent)?;
         }
-        Ok(Self { text, text_path, chart_path })
+        Ok(Self { text, text_path, chart_path, kind })
     }
 
-    /// Prints a table and puts it between its markers.
+    /// Prints a table and puts it between its markers, which are those of this kind of processor.
     fn put(&mut self, name: &str, body: &str) -> Outcome<()> {
         println!("\n{name}\n{body}");
+        let name = &self.kind.marker(name);
         self.text = table::replace(&self.text, name, body)
             .ok_or_else(|| Failure::new(format!("{DOCUMENT} has no markers for {name}")))?;
         Ok(fs::write(&self.text_path, &self.text)?)
@@ -192,7 +202,10 @@ mod tests {
     fn the_document_has_markers_for_every_table() {
         let text = fs::read_to_string(workspace::root().join(DOCUMENT)).unwrap_or_default();
         for name in cases::NAMES.into_iter().chain(["memory", "geometry"]) {
-            assert!(table::replace(&text, name, "x").is_some(), "{name}");
+            for kind in [Kind::Plain, Kind::Avx512] {
+                let name = kind.marker(name);
+                assert!(table::replace(&text, &name, "x").is_some(), "{name}");
+            }
         }
     }
 }

@@ -95,7 +95,11 @@ const COMMANDS: &[Command] = &[
         none(args, test::check_replay)
     }),
     command("fuzz", "run fuzz targets --minutes N [TARGET], or --list, or --check", fuzz::run),
-    command("bench", "sv2 against cat, cp, age, rage, openssl [--quick] [--geometry]", bench::run),
+    command(
+        "bench",
+        "sv2 against cat, cp and the programs of its field [--quick] [--geometry]",
+        bench::run,
+    ),
     command(
         "instructions",
         "instructions that fixed work takes, against the committed figures [--write]",

@@ -1,22 +1,25 @@
 //! The files of a run and the programs at hand.
 
+use super::cases::Way;
 use super::machine::readable;
 use super::measure::{Line, Stage, run_once};
+use super::rivals::{PASSPHRASE, Rival, Rivals};
 use crate::report::{Failure, Outcome};
 use crate::shell;
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// A folder in memory on most systems.
 const MEMORY: &str = "/dev/shm";
-/// The key of openssl's runs, which are not about keys.
-pub(super) const HEX_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// Files, keys and programs of a run; the folder is removed at the end.
 #[derive(Debug)]
 pub(super) struct Bed {
     pub(super) sv2: PathBuf,
+    /// Where cargo put it, and examples below that.
+    pub(super) programs: PathBuf,
     pub(super) size: u64,
     /// The kind of file system that the files are on.
     pub(super) file_system: String,
@@ -50,8 +53,9 @@ impl Bed {
         let folder = parent.join(format!("sv2-bench-{}", std::process::id()));
         fs::create_dir(&folder)?;
         let file_system = file_system(&folder);
-        let rivals = Rivals::find();
-        let mut bed = Self { sv2, size, file_system, rivals, recipient: None, folder };
+        let programs = sv2.parent().map(Path::to_owned).unwrap_or_default();
+        let rivals = Rivals::find(&programs);
+        let mut bed = Self { sv2, programs, size, file_system, rivals, recipient: None, folder };
         bed.make_plaintext()?;
         bed.make_keys()?;
         Ok(bed)
@@ -80,11 +84,12 @@ impl Bed {
         let plain = self.name("plain");
         let to = |stage: Stage, name: &str| Line::new("", vec![stage]).into(self.path(name));
         let mut lines = vec![to(self.sv2("encrypt", &["-o", "-", &plain]), "plain.sv2")];
-        if let (Some(recipient), Some(age)) = (&self.recipient, self.rivals.age_like()) {
-            lines.push(to(Stage::new(age, &["-r", recipient, &plain]), "plain.age"));
-        }
-        if self.rivals.has("openssl") {
-            lines.push(to(openssl(&["-in", &plain]), "plain.ctr"));
+        for rival in self.rivals.present() {
+            // What both write is made once.
+            if rival == Rival::Rage && self.rivals.has(Rival::Age) {
+                continue;
+            }
+            lines.extend(rival.line(self, Way::Encrypt, &plain, self.path(rival.stream())));
         }
         for line in lines {
             run_once(&line)?;
@@ -105,8 +110,12 @@ impl Bed {
         let mut key = [0; 32];
         File::open("/dev/urandom")?.read_exact(&mut key)?;
         fs::write(self.path("raw.key"), key)?;
+        fs::write(self.path("secret"), PASSPHRASE)?;
+        if self.rivals.has(Rival::Gpg) {
+            fs::DirBuilder::new().mode(0o700).create(self.path("gpg"))?;
+        }
         let identity = self.name("identity.txt");
-        for (rival, keygen) in [("age", "age-keygen"), ("rage", "rage-keygen")] {
+        for (rival, keygen) in [(Rival::Age, "age-keygen"), (Rival::Rage, "rage-keygen")] {
             if self.recipient.is_none() && self.rivals.has(rival) {
                 let args = ["-o", identity.as_str()];
                 let made = shell::probe(shell::program(keygen, &args));
@@ -120,17 +129,14 @@ impl Bed {
 
 impl Drop for Bed {
     fn drop(&mut self) {
+        if self.rivals.has(Rival::Gpg) {
+            let home = self.name("gpg");
+            // Its agent would outlive the run.
+            shell::probe(shell::program("gpgconf", &["--homedir", &home, "--kill", "all"]));
+        }
         // What cannot be removed is in a folder for such things.
         let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-/// openssl with the cipher and key of all its runs.
-pub(super) fn openssl(args: &[&str]) -> Stage {
-    let iv = &HEX_KEY[..32];
-    let mut all = vec!["enc", "-aes-256-ctr", "-K", HEX_KEY, "-iv", iv];
-    all.extend(args);
-    Stage::new("openssl", &all)
 }
 
 /// The line of an identity file that names its recipient.
@@ -138,54 +144,6 @@ fn recipient_in(text: &str) -> Option<String> {
     text.lines()
         .find_map(|line| line.strip_prefix("# public key: "))
         .map(|key| key.trim().to_owned())
-}
-
-/// A program that sv2 is measured against.
-struct Rival {
-    name: &'static str,
-    version_args: &'static [&'static str],
-    /// How it is installed.
-    hint: &'static str,
-}
-
-const RIVALS: [Rival; 5] = [
-    Rival { name: "cat", version_args: &["--version"], hint: "apt-get install coreutils" },
-    Rival { name: "cp", version_args: &["--version"], hint: "apt-get install coreutils" },
-    Rival { name: "age", version_args: &["--version"], hint: "apt-get install age" },
-    Rival { name: "rage", version_args: &["--version"], hint: "cargo install rage" },
-    Rival { name: "openssl", version_args: &["version"], hint: "apt-get install openssl" },
-];
-
-/// Which programs are there, with what they say of their version.
-#[derive(Debug)]
-pub(super) struct Rivals(Vec<(&'static str, Option<String>, &'static str)>);
-
-impl Rivals {
-    fn find() -> Self {
-        let version = |rival: &Rival| {
-            let text = shell::probe(shell::program(rival.name, rival.version_args))?;
-            text.lines().next().map(str::to_owned)
-        };
-        Self(RIVALS.iter().map(|rival| (rival.name, version(rival), rival.hint)).collect())
-    }
-
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(rival, version, _)| *rival == name && version.is_some())
-    }
-
-    /// A program that writes age's format.
-    fn age_like(&self) -> Option<&'static str> {
-        ["age", "rage"].into_iter().find(|name| self.has(name))
-    }
-
-    /// A line for each program: its version, or how it is installed.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let line = |(name, version, hint): &(&str, Option<String>, &str)| match version {
-            Some(version) => format!("{name:8} {version}"),
-            None => format!("{name:8} is missing; `{hint}`"),
-        };
-        self.0.iter().map(line).collect()
-    }
 }
 
 /// Whether a folder is there and has room; a folder in memory must not take all memory.
@@ -214,18 +172,6 @@ fn file_system(folder: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_missing_program_is_named_with_the_way_to_install_it() {
-        let rivals =
-            Rivals(vec![("age", None, "apt-get install age"), ("cat", Some("cat 9".into()), "")]);
-        assert_eq!(
-            rivals.lines(),
-            ["age      is missing; `apt-get install age`", "cat      cat 9"]
-        );
-        assert!(rivals.has("cat") && !rivals.has("age") && !rivals.has("rage"));
-        assert_eq!(rivals.age_like(), None);
-    }
 
     #[test]
     fn the_recipient_is_found_in_an_identity_file() {

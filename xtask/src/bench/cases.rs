@@ -1,10 +1,11 @@
 //! The command lines of every table: what is compared with what.
 
-use super::bed::{Bed, openssl};
+use super::bed::Bed;
 use super::measure::{Group, Line, Stage};
+use super::rivals::Rival;
 
-/// Files of the plaintext's size that are there at once: plaintext, three streams, an output.
-pub(super) const COPIES: u64 = 5;
+/// Files of the plaintext's size that are there at once: plaintext, a stream of each kind, an output.
+pub(super) const COPIES: u64 = 10;
 /// The names of the tables.
 pub(super) const NAMES: [&str; 6] = [
     "null-encrypt",
@@ -19,13 +20,13 @@ pub(super) const DEFAULTS: &str = "sv2";
 
 /// Which way a table goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     Encrypt,
     Decrypt,
 }
 
 impl Way {
-    fn verb(self) -> &'static str {
+    pub(super) fn verb(self) -> &'static str {
         match self {
             Self::Encrypt => "encrypt",
             Self::Decrypt => "decrypt",
@@ -37,6 +38,14 @@ impl Way {
         match self {
             Self::Encrypt => "plain",
             Self::Decrypt => "plain.sv2",
+        }
+    }
+
+    /// The file that another program reads.
+    fn source_of(self, rival: Rival) -> &'static str {
+        match self {
+            Self::Encrypt => self.source(),
+            Self::Decrypt => rival.stream(),
         }
     }
 }
@@ -80,8 +89,10 @@ fn null(bed: &Bed, way: Way) -> Vec<Line> {
         let stage = sv2(bed, way, &settings, &["-o", "-", &source]);
         lines.push(Line::new(&name, vec![stage]));
     }
-    for (name, stage) in rivals(bed, way, Ends::File) {
-        lines.push(Line::new(&name, vec![stage]));
+    for rival in bed.rivals.present() {
+        let source = bed.name(way.source_of(rival));
+        let stage = rival.stage(bed, way, Some(&source));
+        lines.extend(stage.map(|stage| Line::new(rival.name(), vec![stage])));
     }
     lines
 }
@@ -96,8 +107,8 @@ fn file(bed: &Bed, way: Way) -> Vec<Line> {
         let stage = sv2(bed, way, &settings, &["-o", &out, &source]);
         lines.push(Line::new(&name, vec![stage]).making(path.clone()));
     }
-    for (name, stage) in rivals(bed, way, Ends::File) {
-        lines.push(Line::new(&name, vec![stage]).into(path.clone()));
+    for rival in bed.rivals.present() {
+        lines.extend(rival.line(bed, way, &bed.name(way.source_of(rival)), path.clone()));
     }
     lines
 }
@@ -111,50 +122,10 @@ fn pipe(bed: &Bed, way: Way) -> Vec<Line> {
         let stages = vec![from(way.source()), sv2(bed, way, &settings, &[]), cat()];
         lines.push(Line::new(&name, stages));
     }
-    for (name, stage) in rivals(bed, way, Ends::Pipe) {
-        let source = match way {
-            Way::Encrypt => "plain",
-            Way::Decrypt if name.starts_with("openssl") => "plain.ctr",
-            Way::Decrypt => "plain.age",
-        };
-        lines.push(Line::new(&name, vec![from(source), stage, cat()]));
+    for rival in bed.rivals.present() {
+        let stage = rival.stage(bed, way, None);
+        let stages = stage.map(|stage| vec![from(way.source_of(rival)), stage, cat()]);
+        lines.extend(stages.map(|stages| Line::new(rival.name(), stages)));
     }
     lines
-}
-
-/// Where a rival reads from; it writes to standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ends {
-    File,
-    Pipe,
-}
-
-/// The rivals that are there.
-fn rivals(bed: &Bed, way: Way, ends: Ends) -> Vec<(String, Stage)> {
-    let identity = bed.name("identity.txt");
-    let (plain, age_file, ctr_file) =
-        (bed.name("plain"), bed.name("plain.age"), bed.name("plain.ctr"));
-    let mut found = Vec::new();
-    for program in ["age", "rage"] {
-        let Some(recipient) = bed.recipient.as_deref().filter(|_| bed.rivals.has(program)) else {
-            continue;
-        };
-        let (mut args, file) = match way {
-            Way::Encrypt => (vec!["-r", recipient], &plain),
-            Way::Decrypt => (vec!["-d", "-i", &identity], &age_file),
-        };
-        args.extend((ends == Ends::File).then_some(file.as_str()));
-        found.push((program.to_owned(), Stage::new(program, &args)));
-    }
-    if bed.rivals.has("openssl") {
-        let (mut args, file) = match way {
-            Way::Encrypt => (vec![], &plain),
-            Way::Decrypt => (vec!["-d"], &ctr_file),
-        };
-        if ends == Ends::File {
-            args.extend(["-in", file]);
-        }
-        found.push(("openssl aes-256-ctr".to_owned(), openssl(&args)));
-    }
-    found
 }

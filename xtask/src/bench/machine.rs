@@ -20,6 +20,24 @@ const FEATURES: [&str; 12] = [
     "sha3",
 ];
 
+/// Kinds of processor whose figures have tables of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Plain,
+    /// With AVX-512 and VPCLMULQDQ, by which cipher and checksum have faster paths.
+    Avx512,
+}
+
+impl Kind {
+    /// The name of a table's markers.
+    pub(super) fn marker(self, table: &str) -> String {
+        match self {
+            Self::Plain => table.to_owned(),
+            Self::Avx512 => format!("{table} avx512"),
+        }
+    }
+}
+
 /// The machine.
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -50,6 +68,14 @@ impl Machine {
             processors,
             features: FEATURES.into_iter().filter(has).collect(),
             system: format!("{} {}", std::env::consts::OS, release.trim()),
+        }
+    }
+
+    /// The kind of its processor.
+    pub(super) fn kind(&self) -> Kind {
+        match ["avx512f", "vpclmulqdq"].iter().all(|name| self.features.contains(name)) {
+            true => Kind::Avx512,
+            false => Kind::Plain,
         }
     }
 
@@ -93,6 +119,9 @@ mod tests {
         let machine = Machine::from(cpuinfo, 2, "6.1\n");
         let os = std::env::consts::OS;
         assert_eq!(machine.line(), format!("A 1 (2 processors; aes avx2 vaes), {os} 6.1"));
+        assert_eq!(machine.kind(), Kind::Plain);
+        let machine = Machine::from("flags : avx512f vpclmulqdq\n", 2, "6.1\n");
+        assert_eq!(machine.kind().marker("memory"), "memory avx512");
     }
 
     #[test]
