@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -59,7 +59,16 @@ pub(crate) fn cancellation() -> io::Result<Cancellation> {
     let (woken, waker) = UnixStream::pair()?;
     let _ = TOKEN.set(cancel.clone());
     let token = cancel.clone();
-    let watcher = thread::Builder::new().name("signals".into()).spawn(move || wait(woken, &token));
+    let (ready, is_ready) = mpsc::channel();
+    let watcher = thread::Builder::new().name("signals".into()).spawn(move || {
+        // What a first message allocates has the thread get its share of memory now, and not while
+        // somebody counts what there is.
+        let _ = ready.send(());
+        wait(woken, &token);
+    });
+    if watcher.is_ok() {
+        let _ = is_ready.recv();
+    }
     let ignored = ignored_signals();
     for signal in ENDING {
         if ignored >> (signal - 1) & 1 == 0 {

@@ -133,9 +133,10 @@ impl SlotOpener {
                 search.report.skipped_over_limit.push(log_n);
                 continue;
             }
-            if !matches!(self.passphrase, PassphraseSource::None) {
-                crate::memory::check(log_n)?;
-            }
+            let _promise = match self.passphrase {
+                PassphraseSource::None => None,
+                _ => Some(crate::memory::promise(log_n)?),
+            };
             match self.passphrase(slot, &mut search) {
                 Ok(Some(opened)) => return Ok(opened),
                 Ok(None) => {}

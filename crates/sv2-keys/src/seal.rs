@@ -58,7 +58,7 @@ pub fn seal_passphrase_slot(
     if !(1..=READER_MAX_LOG_N).contains(&log_n) {
         return Err(KeysError::WorkFactor { log_n, max: READER_MAX_LOG_N });
     }
-    crate::memory::check(log_n)?;
+    let _promise = crate::memory::promise(log_n)?;
     let mut recipient = scrypt::Recipient::new(passphrase.to_secret());
     recipient.set_work_factor(log_n);
     slot(&age_file(key, &recipient).map_err(|source| KeysError::Age { source })?)

@@ -181,4 +181,10 @@ fn too_little_memory_for_a_passphrase_is_told_before_it_is_used() {
     let ended = shell(&sandbox, line);
     ended.expect_failure(1, &["256 MiB of memory", "ulimit -v"]);
     assert_eq!(sandbox.names(), ["a", "secret"]);
+    // At the border, where what other threads take of it decides.
+    for limit in (285_000..310_000).step_by(1000) {
+        let line = format!("ulimit -v {limit}; sv2 encrypt -f --passphrase-file secret a");
+        let ended = shell(&sandbox, &line);
+        ended.expect_failure(1, &["256 MiB of memory", "ulimit -v"]);
+    }
 }

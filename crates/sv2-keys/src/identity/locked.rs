@@ -10,12 +10,15 @@ use age::{DecryptError, Decryptor, scrypt};
 
 use super::{Identity, identity_lines};
 use crate::file::{MAX_FILE_LEN, read_bounded};
-use crate::{KeyFileError, PassphrasePurpose, Prompt};
+use crate::{KeyFileError, PassphrasePurpose, Prompt, memory};
 
 /// The largest scrypt work factor (binary logarithm) of an encrypted identity file.
 ///
 /// Higher than for slots: the file is the user's own, and older tools chose it by their machine.
 pub const IDENTITY_FILE_MAX_LOG_N: u8 = 22;
+
+/// Bytes of an age file within which its first stanza begins.
+const HEAD: u64 = 256;
 
 /// An age file, encrypted with a passphrase, whose payload is lines of identities.
 pub(crate) struct LockedFile {
@@ -51,6 +54,13 @@ impl LockedFile {
                 decryptor.decrypt(std::iter::once(&key as &dyn age::Identity))
             })
         };
+        let _promise = match work_factor(&self.ciphertext) {
+            Some(log_n) if log_n <= IDENTITY_FILE_MAX_LOG_N => {
+                Some(memory::promise(log_n).map_err(|error| unusable(origin, &error.to_string()))?)
+            }
+            // It is refused below.
+            _ => None,
+        };
         let mut opened = Err(DecryptError::DecryptionFailed);
         for form in passphrase.forms() {
             opened = open(form);
@@ -81,6 +91,42 @@ fn decryptor(bytes: &[u8]) -> Result<Decryptor<impl Read>, DecryptError> {
     Decryptor::new_buffered(ArmoredReader::new(bytes))
 }
 
+/// Binary logarithm of scrypt's N of an age file, binary or armored, as its header claims it.
+fn work_factor(bytes: &[u8]) -> Option<u8> {
+    let mut head = Vec::new();
+    // Where the file is short or damaged later, what came before still tells.
+    let _ = ArmoredReader::new(bytes).take(HEAD).read_to_end(&mut head);
+    let line = head.split(|byte| *byte == b'\n').find(|line| line.starts_with(b"-> scrypt "))?;
+    std::str::from_utf8(line).ok()?.rsplit(' ').next()?.parse().ok()
+}
+
 fn unusable(origin: &Path, what: &str) -> KeyFileError {
     KeyFileError::Unusable { path: origin.to_owned(), what: what.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use age::armor::{ArmoredWriter, Format};
+
+    use super::*;
+
+    #[test]
+    fn the_work_factor_of_an_identity_file_is_read_in_both_its_forms() {
+        for format in [Format::Binary, Format::AsciiArmor] {
+            let mut recipient = scrypt::Recipient::new("pass".to_owned().into());
+            recipient.set_work_factor(3);
+            let recipient: &dyn age::Recipient = &recipient;
+            let encryptor = age::Encryptor::with_recipients(std::iter::once(recipient)).unwrap();
+            let mut file = Vec::new();
+            let armor = ArmoredWriter::wrap_output(&mut file, format).unwrap();
+            let mut writer = encryptor.wrap_output(armor).unwrap();
+            writer.write_all(b"AGE-SECRET-KEY-1").unwrap();
+            writer.finish().and_then(ArmoredWriter::finish).unwrap();
+            assert_eq!(work_factor(&file), Some(3));
+            assert_eq!(work_factor(&file[..40]), None);
+        }
+        assert_eq!(work_factor(b"age-encryption.org/v1\n-> X25519 abc\n"), None);
+    }
 }
