@@ -108,6 +108,16 @@ pub(crate) fn without_output(command: &str, input: &Name) -> String {
 
 /// As [`on`], of a file; without its outputs where the command has none.
 pub(crate) fn on_file(command: &str, file: &Path, with_output: bool) -> String {
+    format!("{} {}", repeated(command, with_output), operand(file.as_os_str()))
+}
+
+/// As [`on`], of a command that has its output and reads standard input.
+pub(crate) fn without_input(command: &str) -> String {
+    repeated(command, false)
+}
+
+/// A command with the options of this one that it knows.
+fn repeated(command: &str, with_output: bool) -> String {
     let mut text = format!("sv2 {command}");
     let given = GIVEN.get().map(|given| given.options.as_slice()).unwrap_or_default();
     for (option, value) in given {
@@ -126,7 +136,7 @@ pub(crate) fn on_file(command: &str, file: &Path, with_output: bool) -> String {
         };
         text.push_str(&format!(" {option}{joint}{}", shell_word(value)));
     }
-    format!("{text} {}", operand(file.as_os_str()))
+    text
 }
 
 /// The command line of this run with one option more, unless it has it.

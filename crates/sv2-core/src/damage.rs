@@ -107,6 +107,17 @@ impl Tally {
     pub(crate) fn push(&mut self, damage: Damage) {
         self.units += damage.units;
         self.lost += damage.lost();
+        self.place(damage);
+    }
+
+    /// Takes in what another one did, which comes behind it.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.units += other.units;
+        self.lost += other.lost;
+        other.listed.into_iter().chain(other.beyond).for_each(|damage| self.place(damage));
+    }
+
+    fn place(&mut self, damage: Damage) {
         if self.beyond.is_empty() {
             if let Some(last) = self.listed.last_mut().filter(|last| last.joins(&damage)) {
                 last.extend(&damage);
@@ -154,6 +165,9 @@ pub struct DamageMap {
     /// Bytes in sound frames of which nothing without a key says whose they are; a salvage may
     /// have them.
     pub unplaced: u64,
+    /// Bytes of a pipe of which nothing is known, since lengths did not fit and what went by cannot
+    /// be searched; 0 of a file.
+    pub unsearched: u64,
     /// Bytes of the stream.
     pub stream_len: u64,
     /// Plaintext bytes, as the trailer says, or as the segments that are there make likely.

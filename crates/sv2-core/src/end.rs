@@ -13,7 +13,7 @@ use crate::{InputSource, StreamError};
 
 /// Bytes at the end of a source that are searched for a trailer, and zeros that are passed over
 /// before it; a disk is not searched.
-const SEARCHED: u64 = 64 << 20;
+pub(crate) const SEARCHED: u64 = 64 << 20;
 
 /// Bytes that are read at a time.
 const STEP: u64 = 1 << 20;
@@ -83,7 +83,7 @@ fn end(source: &PositionedInput<'_>) -> Result<Option<u64>, StreamError> {
 }
 
 /// Whether a trailer ends at `end` that says so itself.
-fn ends_in(
+pub(crate) fn ends_in(
     source: &PositionedInput<'_>,
     layout: &StreamLayout,
     end: u64,

@@ -83,7 +83,9 @@ pub use resume::{
     encrypt_resumable, resume_encrypt,
 };
 pub use salvage::{Gaps, SalvageReport, salvage};
-pub use scrub::{scrub, scrub_followed, scrub_followed_with, scrub_with, verify, verify_with};
+pub use scrub::{
+    scrub, scrub_followed, scrub_followed_with, scrub_pipe, scrub_with, verify, verify_with,
+};
 pub use writer::EncryptWriter;
 
 #[cfg(feature = "hazmat")]

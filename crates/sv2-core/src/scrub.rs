@@ -4,6 +4,7 @@
 //! checked, and nothing is taken from a second read of the same bytes (F-829).
 
 mod headers;
+mod pipe;
 mod scattered;
 mod segment;
 mod tail;
@@ -84,6 +85,27 @@ pub fn scrub_followed_with(
         }
         None => scrub_source(&source, run, each),
     }
+}
+
+/// Does what [`scrub`] does with a stream that can be read once, from front to back, such as one on a
+/// pipe; with [`Tail::MayBeFollowed`] whatever follows its end.
+///
+/// The result is that of a file wherever everything is at its place. Where lengths do not fit, parts
+/// are not looked for: [`DamageMap::unsearched`] says of how many bytes nothing is known. What is kept
+/// in memory grows by 128 bytes for each segment.
+///
+/// # Errors
+/// As [`scrub`], with the error of the front header where that cannot be decoded, since its copy
+/// comes last; `Usage` for more than 2^20 segments, or a tail that may be missing.
+pub fn scrub_pipe(
+    input: InputSource<'_>,
+    tail: Tail,
+    run: &RunOptions,
+) -> Result<DamageMap, StreamError> {
+    if tail == Tail::MayBeMissing {
+        return Err(StreamError::Usage("a scrub says itself whether the end is missing"));
+    }
+    pipe::scrub(input.open()?.into_sequential(), tail, run)
 }
 
 /// As [`scrub`], of a source that was opened.
@@ -278,6 +300,7 @@ impl Check<'_> {
             trailing: None,
             end_is_known: checked.end_is_known,
             unplaced: checked.unplaced,
+            unsearched: 0,
             stream_len: self.source.len(),
             plaintext_len: checked.plaintext_len,
             segments: checked.segments,

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 use sv2_core::{
-    Cancellation, Damage, DamageMap, StreamError, Tail, Unit, scrub, scrub_followed, verify,
+    Cancellation, Damage, DamageMap, StreamError, Tail, Unit, scrub, scrub_followed, scrub_pipe,
+    verify,
 };
 
 use self::finding::{Kind, exit_of};
@@ -18,9 +19,10 @@ use self::parity::Compared;
 use self::strip::{Mark, Strip};
 use crate::change::note_half_changed;
 use crate::console::{Console, print};
-use crate::ends::{Channel, Input};
+use crate::ends::{Channel, Direction, Input};
 use crate::exit::{Exit, worse};
 use crate::failure::Failure;
+use crate::invocation;
 use crate::keys::{IdentityArgs, OpenKey};
 use crate::names::{Name, Names};
 use crate::progress::Display;
@@ -37,12 +39,17 @@ Examples:
   sv2 verify --auth backup.sv2              authenticate every byte, with your own identity
   sv2 verify -i key.txt backup.sv2          or with another one; nothing is written
   sv2 verify --map backup.sv2               with a line that shows where the damage is
+  aws s3 cp s3://bucket/a.sv2 - | sv2 verify   a pipe, scrubbed as it comes
   sv2 verify --json a.sv2 | jq .damages
 
 Without -i, -p, -K, --auth or --expect no key is used, not even your default identity: the streams
 are scrubbed, which finds accidents and proves nothing against tampering. With a key everything is
 checked that 'sv2 decrypt' checks, and a stream that it refuses as a whole is scrubbed besides. The
 output says which of the two was done.
+
+A pipe is scrubbed in one pass, and the result is that of a file as long as everything is at its
+place. Where it is not, only a file can be searched for what is left, and the output says of how much
+nothing is known. To authenticate a pipe: sv2 decrypt -o /dev/null.
 
 Where a parity file lies beside the stream ('sv2 protect'), every block is compared with it, and the
 output says what is bad, what can be repaired and what it can repair at most; --map shows it in a
@@ -60,7 +67,7 @@ each stream.";
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct VerifyArgs {
-    /// The streams; files, or standard input that is one
+    /// The streams; with a key files, or standard input that is one
     #[arg(value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Draw a line of cells that shows where damage is
@@ -154,13 +161,39 @@ impl VerifyArgs {
         cancel: &Cancellation,
         console: &Console,
     ) -> Result<(Name, DamageMap), Failure> {
-        let input = Input::open_file(Some(path), "verify")?;
+        let input = match key {
+            None => Input::open(Some(path), Direction::Decrypt)?,
+            Some(_) => Input::open_file(Some(path), "verify").map_err(|failure| {
+                match path == Path::new("-") && failure.exit == Exit::Usage {
+                    true => failure.hint(format!(
+                        "to authenticate a pipe as it comes, and write nothing: {} < PIPE",
+                        invocation::without_input("decrypt -o /dev/null")
+                    )),
+                    false => failure,
+                }
+            })?,
+        };
+        if input.is_terminal() {
+            return Err(Failure::usage("the stream would be read from the terminal")
+                .hint("name a file or use a pipe"));
+        }
         let name = input.name.clone();
-        let again = input.again().ok();
+        let is_pipe = !input.is_seekable();
+        if !is_pipe {
+            input.require_file("verify")?;
+        }
+        let again = input.again().ok().filter(|_| !is_pipe);
         let source = input.into_source();
         let display = Display::new(console);
         let run = self.run.options(cancel.clone(), &display);
         let checked = match key {
+            None if is_pipe => {
+                let tail = match self.trailing {
+                    Some(TrailingName::Ignore) => Tail::MayBeFollowed,
+                    None => Tail::Required,
+                };
+                scrub_pipe(source, tail, &run)
+            }
             None if self.trailing.is_some() => scrub_followed(source, &run),
             None => scrub(source, &run),
             Some(key) => {
@@ -307,7 +340,10 @@ fn finding(map: &DamageMap) -> String {
         let more = counted(map.unplaced, "byte", "bytes");
         text.push_str(&format!(", and only a key tells where {more} of these belong"));
     }
-    if !map.end_is_known {
+    if map.unsearched > 0 {
+        let bytes = counted(map.unsearched, "byte", "bytes");
+        text.push_str(&format!(", and what the last {bytes} hold is found in a file alone"));
+    } else if !map.end_is_known {
         text.push_str(", and nothing says whether more is missing behind");
     }
     text
@@ -361,6 +397,7 @@ fn to_json(name: &Name, map: &DamageMap, exit: Option<Exit>, strip: Option<Strin
         "authenticated": map.authenticated,
         "undamaged": map.is_undamaged(),
         "sealed": map.sealed,
+        "unsearched_bytes": map.unsearched,
         "by_place": map.by_place,
         "end_is_known": map.end_is_known,
         "trailing": map.trailing.map(|found| json!({

@@ -90,7 +90,7 @@ fn a_pipe_is_not_waited_for_where_a_file_is_needed() {
     for arguments in [
         &["inspect", "pipe"][..],
         &["fingerprint", "pipe"],
-        &["verify", "pipe"],
+        &["verify", "-K", "key", "pipe"],
         &["cat", "-K", "key", "pipe"],
         &["recipients", "list", "pipe"],
         &["recipients", "rm", "--slot", "0", "pipe"],

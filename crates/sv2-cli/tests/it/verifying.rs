@@ -252,13 +252,14 @@ fn a_report_for_machines_is_a_line_for_each_stream() {
 }
 
 #[test]
-fn progress_reaches_the_end_and_a_pipe_is_refused() {
+fn progress_reaches_the_end_and_a_pipe_with_a_key_is_led_on() {
     let sandbox = with_stream();
     let ended = sandbox.good(&["verify", "--progress", "json", "-T", "1", "a.sv2"]);
     let last: Value = serde_json::from_str(ended.stderr.lines().last().unwrap()).unwrap();
     assert_eq!(last["progress"]["done"], json!(8000), "{}", ended.stderr);
     let stream = sandbox.read("a.sv2");
-    sandbox.fed(&["verify"], &stream).expect_failure(2, &["standard input", "not a pipe"]);
+    let words = ["standard input", "not a pipe", "sv2 decrypt -o /dev/null -K key < PIPE\n"];
+    sandbox.fed(&["verify", "-K", "key"], &stream).expect_failure(2, &words);
     let mut command = sandbox.sv2(&["verify", "-"]);
     command.stdin(File::open(sandbox.path("a.sv2")).unwrap());
     let ended = Ended::of(command.output().unwrap());
@@ -290,4 +291,45 @@ fn what_follows_a_sealed_stream_is_told_and_can_be_ignored() {
     assert_eq!((piped.code, sandbox.read("piped")), (0, sandbox.read("plain")), "{}", piped.stderr);
     let removing = [&decrypt[..], &["--rm", "bad.sv2", "-o", "gone"]].concat();
     sandbox.bad(&removing, 2, &["cannot be used with"]);
+}
+
+/// F-828: a pipe is scrubbed as it comes, and says what the file says as long as it can.
+#[test]
+fn a_pipe_is_scrubbed_in_one_pass() {
+    let sandbox = with_stream();
+    let stream = sandbox.read("a.sv2");
+    let piped = |bytes: &[u8], code: i32, more: &[&str]| {
+        let ended = sandbox.fed(&[&["verify"], more].concat(), bytes);
+        assert_eq!(ended.code, code, "{}{}", ended.stderr, ended.text());
+        ended.text().to_owned()
+    };
+    let as_file = |bytes: &[u8], more: &[&str]| {
+        sandbox.write("b.sv2", bytes);
+        let ended = sandbox.run(&[&["verify"], more, &["b.sv2"]].concat());
+        (ended.code, ended.text().replace("b.sv2: ", "standard input: "))
+    };
+    let without_hint = |text: &str| -> String {
+        text.lines().filter(|line| !line.starts_with("  hint: ")).collect::<Vec<_>>().join("\n")
+    };
+    let mut bad = stream.clone();
+    bad[frame(2, 1) + 40] ^= 1;
+    let followed = [&stream[..], &[0; 700]].concat();
+    for bytes in [&stream, &bad, &followed] {
+        for more in [&[][..], &["--map"], &["--trailing", "ignore"]] {
+            let (code, text) = as_file(bytes, more);
+            assert_eq!(without_hint(&piped(bytes, code, more)), without_hint(&text));
+        }
+    }
+    let hint = "hint: save it to a file, of which everything can be told: sv2 verify FILE\n";
+    assert!(piped(&bad, 5, &[]).contains(hint));
+    // What a file would be searched for is said to be unknown.
+    let cut = piped(&stream[..frame(3, 2)], 3, &[]);
+    let told = "standard input: not sealed, all of at least 3072 bytes of plaintext are there, and \
+                what the last 640 bytes hold is found in a file alone; scrubbed";
+    assert!(cut.starts_with(told), "{cut}");
+    assert!(cut.contains(hint), "{cut}");
+    let report: Value = serde_json::from_str(&piped(&bad, 5, &["--json"])).unwrap();
+    assert_eq!((&report["unsearched_bytes"], &report["damaged_units"]), (&json!(0), &json!(1)));
+    let text = sandbox.fed(&["verify"], b"some text that is no stream at all");
+    text.expect_failure(6, &["standard input: the input is not a stream"]);
 }

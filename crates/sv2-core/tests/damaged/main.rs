@@ -6,6 +6,7 @@ mod listing;
 mod mending;
 mod oracle;
 mod order;
+mod piped;
 mod random;
 mod salvage;
 mod score;

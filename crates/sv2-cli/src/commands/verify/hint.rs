@@ -10,11 +10,14 @@ use crate::parity::{open_plain, wrong};
 
 /// The command that helps, where no parity file does; `None` where none is needed.
 pub(super) fn next_step(name: &Name, map: &DamageMap) -> Option<String> {
-    let Name::File(path) = name else { return None };
-    let word = operand(path.as_os_str());
     if map.is_undamaged() {
         return None;
     }
+    let Some(path) = name.path().filter(|path| path.is_file()) else {
+        let verify = "save it to a file, of which everything can be told: sv2 verify FILE";
+        return Some(verify.to_owned());
+    };
+    let word = operand(path.as_os_str());
     if map.trailing.is_some() && !map.by_place {
         return Some(format!("sv2 verify --trailing ignore {word}"));
     }
