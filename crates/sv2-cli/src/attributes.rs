@@ -63,8 +63,17 @@ impl Attributes {
 }
 
 /// Endings of the files that this program keeps beside others and believes.
-const COMPANIONS: [&str; 7] =
-    [".par", ".sv2-change", ".sv2-journal", ".unfinished", ".lost.json", ".part", ".kept"];
+const COMPANIONS: [&str; 9] = [
+    ".par",
+    ".sv2-change",
+    ".sv2-journal",
+    ".unfinished",
+    ".lost.json",
+    ".part",
+    ".kept",
+    ".job",
+    ".receipt",
+];
 
 /// A name that the sender chose, where a file can have it without harm: no path, no device, nothing
 /// hidden, nothing that a terminal would obey, and no file that is believed beside another.
@@ -76,10 +85,12 @@ pub(crate) fn harmless_name(object: &Map<String, Value>) -> Result<&str, String>
     let is_device = matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$")
         || (["COM", "LPT"].iter().any(|port| stem.starts_with(port)) && stem.chars().count() == 4);
     let lower = name.to_ascii_lowercase();
+    // Some file systems leave these out, and another name is the one that the file has then.
+    let ends_oddly = name.ends_with(['.', ' ']);
     let is_companion = COMPANIONS.iter().any(|ending| lower.ends_with(ending));
     let is_odd = |c: char| obeyed(c) || matches!(c, '/' | '\\' | ':');
     let is_hidden = name.is_empty() || name.starts_with(['.', '-']);
-    if is_hidden || is_device || is_companion || name.contains(is_odd) {
+    if is_hidden || is_device || is_companion || ends_oddly || name.contains(is_odd) {
         return Err("the name that the stream keeps is not one for a file here".into());
     }
     Ok(name)
@@ -140,6 +151,10 @@ mod tests {
             "a.sv2-journal",
             "a.unfinished",
             "a.lost.json",
+            "plan.job",
+            "x.receipt",
+            "a.par.",
+            "a.par ",
             "a\u{202e}txt.exe",
             "a\u{2028}b",
         ] {

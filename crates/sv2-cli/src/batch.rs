@@ -120,6 +120,10 @@ pub(crate) fn items(
         .iter()
         .map(|input| {
             let output = match folder {
+                None if !taken.insert(input.clone()) => {
+                    return Err(Failure::usage(format!("'{}' is named twice", shown(input)))
+                        .hint("name each input once"));
+                }
                 None => None,
                 Some(folder) => {
                     let name = input.file_name().unwrap_or(input.as_os_str());

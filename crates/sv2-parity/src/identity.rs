@@ -49,9 +49,20 @@ pub(crate) fn trailer_at_end(
     Identity::sound_trailer(&bytes).map(|trailer| (bytes, trailer))
 }
 
+/// What vouches for a parity file being of the present version of its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// The named trailer, or a header of its revision, is still in the file; or it is no stream, which
+    /// has no versions.
+    Confirmed,
+    /// Nothing: trailer, front header and header copy are all lost, so that what comes back of them
+    /// may be of an earlier version.
+    Unconfirmed,
+}
+
 /// Refuses a file that is sound in itself and not what was protected, so that nothing is put back
 /// that was changed on purpose.
-pub(crate) fn judge(source: &dyn Source, directory: &Directory) -> Result<(), ParityError> {
+pub(crate) fn judge(source: &dyn Source, directory: &Directory) -> Result<Version, ParityError> {
     let len = len_of(source, Part::Data)?;
     let ends = [len, directory.file_len];
     let Identity::Stream { trailer: named } = &directory.identity else {
@@ -62,7 +73,7 @@ pub(crate) fn judge(source: &dyn Source, directory: &Directory) -> Result<(), Pa
         if ends.iter().any(|end| trailer_at_end(source, *end).is_some()) {
             return Err(ParityError::Stale("the file is a sealed stream now"));
         }
-        return Ok(());
+        return Ok(Version::Confirmed);
     };
     let [at_end, at_named] = ends.map(|end| trailer_at_end(source, end).map(|(found, _)| found));
     if [at_end, at_named].into_iter().flatten().any(|found| found != *named) {
@@ -71,14 +82,17 @@ pub(crate) fn judge(source: &dyn Source, directory: &Directory) -> Result<(), Pa
     if len > directory.file_len && at_end.is_some() && at_named.is_none() {
         return Err(ParityError::Stale("the stream ends behind the place that it names"));
     }
-    let Some(trailer) = Identity::sound_trailer(named) else { return Ok(()) };
+    let Some(trailer) = Identity::sound_trailer(named) else { return Ok(Version::Unconfirmed) };
     let copy = copy_offset(directory.file_len, &trailer);
+    let mut confirmed = at_named.is_some();
     for at in [Some(0), copy].into_iter().flatten() {
-        if sound_header(source, at).is_some_and(|header| header.revision > trailer.revision) {
+        let Some(header) = sound_header(source, at) else { continue };
+        if header.revision > trailer.revision {
             return Err(ParityError::Stale("the stream's header was rewritten since"));
         }
+        confirmed |= header.revision == trailer.revision;
     }
-    Ok(())
+    Ok(if confirmed { Version::Confirmed } else { Version::Unconfirmed })
 }
 
 /// A header whose checksum holds.

@@ -30,7 +30,7 @@ pub use area::{Area, Promise};
 pub use directory::{Directory, MAX_AREAS};
 pub use error::{ParityError, Part};
 pub use geometry::{Geometry, MAX_CODE, Request, Spread};
-pub use identity::{Identity, identify};
+pub use identity::{Identity, Version, identify};
 pub use memory::Memory;
 pub use protect::{Protected, protect, protect_with};
 pub use renew::{Renewal, renew};

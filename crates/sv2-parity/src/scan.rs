@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
-use crate::identity::judge;
+use crate::identity::{Version, judge};
 use crate::repair::KEPT;
 use crate::sidecar::FoundTable;
 use crate::source::len_of;
@@ -52,6 +52,8 @@ pub struct Findings {
     pub file_len: u64,
     /// Memory that the threads hold at most, in bytes.
     pub memory: u64,
+    /// Whether what is left of the stream vouches for the parity file being of its present version.
+    pub version: Version,
 }
 
 impl WindowState {
@@ -150,7 +152,7 @@ pub fn scan(
     sidecar: &Sidecar<'_>,
     work: &Work<'_>,
 ) -> Result<Findings, ParityError> {
-    judge(file, sidecar.directory())?;
+    let version = judge(file, sidecar.directory())?;
     let found_len = len_of(file, Part::Data)?;
     let directory = sidecar.directory();
     let (found, sum) = (Mutex::new(Vec::new()), AtomicU64::new(0));
@@ -183,6 +185,7 @@ pub fn scan(
         found_len,
         file_len: directory.file_len,
         memory: work.memory(&directory.areas),
+        version,
     })
 }
 

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 use sv2_core::DamageMap;
-use sv2_parity::{Findings, Repaired, Sidecar, Source, repair_copy, repair_in_place, scan};
+use sv2_parity::{
+    Findings, Repaired, Sidecar, Source, Version, repair_copy, repair_in_place, scan,
+};
 
 use self::outputs::Outputs;
 use crate::commands::protect::area_json;
@@ -19,6 +21,7 @@ use crate::ends::{Channel, same_file};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::going_on;
+use crate::invocation::operand;
 use crate::names::{Name, shown};
 use crate::parity::{
     Found, Watch, failure, finding, is_of_no_stream, open_settled, parity_path, promise, wrong,
@@ -193,6 +196,7 @@ impl Job<'_> {
             report["input"] = json!(self.outputs.name.for_machines());
             report["dry_run"] = json!(self.outputs.args.dry_run);
             report["areas"] = findings.areas.iter().map(area_json).collect();
+            report["version_confirmed"] = json!(findings.version == Version::Confirmed);
             if let Some((output, repaired)) = &done {
                 report["output"] = json!(Name::File(output.clone()).for_machines());
                 report["blocks_computed"] = json!(repaired.computed);
@@ -236,6 +240,21 @@ impl Job<'_> {
                 text.push_str(&format!("; scrubbed: {state}"));
             }
             note(&text);
+        }
+        if findings.version == Version::Unconfirmed && findings.is_repairable() {
+            // Whoever was removed from the recipients since would be back without a word.
+            self.console.warn(&format!(
+                "seal and headers of {} were lost, so nothing tells whether it was changed after \
+                 '{}' was made: {} as it was then, with the recipients of then",
+                self.outputs.name,
+                shown(&self.found.path),
+                if done.is_some() { "it is" } else { "it would be" },
+            ));
+            let output = done.map_or(&self.outputs.args.file, |(output, _)| output);
+            self.console.hint(&format!(
+                "see who opens it: sv2 recipients list {}",
+                operand(output.as_os_str())
+            ));
         }
         if findings.damaged_parity().next().is_some() || self.sidecar.directories() < 2 {
             note("the parity file itself is damaged");

@@ -117,6 +117,27 @@ fn a_parity_file_of_an_earlier_version_repairs_nothing() {
     assert_ne!(new, old);
 }
 
+/// where nothing is left that tells the version, a repair says so, however quiet it is to be.
+#[test]
+fn a_repair_of_seal_and_headers_says_that_it_may_be_an_earlier_version() {
+    let sandbox = protected();
+    let whole = sandbox.read("a.sv2");
+    let copy = whole.len() - 128 - 32 - 11 * 32 - 1024;
+    for (places, is_told) in [
+        (&[(60, 4), (copy + 60, 4), (whole.len() - 60, 4)][..], true),
+        (&[(60, 4), (copy + 60, 4)], false),
+        (&[(60, 4), (whole.len() - 60, 4)], false),
+    ] {
+        sandbox.write("a.sv2", &whole);
+        damage(&sandbox, places);
+        let ended = sandbox.good(&["repair", "-f", "-q", "a.sv2"]);
+        assert!(sandbox.read("a.sv2") == whole);
+        let words = ["nothing tells whether it was changed after", "sv2 recipients list a.sv2"];
+        let told = words.map(|word| ended.stderr.contains(word));
+        assert_eq!(told, [is_told; 2], "{places:?}: {}", ended.stderr);
+    }
+}
+
 /// the parity file is true after each change, or is said to be stale.
 #[test]
 fn append_and_recipients_keep_the_parity_file_true() {

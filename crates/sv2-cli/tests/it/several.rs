@@ -33,6 +33,7 @@ fn every_input_goes_to_a_stream_of_its_own() {
         (&["a", "b", "-o", "-"], "cannot share standard output"),
         (&["a", "-"], "standard input cannot be one of several"),
         (&["a", "out/../a", "-o", "out"], "two of the inputs would go to 'out/a.sv2'"),
+        (&["b", "d", "b"], "'b' is named twice"),
         (&["a", "b", "--resume"], "are for one input"),
     ] {
         sandbox.bad(&[&["encrypt", "-K", "key"], arguments].concat(), 2, &[word]);

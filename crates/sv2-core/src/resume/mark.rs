@@ -4,12 +4,13 @@
 //! Whoever can write to the folder of the output can put a file of this user there, by renaming
 //! it; nobody but the user can write a mark.
 
-use std::fs::{self, DirBuilder, Permissions};
-use std::io::{self, Write};
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use sv2_crypto::sha256;
 use sv2_headers::checksum::{self, CRC_LEN};
 
@@ -76,7 +77,14 @@ impl Mark {
 
     /// Whether an earlier call of this user left this very mark.
     pub(super) fn is_there(&self) -> bool {
-        fs::read(&self.path).is_ok_and(|found| found == self.content)
+        let mut found = Vec::new();
+        // What has its name is neither waited for nor read beyond what a mark holds.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        // The bits of an open are a C int.
+        let opened = File::options().read(true).custom_flags(flags.bits() as i32).open(&self.path);
+        let read = opened
+            .and_then(|file| file.take(self.content.len() as u64 + 1).read_to_end(&mut found));
+        read.is_ok() && found == self.content
     }
 
     /// Removes the mark, of an output that is finished.

@@ -1,6 +1,6 @@
 //! Files that are not the ones that were protected.
 
-use sv2_parity::{Geometry, Memory, ParityError, Sidecar, Work, scan};
+use sv2_parity::{Findings, Geometry, Memory, ParityError, Sidecar, Version, Work, scan};
 
 use crate::support::{Dice, Stream, parity_of};
 
@@ -8,10 +8,10 @@ fn geometry() -> Geometry {
     Geometry::new(8, 3, 21, 6).unwrap()
 }
 
-fn judged(file: &[u8], parity: &[u8]) -> Result<(), ParityError> {
+fn judged(file: &[u8], parity: &[u8]) -> Result<Findings, ParityError> {
     let parity = Memory::new(parity.to_vec());
     let sidecar = Sidecar::open(&parity)?;
-    scan(&Memory::new(file.to_vec()), None, &sidecar, &Work::alone()).map(drop)
+    scan(&Memory::new(file.to_vec()), None, &sidecar, &Work::alone())
 }
 
 fn is_stale(file: &[u8], parity: &[u8]) -> bool {
@@ -59,6 +59,30 @@ fn a_newer_header_is_stale_where_the_new_seal_is_lost() {
     let parity = parity_of(&older.bytes, geometry());
     older.bytes[..256].copy_from_slice(&stream.bytes[..256]);
     assert!(judged(&older.bytes, &parity).is_ok(), "an older header is damage");
+}
+
+/// one of trailer, front and copy is enough to vouch for the version; without all three nothing
+/// does, whichever version it is.
+#[test]
+fn a_stream_without_seal_and_headers_is_of_no_version_that_is_known() {
+    let dice = &mut Dice::new(8);
+    let stream = Stream::new(20_000, dice);
+    let parity = parity_of(&stream.bytes, geometry());
+    let mut rewritten = stream.clone();
+    rewritten.rewrite();
+    let (copy, end) = (stream.layout().tail_offset(20_000) as usize, stream.bytes.len());
+    let lost = |stream: &Stream, places: &[usize]| {
+        let mut bytes = stream.bytes.clone();
+        places.iter().for_each(|at| bytes[*at] ^= 1);
+        judged(&bytes, &parity).unwrap()
+    };
+    for version in [&stream, &rewritten] {
+        let findings = lost(version, &[60, copy + 60, end - 60]);
+        assert!(findings.version == Version::Unconfirmed && findings.is_repairable());
+    }
+    for rest in [&[60, copy + 60][..], &[60, end - 60], &[copy + 60, end - 60], &[]] {
+        assert_eq!(lost(&stream, rest).version, Version::Confirmed, "{rest:?}");
+    }
 }
 
 /// of a file that is no stream only the length tells.
