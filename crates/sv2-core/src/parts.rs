@@ -23,8 +23,8 @@ use crate::{
 
 pub use sv2_crypto::SegmentsKey;
 pub use sv2_stream::parts::{
-    Coordinator, Finished, PartReceipt, PartRule, PartSealer, PartSpec, PartsError, PartsPlan,
-    SourcePin, StoredPart, geometry_for,
+    Coordinator, Finished, PartReceipt, PartRule, PartSealer, PartSpec, PartsError, PartsJob,
+    PartsPlan, SourcePin, StoredPart, geometry_for,
 };
 
 /// Bytes that are read at a time where only their checksum is wanted.

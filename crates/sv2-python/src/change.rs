@@ -1,5 +1,7 @@
 //! Changing a stream in place: `append`, `rewrap`, `recover`.
 
+pub(crate) mod patches;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -13,7 +15,7 @@ use sv2_core::{
 
 use crate::error::{Names, Trouble};
 use crate::keys::keys_of;
-use crate::opening::{OpenKey, seal_for, to_of};
+use crate::opening::{OpenKey, To, seal_for, to_of};
 use crate::options::{Demands, Report, hex};
 use crate::parity::Kept;
 use crate::run::{Wishes, run};
@@ -118,38 +120,51 @@ pub(crate) fn rewrap(
     let names = Names { source: Some(path.clone()), sink: Some(path.clone()) };
     let (report, parity) = run(py, Wishes::default(), &names, move |run| {
         let key = OpenKey::resolve(&keys)?;
-        let change = |content: HeaderContent<'_>| -> Result<HeaderChange, Trouble> {
-            let count = content.slots.len();
-            if let Some(slot) = remove.iter().find(|&&slot| slot >= count) {
-                return Err(Trouble::Usage(format!("there is no key slot {slot}, but {count}")));
-            }
-            let stays = |slot: usize| !remove.contains(&slot);
-            let kept = content.slots.iter().enumerate().filter(|(slot, _)| stays(*slot));
-            let mut slots: Vec<Section> = kept.map(|(_, slot)| slot.clone()).collect();
-            slots.extend(seal_for(content.key, &add)?);
-            if slots.is_empty() {
-                let text = "nobody could open the stream without its last key slot";
-                return Err(Trouble::Usage(text.into()));
-            }
-            let metadata = match content.metadata? {
-                Some(json) => relabelled(&json, stays, slots.len())?,
-                None => MetadataChange::Keep,
-            };
-            Ok(HeaderChange::new(slots, metadata))
-        };
+        let change = |content: HeaderContent<'_>| wanted(content, &add, &remove);
         let parity = Kept::before(&path);
         let report = key.with(|key| rewrap_stream(&path, key, change, &options(demands, run)))?;
         Ok((report, parity))
     })?;
     parity.follow(py, None)?;
-    Ok(RewrapReport {
-        slots_before: report.slots_before,
-        slots: report.slots,
-        revision: report.revision,
-        fingerprint: hex(&report.fingerprint),
-        used: report.used,
-        available: report.available,
-    })
+    Ok(report.into())
+}
+
+impl From<sv2_core::RewrapReport> for RewrapReport {
+    fn from(report: sv2_core::RewrapReport) -> Self {
+        Self {
+            slots_before: report.slots_before,
+            slots: report.slots,
+            revision: report.revision,
+            fingerprint: hex(&report.fingerprint),
+            used: report.used,
+            available: report.available,
+        }
+    }
+}
+
+/// The key slots without those that go and with those that come.
+fn wanted(
+    content: HeaderContent<'_>,
+    add: &[To],
+    remove: &[usize],
+) -> Result<HeaderChange, Trouble> {
+    let count = content.slots.len();
+    if let Some(slot) = remove.iter().find(|&&slot| slot >= count) {
+        return Err(Trouble::Usage(format!("there is no key slot {slot}, but {count}")));
+    }
+    let stays = |slot: usize| !remove.contains(&slot);
+    let kept = content.slots.iter().enumerate().filter(|(slot, _)| stays(*slot));
+    let mut slots: Vec<Section> = kept.map(|(_, slot)| slot.clone()).collect();
+    slots.extend(seal_for(content.key, add)?);
+    if slots.is_empty() {
+        let text = "nobody could open the stream without its last key slot";
+        return Err(Trouble::Usage(text.into()));
+    }
+    let metadata = match content.metadata? {
+        Some(json) => relabelled(&json, stays, slots.len())?,
+        None => MetadataChange::Keep,
+    };
+    Ok(HeaderChange::new(slots, metadata))
 }
 
 /// The metadata with the labels of the slots that stay (format.md section 3.4), and everything else

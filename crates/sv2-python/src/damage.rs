@@ -46,6 +46,35 @@ impl Damage {
     }
 }
 
+impl From<&sv2_core::Damage> for Damage {
+    fn from(damage: &sv2_core::Damage) -> Self {
+        let (segment, frame) = match damage.unit {
+            Unit::Segment { segment } | Unit::Footer { segment } => (Some(segment), None),
+            Unit::Frame { segment, frame } => (Some(segment), Some(frame)),
+            _ => (None, None),
+        };
+        let fault = match damage.fault {
+            Fault::Checksum => "checksum",
+            Fault::ChecksumOnly => "checksum only",
+            Fault::Authentication => "authentication",
+            Fault::Malformed(_) => "malformed",
+            Fault::Disagrees(_) => "disagrees",
+            Fault::Missing => "missing",
+            _ => "unknown",
+        };
+        Self {
+            unit: damage.unit.to_string(),
+            units: damage.units,
+            fault: fault.to_owned(),
+            segment,
+            frame,
+            offset: damage.offset,
+            length: damage.len,
+            plaintext: damage.plaintext.as_ref().map(|range| (range.start, range.end)),
+        }
+    }
+}
+
 /// Everything that a scrub or a verification found.
 #[pyclass(frozen, get_all, module = "stream_v2")]
 pub(crate) struct DamageMap {
@@ -86,39 +115,13 @@ impl DamageMap {
 
 impl From<sv2_core::DamageMap> for DamageMap {
     fn from(map: sv2_core::DamageMap) -> Self {
-        let damage = |damage: &sv2_core::Damage| {
-            let (segment, frame) = match damage.unit {
-                Unit::Segment { segment } | Unit::Footer { segment } => (Some(segment), None),
-                Unit::Frame { segment, frame } => (Some(segment), Some(frame)),
-                _ => (None, None),
-            };
-            let fault = match damage.fault {
-                Fault::Checksum => "checksum",
-                Fault::ChecksumOnly => "checksum only",
-                Fault::Authentication => "authentication",
-                Fault::Malformed(_) => "malformed",
-                Fault::Disagrees(_) => "disagrees",
-                Fault::Missing => "missing",
-                _ => "unknown",
-            };
-            Damage {
-                unit: damage.unit.to_string(),
-                units: damage.units,
-                fault: fault.to_owned(),
-                segment,
-                frame,
-                offset: damage.offset,
-                length: damage.len,
-                plaintext: damage.plaintext.as_ref().map(|range| (range.start, range.end)),
-            }
-        };
         Self {
             authenticated: map.authenticated,
             sealed: map.sealed,
             stream_size: map.stream_len,
             plaintext_size: map.plaintext_len,
             segments: map.segments,
-            damages: map.entries().map(damage).collect(),
+            damages: map.entries().map(Damage::from).collect(),
             damaged_units: map.damaged_units,
             damaged_plaintext: map.damaged_plaintext,
             undamaged: map.is_undamaged(),

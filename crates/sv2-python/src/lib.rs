@@ -28,6 +28,8 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     #[pymodule_export]
+    use crate::change::patches::rewrap_patches;
+    #[pymodule_export]
     use crate::change::{RewrapReport, append, recover, rewrap, unfinished_change};
     #[pymodule_export]
     use crate::damage::{Damage, DamageMap, SalvageReport, salvage, scrub, verify};
@@ -40,7 +42,10 @@ mod _native {
     #[pymodule_export]
     use crate::parity::{Protection, protect};
     #[pymodule_export]
-    use crate::parts::{NativeCoordinator, NativePartSealer, NativeReceipt};
+    use crate::parts::{
+        NativeCoordinator, NativePartSealer, NativeReceipt, job_ranges, part_crc64,
+        scrub_stored_part,
+    };
     #[pymodule_export]
     use crate::reader::NativeReader;
     #[pymodule_export]

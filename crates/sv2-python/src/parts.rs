@@ -1,33 +1,31 @@
 //! One stream that many machines seal by parts: what `stream_v2.parts` stands on.
 //!
-//! A job is a plan and the key of the segments, sealed to the recipients of the job; it holds no
-//! secret in the clear, so that it may travel. Who seals has the job's identity by reference.
+//! A job is a plan and the key of the segments, sealed to the recipients of the job (local-files.md
+//! section 6); it holds no secret in the clear, so that it may travel. Who seals has the job's
+//! identity by reference.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use sv2_core::{RandomSource, Section, SegmentsKey, StreamKey, fastest_backend};
+use sv2_core::parts::{part_sealer, scrub_part};
+use sv2_core::{RandomSource, Section, SegmentsKey, StreamError, StreamKey};
 use sv2_keys::seal_slot;
 use sv2_stream::parts::{
-    Coordinator, PartReceipt, PartRule, PartSealer, PartSpec, PartsError, SourcePin, StoredPart,
+    Coordinator, PartReceipt, PartRule, PartSealer, PartSpec, PartsJob, SourcePin, StoredPart,
     geometry_for,
 };
 use sv2_stream::{KeyRing, NewHeader};
 
+use crate::damage::Damage;
 use crate::error::{Names, Trouble};
 use crate::keys::keys_of;
 use crate::opening::{OpenKey, To, new_key, prompt, recipients_of, to_of};
 use crate::options::{Demands, NewStream, NewStreamArguments, hex};
-
-/// The first bytes of a job.
-const MAGIC: [u8; 8] = *b"SV2JOB1\n";
+use crate::run::{Wishes, run};
+use crate::source::Source;
 
 fn raised(py: Python<'_>, trouble: impl Into<Trouble>) -> PyErr {
     trouble.into().into_py(py, &Names::default())
-}
-
-fn no_job() -> Trouble {
-    Trouble::Usage("these bytes are no job, or a damaged one".into())
 }
 
 /// Ranges of a part: (first byte, end) of plaintext and of the stream.
@@ -35,33 +33,6 @@ type Ranges = ((u64, u64), (u64, u64));
 
 fn ranges(spec: &PartSpec) -> Ranges {
     ((spec.plaintext.start, spec.plaintext.end), (spec.wire.start, spec.wire.end))
-}
-
-/// A job's bytes: the wrapped keys with their lengths, and the plan.
-fn job(slots: &[Section], plan: &[u8]) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
-    bytes.push(slots.len() as u8);
-    for slot in slots {
-        bytes.extend_from_slice(&slot.kind.to_be_bytes());
-        bytes.extend_from_slice(&(slot.body.len() as u32).to_be_bytes());
-        bytes.extend_from_slice(&slot.body);
-    }
-    bytes.extend_from_slice(plan);
-    bytes
-}
-
-/// The wrapped keys and the plan in a job, which nobody has judged yet.
-fn parsed(job: &[u8]) -> Option<(Vec<Section>, &[u8])> {
-    let (count, mut rest) = job.strip_prefix(&MAGIC)?.split_first()?;
-    let mut slots = Vec::new();
-    for _ in 0..*count {
-        let (kind, more) = rest.split_first_chunk::<2>()?;
-        let (len, more) = more.split_first_chunk::<4>()?;
-        let (body, more) = more.split_at_checked(u32::from_be_bytes(*len) as usize)?;
-        slots.push(Section { kind: u16::from_be_bytes(*kind), body: body.to_vec() });
-        rest = more;
-    }
-    Some((slots, rest))
 }
 
 /// Whoever plans a stream of parts and finishes it.
@@ -130,9 +101,10 @@ impl NativeCoordinator {
                 header_len: None,
             };
             let coordinator = Coordinator::plan(&key, &new, source, &rule, &RandomSource::System)?;
-            let wrapped = wrap(&coordinator.segments_key(), &job)?;
-            let job = self::job(&wrapped, &coordinator.parts_plan().to_bytes());
-            Ok(Self { coordinator, job })
+            let slots = wrap(&coordinator.segments_key(), &job)?;
+            let job = PartsJob::new(slots, coordinator.parts_plan())
+                .map_err(|_| Trouble::Usage("a job has 1 to 64 recipients".into()))?;
+            Ok(Self { coordinator, job: job.encode() })
         });
         planned.map_err(|trouble| raised(py, trouble))
     }
@@ -149,11 +121,11 @@ impl NativeCoordinator {
         let demands = Demands::new(context, None)?;
         let keys = keys_of(key)?;
         let opened = py.detach(|| -> Result<Self, Trouble> {
-            let (_, plan) = parsed(job).ok_or_else(no_job)?;
+            let parts = PartsJob::decode(job)?;
             let key = OpenKey::resolve(&keys)?;
             key.with(|source| {
                 let mut ring = KeyRing::new(source, &demands.context, u64::MAX);
-                let coordinator = Coordinator::reopen(plan, &mut ring)?;
+                let coordinator = Coordinator::reopen(parts.plan(), &mut ring)?;
                 Ok(Self { coordinator, job: job.to_vec() })
             })
         });
@@ -225,10 +197,7 @@ fn wrap(key: &SegmentsKey, to: &[To]) -> Result<Vec<Section>, Trouble> {
             }
         }
     }
-    match slots.len() {
-        0 | 33.. => Err(Trouble::Usage("a job has 1 to 32 recipients".into())),
-        _ => Ok(slots),
-    }
+    Ok(slots)
 }
 
 /// A machine that seals parts.
@@ -258,18 +227,14 @@ impl NativePartSealer {
         let keys = keys_of(Some(identity))?;
         let source = SourcePin::new(size, tag);
         let opened = py.detach(|| -> Result<Self, Trouble> {
-            let (slots, plan) = parsed(job).ok_or_else(no_job)?;
+            let job = PartsJob::decode(job)?;
             let OpenKey::Slots(opener) = OpenKey::resolve(&keys)? else {
                 return Err(Trouble::Usage("a job is opened by an identity, not a raw key".into()));
             };
-            let sealer = |key: &StreamKey| {
-                let key = SegmentsKey::from_bytes(*key.expose());
-                let suite = sv2_core::Suite::Aes256Gcm;
-                PartSealer::open(plan, key, &source, fastest_backend(suite), &RandomSource::System)
-            };
-            let mut fits = |key: &StreamKey| !matches!(sealer(key), Err(PartsError::ForeignPlan));
-            let key = opener.open(&slots, &mut fits)?;
-            Ok(Self { sealer: sealer(&key)? })
+            let key = job.open(&opener).map_err(|source| {
+                Trouble::Stream(StreamError::NoKeyFits { source: Some(source) })
+            })?;
+            Ok(Self { sealer: part_sealer(job.plan(), key, &source, None)? })
         });
         opened.map_err(|trouble| raised(py, trouble))
     }
@@ -318,4 +283,40 @@ impl NativeReceipt {
         let receipt = self.receipt.clone().with_stored_as(stored_as);
         Ok(PyBytes::new(py, &self.sealer.get().sealer.encode(&receipt)))
     }
+}
+
+/// The ranges of all parts that a job claims, from part 1 on; nothing is judged.
+#[pyfunction]
+pub(crate) fn job_ranges(py: Python<'_>, job: &[u8]) -> PyResult<Vec<Ranges>> {
+    let plan = PartsJob::decode(job).and_then(|job| job.claimed());
+    let plan = plan.map_err(|error| raised(py, error))?;
+    Ok((1..=plan.parts())
+        .filter_map(|part| plan.part(part).ok())
+        .map(|spec| ranges(&spec))
+        .collect())
+}
+
+/// What is damaged in a stored part, without a key.
+#[pyfunction]
+pub(crate) fn scrub_stored_part(
+    py: Python<'_>,
+    job: &[u8],
+    part: u32,
+    source: &Bound<'_, PyAny>,
+) -> PyResult<Vec<Damage>> {
+    let plan = PartsJob::decode(job).and_then(|job| job.claimed());
+    let plan = plan.map_err(|error| raised(py, error))?;
+    plan.part(part).map_err(|error| raised(py, error))?;
+    let source = Source::new(source)?;
+    let wishes = Wishes { is_short: source.is_short(), ..Wishes::default() };
+    let names = source.names();
+    let found =
+        run(py, wishes, &names, move |_| Ok(scrub_part(&plan, part, source.positioned()?)?));
+    Ok(found?.iter().map(Damage::from).collect())
+}
+
+/// CRC-64/NVME of bytes, as stores have it.
+#[pyfunction]
+pub(crate) fn part_crc64(py: Python<'_>, bytes: &[u8]) -> PyResult<u64> {
+    Ok(py.detach(|| sv2_core::parts::part_crc64(&bytes))?)
 }

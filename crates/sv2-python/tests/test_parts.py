@@ -3,9 +3,6 @@
 import concurrent.futures
 import pickle
 import random
-import subprocess
-import sys
-from pathlib import Path
 
 import boto3
 import pytest
@@ -264,14 +261,3 @@ def test_secrets_in_tasks_are_refused(bucket, key, job, tmp_path):
     for target in ("d", "s3://parts", "s3://parts/"):
         with pytest.raises(sv2.UsageError):
             parts.encrypt_object(str(tmp_path / "plain"), target, identity=job, to=key)
-
-
-def test_the_example_runs_on_several_processes(bucket, text, key, job, tmp_path):
-    plain, recipient = tmp_path / "plain", key.recipients()[0]
-    plain.write_bytes(text)
-    script = Path(__file__).parent.parent / "examples/encrypt_object_dask.py"
-    arguments = [plain, "s3://parts/e", recipient, tmp_path / "job.txt"]
-    command = [sys.executable, script, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert sv2.decrypt(bucket.Object("e").get()["Body"].read(), key=key) == text

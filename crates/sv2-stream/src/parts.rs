@@ -2,8 +2,8 @@
 //!
 //! A [`Coordinator`] has the stream key: it makes the header and a plan, hands `K_segments` to
 //! the machines (F-406), and makes the tail from their receipts. A [`PartSealer`] has the plan and
-//! that key: it seals the segments of whole parts and gives a receipt for each. What fetches
-//! plaintext, uploads parts and starts tasks is the caller's, and may do all of it twice: a salt is
+//! that key, which come in a [`PartsJob`]: it seals the segments of whole parts and gives a receipt
+//! for each. What fetches plaintext, uploads parts and starts tasks is the caller's, and may do all of it twice: a salt is
 //! drawn by each sealing and is never an argument, so that each attempt has keys of its own, and
 //! the receipt whose part the store holds is the one that counts.
 //!
@@ -12,6 +12,7 @@
 
 mod coordinator;
 mod error;
+mod job;
 mod plan;
 mod receipt;
 mod sealer;
@@ -19,6 +20,7 @@ mod table;
 
 pub use coordinator::{Coordinator, Finished, StoredPart};
 pub use error::PartsError;
+pub use job::PartsJob;
 pub use plan::{PartsPlan, SourcePin};
 pub use receipt::PartReceipt;
 pub use sealer::PartSealer;

@@ -29,9 +29,11 @@ Examples:
   sv2 parts decrypt -f --part 3 job.plan disk.img.sv2 -o back.img  each part by itself
 
 A plan fixes the stream's header, the source by its length and tag, and where parts begin. Whoever
-seals needs the plan and the key of segments, which lies beside it as PLAN.job, locked to the job's
-identity: give a worker that identity as a file, in SV2_IDENTITY or by a command, and not in what
-an engine stores or shows. That key reads every segment, and makes no other stream.
+seals needs that file and an identity of the job, to which the key of segments in it is locked: give
+a worker that identity as a file, in SV2_IDENTITY or by a command, and not in what an engine stores
+or shows. That key reads every segment, and makes no other stream. Send plans to workers by a way
+that nobody else writes to: whoever replaces one has workers seal for somebody else. Plans are those
+of stream_v2.parts in Python too.
 
 A task may be retried, run twice at the same time, or lost: every attempt has fresh salts and a
 receipt of its own beside the parts, and 'finish' takes those whose bytes are there. It refuses what

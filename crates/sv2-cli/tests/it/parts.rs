@@ -117,12 +117,11 @@ fn a_plan_and_an_end_replace_no_input_and_no_half_of_a_plan_is_left() {
     };
     plan("plain", &["-f"]).expect_failure(2, &["'plain' is an input itself"]);
     assert_eq!(sandbox.read("plain"), plain);
-    // The key of another plan is not left beside one that is there.
-    fs::remove_file(sandbox.path("plan.job")).unwrap();
     let before = sandbox.read("plan");
     plan("plan", &[]).expect_failure(2, &["'plan' already exists"]);
     assert_eq!(sandbox.read("plan"), before);
-    assert!(!sandbox.path("plan.job").exists());
+    assert_eq!(plan("plan", &["-f"]).code, 0);
+    assert_ne!(sandbox.read("plan"), before);
 }
 
 /// F-1230: who has another source, another plan or another identity seals nothing.
@@ -136,7 +135,7 @@ fn a_task_that_is_not_of_the_plan_seals_nothing() {
     };
     sandbox.good(&["keygen", "-o", "other"]);
     let other = ["parts", "seal", "-i", "other", "--part", "1", "plan", "plain", "parts"];
-    refused(&other, 4, &["plan.job", "SV2_IDENTITY"]);
+    refused(&other, 4, &["sv2: plan: no key slot opens", "SV2_IDENTITY"]);
     let raw = ["parts", "seal", "-K", "key", "--part", "1", "plan", "plain", "parts"];
     refused(&raw, 2, &["a raw key opens no job", "-i"]);
     for bad in ["6", "1-6"] {
@@ -144,16 +143,28 @@ fn a_task_that_is_not_of_the_plan_seals_nothing() {
     }
     let tagged = [&seal("1", "parts")[..], &["--source-tag", "an ETag"]].concat();
     refused(&tagged, 7, &["not the one that the plan was made for", "--source-tag"]);
-    let mut altered = sandbox.read("plan");
-    altered[30] ^= 1;
+    // In the age file of the slot, and in the plan behind it.
     let whole = sandbox.read("plan");
-    sandbox.write("plan", &altered);
-    refused(&seal("1", "parts"), 4, &["plan.job"]);
+    let mut of_slot = whole.clone();
+    of_slot[300] ^= 1;
+    sandbox.write("plan", &of_slot);
+    refused(&seal("1", "parts"), 4, &["sv2: plan: "]);
+    let at = start_of_plan(&whole);
+    let mut of_plan = whole.clone();
+    of_plan[at + 20] ^= 1;
+    sandbox.write("plan", &of_plan);
+    refused(&seal("1", "parts"), 4, &["sv2: plan: "]);
+    for damaged in [&whole[..whole.len() - 1000], &whole[at..], b""] {
+        sandbox.write("plan", damaged);
+        refused(&seal("1", "parts"), 6, &["this is no job", "sv2 parts plan"]);
+        sandbox.bad(&FINISH, 6, &["this is no job"]);
+        sandbox.bad(&VERIFY, 6, &["this is no job"]);
+    }
     sandbox.write("plan", &whole);
     sandbox.write("plain", &painted(LEN + 1));
     refused(&seal("1", "parts"), 7, &["not the one that the plan was made for"]);
-    fs::remove_file(sandbox.path("plan.job")).unwrap();
-    refused(&seal("1", "parts"), 1, &["plan.job"]);
+    fs::remove_file(sandbox.path("plan")).unwrap();
+    refused(&seal("1", "parts"), 1, &["'plan'"]);
 }
 
 /// F-1230: a tag that the user gives says nothing of what happens while the source is read, which is
@@ -305,7 +316,7 @@ fn what_cannot_be_planned_is_told_with_its_rule() {
     let recipient = text.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
     let with = |more: &[&str], words: &[&str]| {
         sandbox.bad(&[&plan[..], &[recipient], more].concat(), 2, words);
-        assert!(!sandbox.path("p").exists() && !sandbox.path("p.job").exists());
+        assert!(!sandbox.path("p").exists());
     };
     with(&[], &["cannot be cut into parts", "too short for a part"]);
     with(&["--min-part", "1", "--max-part", "1K"], &["too long for the rule"]);
@@ -313,10 +324,17 @@ fn what_cannot_be_planned_is_told_with_its_rule() {
     sandbox.bad(&[&taken[..], &["--min-part", "1"]].concat(), 2, &["already exists"]);
 }
 
+/// Where the plan begins, behind the slots of a job.
+fn start_of_plan(job: &[u8]) -> usize {
+    job.windows(8).position(|bytes| bytes == b"SV2PLAN\n").unwrap()
+}
+
 /// A plan with other numbers in it, which nobody without the key can tell from one that was made.
 fn claiming(sandbox: &Sandbox, per_part: u64, len: u64) {
     let mut plan = sandbox.read("plan");
+    let start = start_of_plan(&plan);
     for (at, number) in [(12, per_part), (20, 0), (28, len)] {
+        let at = start + at;
         plan[at..at + 8].copy_from_slice(&number.to_be_bytes());
     }
     sandbox.write("claims", &plan);
@@ -378,8 +396,6 @@ fn what_is_no_file_in_a_folder_of_parts_is_told_and_not_waited_for() {
     let endless = [&FINISH[..], &["--listing", "/dev/zero"]].concat();
     sandbox.bad(&endless, 7, &["is no listing of parts: it is too large"]);
     sandbox.good(&FINISH);
-    pipe("plan.job");
-    sandbox.bad(&seal("1", "parts"), 6, &["plan.job' is no key of a job"]);
 }
 
 /// Parts are written into a file that an earlier task made, and into none that somebody planted.

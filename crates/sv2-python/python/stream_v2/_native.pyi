@@ -32,15 +32,19 @@ __all__ = [
     "encrypt",
     "fingerprint",
     "inspect",
+    "job_ranges",
     "object_checksum",
+    "part_crc64",
     "protect",
     "recipients",
     "recover",
     "register",
     "repair",
     "rewrap",
+    "rewrap_patches",
     "salvage",
     "scrub",
+    "scrub_stored_part",
     "unfinished_change",
     "unregister",
     "verify",
@@ -578,3 +582,15 @@ class NativeReceipt:
     @property
     def crc64(self) -> int: ...
     def encode(self, stored_as: bytes) -> bytes: ...
+
+def job_ranges(job: bytes) -> list[tuple[tuple[int, int], tuple[int, int]]]: ...
+def part_crc64(bytes: bytes) -> int: ...
+def scrub_stored_part(job: bytes, part: int, source: _Source) -> list[Damage]: ...
+def rewrap_patches(
+    source: _Source,
+    key: _Keys,
+    add: _To,
+    remove: list[int],
+    context: _Context,
+    fingerprint: str | None,
+) -> tuple[RewrapReport, list[tuple[int, bytes]]]: ...

@@ -9,146 +9,23 @@ from __future__ import annotations
 import builtins
 import os
 import tempfile
-import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ._errors import InputChangedError, UnsealedError, UsageError
 from ._files import Reader
-from ._parts import Finished, check_reference, finish, plan, seal
+from ._native import job_ranges, object_checksum
+from ._parts import Finished, Plan, check_reference, finish, plan, seal, verify
+from ._stores import CHECKED, Source, Stored, Upload, begun
 
-__all__ = ["decrypt_object", "encrypt_object"]
+__all__ = ["decrypt_object", "encrypt_object", "verify_object"]
 
-# What file systems call that which tells a change.
-_TELLING = (
-    *("ETag", "etag", "VersionId", "generation", "mtime", "LastModified"),
-    *("last_modified", "updated", "modified", "created", "ino"),
-)
-# Options of a client that would carry a secret into every task.
-_SECRET_OPTIONS = {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
+# How often a part is sealed once more whose stored bytes have no receipt.
+_AGAIN = 3
 
 _Map = Callable[[Callable[[Any], Any], list[Any]], Iterable[Any]]
 _Progress = Callable[[int, int], object] | None
-
-
-@dataclass(frozen=True)
-class _Source:
-    """What is read, by name."""
-
-    url: str
-    options: dict[str, Any]
-    size: int = 0
-    tag: str = ""
-
-    def opened(self) -> tuple[Any, str]:
-        import fsspec
-
-        return fsspec.core.url_to_fs(self.url, **self.options)  # type: ignore[no-any-return]
-
-    def pinned(self) -> _Source:
-        """The same with its size and what tells a change."""
-        fs, path = self.opened()
-        fs.invalidate_cache()
-        info = fs.info(path)
-        tag = " ".join(str(info[name]) for name in _TELLING if info.get(name) is not None)
-        if not tag:
-            raise UsageError(f"{self.url} tells no time, tag or version, so that no change shows")
-        return _Source(self.url, self.options, info["size"], tag)
-
-    def read(self, start: int, end: int) -> bytes:
-        fs, path = self.opened()
-        data = bytes(fs.cat_file(path, start=start, end=end))
-        if len(data) != end - start:
-            raise InputChangedError(f"{self.url} ends before byte {end}", offset=start)
-        return data
-
-
-@dataclass(frozen=True)
-class _Target:
-    """An upload of many parts."""
-
-    bucket: str
-    key: str
-    upload: str
-    client: dict[str, Any] = field(default_factory=dict)
-
-    def connected(self) -> Any:
-        import boto3
-
-        return boto3.client("s3", **self.client)
-
-    def store(self, part: int, data: bytes, checksum: str | None = None) -> str:
-        """Store a part, and return the name that the store gave it."""
-        given = {"ChecksumCRC64NVME": checksum} if checksum else {}
-        answer = self.connected().upload_part(
-            Bucket=self.bucket,
-            Key=self.key,
-            UploadId=self.upload,
-            PartNumber=part,
-            Body=data,
-            **given,
-        )
-        return str(answer["ETag"])
-
-    def stored(self) -> list[tuple[int, str, None]]:
-        """The parts that the store holds, as it tells them itself."""
-        pages = self.connected().get_paginator("list_parts")
-        found = []
-        for page in pages.paginate(Bucket=self.bucket, Key=self.key, UploadId=self.upload):
-            found += [(each["PartNumber"], each["ETag"], None) for each in page.get("Parts", [])]
-        return found
-
-    def complete(self, parts: list[tuple[int, str]], overwrite: bool, **checks: Any) -> None:
-        if not overwrite:
-            checks["IfNoneMatch"] = "*"
-        self.connected().complete_multipart_upload(
-            Bucket=self.bucket,
-            Key=self.key,
-            UploadId=self.upload,
-            MultipartUpload={"Parts": [{"PartNumber": n, "ETag": name} for n, name in parts]},
-            **checks,
-        )
-
-    def abort(self) -> None:
-        """Give the upload up; what the store says of it does not hide why."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            self.connected().abort_multipart_upload(
-                Bucket=self.bucket, Key=self.key, UploadId=self.upload
-            )
-        except (BotoCoreError, ClientError) as error:
-            warnings.warn(f"the upload {self.upload!r} was not aborted: {error}", stacklevel=2)
-
-
-def _begun(url: str, options: dict[str, Any] | None, overwrite: bool, **how: Any) -> _Target:
-    """An upload to an object that is not there, or may be replaced."""
-    options = dict(options or {})
-    secret = _SECRET_OPTIONS & set(options)
-    if secret:
-        raise UsageError(
-            f"the option {min(secret)!r} would travel in every task; "
-            "let each machine have its credentials by profile, role or environment"
-        )
-    bucket, _, key = url.removeprefix("s3://").partition("/")
-    if not url.startswith("s3://") or not bucket or not key:
-        raise UsageError(f"the target must be s3://BUCKET/KEY, not {url!r}")
-    target = _Target(bucket, key, "", options)
-    client = target.connected()
-    if not overwrite:
-        # Completion asks for it once more; this saves the work.
-        from botocore.exceptions import ClientError
-
-        try:
-            client.head_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
-                raise
-        else:
-            raise FileExistsError(17, "the object exists; pass overwrite=True to replace it", url)
-    upload = client.create_multipart_upload(Bucket=bucket, Key=key, **how)["UploadId"]
-    return _Target(bucket, key, upload, options)
 
 
 @dataclass(frozen=True)
@@ -157,8 +34,8 @@ class _SealTask:
     part: int
     start: int
     end: int
-    source: _Source
-    target: _Target
+    source: Source
+    target: Upload
     identity: Any
 
 
@@ -171,8 +48,7 @@ def _seal_part(task: _SealTask) -> bytes:
     )
     if task.source.pinned() != now:
         raise InputChangedError(f"{now.url} changed while part {task.part} was read")
-    name = task.target.store(task.part, sealed.data, sealed.checksum)
-    return sealed.receipt(name)
+    return sealed.receipt(task.target.store(task.part, sealed.data).name)
 
 
 def encrypt_object(
@@ -209,7 +85,7 @@ def encrypt_object(
     store afterwards. FileExistsError where it exists.
     """
     check_reference(identity)
-    origin = _Source(source, dict(source_options or {})).pinned()
+    origin = Source(source, dict(source_options or {})).pinned()
     planned = plan(
         origin.size,
         to=to,
@@ -221,23 +97,19 @@ def encrypt_object(
         digest=digest,
         part_size=part_size,
     )
-    how = {"ChecksumAlgorithm": "CRC64NVME", "ChecksumType": "FULL_OBJECT"}
-    upload = _begun(target, client_options, overwrite, **how)
+    upload = begun(target, client_options, overwrite, **CHECKED)
     try:
         tasks = [
             _SealTask(planned.job, part, *planned.plaintext(part), origin, upload, identity)
             for part in range(1, planned.parts + 1)
         ]
-        receipts = _results(map(_seal_part, tasks), len(tasks), progress)
-        done = finish(planned, receipts, upload.stored())
-        parts = [(part, name.decode()) for part, name in done.parts]
-        parts.append((done.tail_part, upload.store(done.tail_part, done.tail)))
+        held, done = _finished(planned, tasks, upload, map, progress)
         upload.complete(
-            parts,
-            overwrite,
+            [*held, upload.store(done.tail_part, done.tail)],
             ChecksumCRC64NVME=done.checksum,
             ChecksumType="FULL_OBJECT",
             MpuObjectSize=done.size,
+            **_unless(overwrite),
         )
     except BaseException:
         upload.abort()
@@ -245,14 +117,48 @@ def encrypt_object(
     return done
 
 
+def _finished(
+    planned: Plan, tasks: list[_SealTask], upload: Upload, map: _Map, progress: _Progress
+) -> tuple[list[Stored], Finished]:
+    """The parts that the store holds, and the end of their stream.
+
+    An engine may run a task again whose receipt it gave long ago, when a machine is lost; then the
+    store holds bytes of which nobody has a receipt, and that part is sealed once more.
+    """
+    receipts = _results(map(_seal_part, tasks), len(tasks), progress)
+    again: dict[int, int] = {}
+    while True:
+        held = sorted(upload.stored(), key=lambda stored: stored.part)
+        try:
+            stored = [(each.part, each.name, each.crc64) for each in held]
+            return held, finish(planned, receipts, stored)
+        except UnsealedError as error:
+            part = int((error.unit or "part 0").removeprefix("part "))
+            again[part] = again.get(part, 0) + 1
+            if again[part] > _AGAIN or not 1 <= part <= len(tasks):
+                raise
+            receipts += _results(map(_seal_part, [tasks[part - 1]]), 1, None)
+
+
+def _unless(overwrite: bool) -> dict[str, str]:
+    """The condition under which the store makes the object."""
+    return {} if overwrite else {"IfNoneMatch": "*"}
+
+
 def _results(found: Iterable[Any], total: int, progress: _Progress) -> list[Any]:
-    """All results, those of futures too, told as they come."""
-    out = []
-    for each in found:
-        out.append(each.result() if hasattr(each, "result") else each)
-        if progress is not None:
-            # A task that ran twice is told once.
-            progress(min(len(out), total), total)
+    """All results, those of futures too, told as they come; what is left is given up on failure."""
+    out: list[Any] = []
+    try:
+        for each in found:
+            out.append(each.result() if hasattr(each, "result") else each)
+            if progress is not None:
+                # A task that ran twice is told once.
+                progress(min(len(out), total), total)
+    except BaseException:
+        for each in found if isinstance(found, (list, tuple)) else ():
+            if hasattr(each, "cancel"):
+                each.cancel()
+        raise
     return out
 
 
@@ -261,37 +167,37 @@ class _OpenTask:
     part: int
     start: int
     end: int
-    source: _Source
-    target: _Target | str
+    source: Source
+    target: Upload | str
     identity: Any
     context: bytes | str | None
     fingerprint: str
 
 
-class _Stored:
+class _Ranges:
     """A stored stream, as a reader takes it."""
 
-    def __init__(self, source: _Source) -> None:
+    def __init__(self, source: Source) -> None:
         self.source, self.size = source, source.size
 
     def read_at(self, offset: int, length: int) -> bytes:
         return self.source.read(offset, min(offset + length, self.size))
 
 
-def _open_range(task: _OpenTask) -> tuple[int, str]:
+def _open_range(task: _OpenTask) -> tuple[int, Stored | None]:
     """What a machine does: a range is read, opened, and stored; the stream is the pinned one."""
     with Reader(
-        _Stored(task.source), key=task.identity, context=task.context, fingerprint=task.fingerprint
+        _Ranges(task.source), key=task.identity, context=task.context, fingerprint=task.fingerprint
     ) as file:
         data = file.read_at(task.start, task.end - task.start)
-    if isinstance(task.target, _Target):
+    if isinstance(task.target, Upload):
         return task.part, task.target.store(task.part, data)
     with open(task.target, "r+b") as out:
         out.seek(task.start)
         out.write(data)
         out.flush()
         os.fsync(out.fileno())
-    return task.part, ""
+    return task.part, None
 
 
 def decrypt_object(
@@ -320,15 +226,15 @@ def decrypt_object(
     check_reference(identity)
     if part_size < 5 << 20:
         raise UsageError("part_size must be at least 5 MiB")
-    origin = _Source(source, dict(source_options or {})).pinned()
+    origin = Source(source, dict(source_options or {})).pinned()
     with Reader(
-        _Stored(origin), key=identity, context=context, fingerprint=fingerprint
+        _Ranges(origin), key=identity, context=context, fingerprint=fingerprint
     ) as file:
         size, found = file.size, file.fingerprint
     part_size = max(part_size, -(-size // 10_000))
     starts = range(0, size, part_size) if size else range(1)
 
-    def run(place: _Target | str) -> list[tuple[int, str]]:
+    def run(place: Upload | str) -> list[Any]:
         tasks = [
             _OpenTask(
                 number + 1,
@@ -347,12 +253,18 @@ def decrypt_object(
         for task in tasks:
             if task.part not in stored:
                 raise UnsealedError(f"no task brought back the bytes from {task.start} on")
-        return sorted(stored.items())
+        return [stored[task.part] for task in tasks]
 
     if target.startswith("s3://"):
-        upload = _begun(target, client_options, overwrite)
+        upload = begun(target, client_options, overwrite, **CHECKED)
         try:
-            upload.complete(run(upload), overwrite, MpuObjectSize=size)
+            # Of two attempts at a part the store holds the later one, and their bytes are the same.
+            upload.complete(
+                run(upload),
+                ChecksumType="FULL_OBJECT",
+                MpuObjectSize=size,
+                **_unless(overwrite),
+            )
         except BaseException:
             upload.abort()
             raise
@@ -374,3 +286,62 @@ def decrypt_object(
         os.unlink(unfinished)
         raise
     return found
+
+
+@dataclass(frozen=True)
+class _VerifyTask:
+    job: bytes
+    part: int
+    start: int
+    end: int
+    source: Source
+
+
+def _verify_part(task: _VerifyTask) -> tuple[int, list[tuple[Any, ...]]]:
+    """What a machine does: a part is read and scrubbed."""
+    found = verify(task.job, task.part, task.source.read(task.start, task.end))
+    return task.part, [tuple(getattr(each, name) for name in _DAMAGE) for each in found]
+
+
+# What of a damage travels back.
+_DAMAGE = ("unit", "fault", "offset", "length")
+
+
+def verify_object(
+    source: str,
+    job: bytes,
+    *,
+    map: _Map = builtins.map,
+    source_options: dict[str, Any] | None = None,
+    progress: _Progress = None,
+) -> dict[int, list[dict[str, Any]]]:
+    """Look for damage in a finished object by parts, without a key, on whatever `map` runs them.
+
+    source: a URL or path that fsspec knows. job: what the object was sealed by, `Finished.job`.
+    map, source_options, progress: as for `encrypt_object`.
+
+    Returns what is damaged by the number of its part, each as unit, fault, offset and length in the
+    stream; nothing where nothing is. Only accidents are found, and of the end of the stream only
+    those in its trailer: `scrub` compares the index with the segments, and `verify` proves both. The
+    header must be that of the plan, so an object whose recipients were changed since has a damage
+    there. Raises what `object_checksum` raises, UnsealedError for an object that ends early, and
+    where a task brought nothing back.
+    """
+    origin = Source(source, dict(source_options or {})).pinned()
+    tasks = [
+        _VerifyTask(job, part, start, end, origin)
+        for part, (_, (start, end)) in enumerate(job_ranges(job), 1)
+    ]
+    if tasks[-1].end >= origin.size:
+        raise UnsealedError(f"{source} ends before the end of its stream")
+    # Reads header, index and trailer.
+    object_checksum(_Ranges(origin))
+    found = dict(_results(map(_verify_part, tasks), len(tasks), progress))
+    for task in tasks:
+        if task.part not in found:
+            raise UnsealedError(f"no task brought back part {task.part}")
+    return {
+        part: [dict(zip(_DAMAGE, each, strict=True)) for each in damages]
+        for part, damages in sorted(found.items())
+        if damages
+    }

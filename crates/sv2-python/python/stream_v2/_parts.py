@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ._errors import UsageError
-from ._native import Key, NativeCoordinator, NativePartSealer, NativeReceipt
+from ._native import (
+    Damage,
+    Key,
+    NativeCoordinator,
+    NativePartSealer,
+    NativeReceipt,
+    scrub_stored_part,
+)
 
-__all__ = ["Finished", "Plan", "SealedPart", "finish", "plan", "seal"]
+__all__ = ["Finished", "Plan", "SealedPart", "finish", "plan", "seal", "verify"]
 
 
 class Plan:
@@ -29,7 +36,7 @@ class Plan:
 
     @property
     def job(self) -> bytes:
-        """The bytes that each machine gets."""
+        """The bytes that each machine gets, those of the file that `sv2 parts plan` writes."""
         return self._native.job
 
     @property
@@ -98,6 +105,8 @@ class Finished:
     size: int
     #: The stream's fingerprint, as 64 hexadecimal digits.
     fingerprint: str
+    #: The job that it was sealed by, for `verify` and `verify_object`.
+    job: bytes = field(repr=False)
 
 
 def plan(
@@ -189,7 +198,24 @@ def finish(
         (part, name.encode() if isinstance(name, str) else name, crc) for part, name, crc in stored
     ]
     tail, tail_part, parts, crc, size, fingerprint = planned._native.finish(list(receipts), held)
-    return Finished(tail, tail_part, parts, checksum_text(crc), size, fingerprint)
+    return Finished(
+        tail, tail_part, parts, checksum_text(crc), size, fingerprint, planned.job
+    )
+
+
+def verify(planned: Plan | bytes, part: int, source: Any) -> list[Damage]:
+    """Look for damage in one stored part, without a key; parts may be looked at in parallel.
+
+    planned: the plan, or the bytes of its job. source: the part's bytes, as for `scrub`.
+
+    Its length, the header in part 1, and every header, frame and footer of its segments are checked;
+    offsets are those in the stream. Only accidents are found: nothing here is authentic.
+
+    Raises UsageError for bytes that are no job, and for a part that the plan does not have; damage
+    is returned and is no exception.
+    """
+    job = planned.job if isinstance(planned, Plan) else planned
+    return scrub_stored_part(job, part, source)
 
 
 def checksum_text(crc: int) -> str:

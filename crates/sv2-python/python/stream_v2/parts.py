@@ -1,7 +1,9 @@
 """One stream that many machines seal by parts, and one that they open by ranges.
 
-    plan, seal, finish               by hand: any engine, any store
+    plan, seal, finish, verify       by hand: any engine, any store
     encrypt_object, decrypt_object   the same from URL to URL, with an engine's own map
+    verify_object                    damage found by parts, without a key
+    rewrap_object                    other recipients of an object, whose data stay in the store
 
 A plan is a job: what is to be sealed, and the key of its segments sealed to the job's identity. It
 holds no secret in the clear, so it may travel in closures and pickles. Each machine has the
@@ -24,6 +26,8 @@ bytes in the store.
 ...     stream += part.data
 ...     receipts.append(part.receipt(b"etag"))
 ...     stored.append((number, b"etag", part.crc64))
+>>> verify(planned, 1, stream[:planned.stream(1)[1]])
+[]
 >>> done = finish(planned, receipts, stored)
 >>> decrypt(stream + done.tail, key=job) == text
 True
@@ -31,8 +35,9 @@ True
 True
 """
 
-from ._objects import decrypt_object, encrypt_object
-from ._parts import Finished, Plan, SealedPart, finish, plan, seal
+from ._objects import decrypt_object, encrypt_object, verify_object
+from ._parts import Finished, Plan, SealedPart, finish, plan, seal, verify
+from ._rewrites import rewrap_object
 
 __all__ = [
     "Finished",
@@ -42,5 +47,8 @@ __all__ = [
     "encrypt_object",
     "finish",
     "plan",
+    "rewrap_object",
     "seal",
+    "verify",
+    "verify_object",
 ]

@@ -17,6 +17,9 @@ pub enum PartsError {
         /// The rule that no cut meets.
         why: &'static str,
     },
+    /// The bytes are not those of a job, or cannot be.
+    #[error("this is no job, or a damaged one")]
+    NoJob,
     /// The bytes are not those of a plan, or the plan is not of this key.
     #[error("the plan is damaged, or of another key")]
     ForeignPlan,

@@ -3,6 +3,7 @@
 #![expect(clippy::single_range_in_vec_init, reason = "a list of ranges may hold one")]
 
 mod damaged;
+mod jobs;
 mod opening;
 mod orders;
 mod parts;

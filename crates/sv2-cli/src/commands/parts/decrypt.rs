@@ -6,7 +6,6 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 
 use clap::Args;
-use sv2_core::parts::PartsPlan;
 use sv2_core::{InputSource, StreamReader};
 
 use super::folder::{self, Parts, Tasks};
@@ -52,9 +51,9 @@ pub(super) struct DecryptArgs {
 /// Runs `sv2 parts decrypt`.
 pub(super) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
-    let bytes = folder::read_plan(&args.plan)?;
     // Where parts begin is no secret and proves nothing; what is written is sealed at its place.
-    let plan = PartsPlan::claimed(&bytes).map_err(|error| told::parts(error, &args.plan))?;
+    let claimed = folder::read_job(&args.plan)?.claimed();
+    let plan = claimed.map_err(|error| told::parts(error, &args.plan))?;
     let key = args.identities.open_key()?;
     let (input, output) = (Name::File(args.stream.clone()), Name::File(args.output.clone()));
     let told = |error: &sv2_core::StreamError| {

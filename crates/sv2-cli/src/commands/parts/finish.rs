@@ -8,7 +8,7 @@ use sv2_core::Existing;
 use sv2_core::parts::{Finished, reopen_parts};
 
 use super::folder::{self, part_path};
-use super::job::{SmallFile, path_of};
+use super::job::SmallFile;
 use super::listing::{self, base64_of_crc};
 use super::told;
 use crate::console::Console;
@@ -48,10 +48,10 @@ pub(super) struct FinishArgs {
 /// Runs `sv2 parts finish`.
 pub(super) fn run(args: &FinishArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
-    let plan = folder::read_plan(&args.plan)?;
+    let job = folder::read_job(&args.plan)?;
     let key = args.identities.open_key()?;
     let options = args.opening.options();
-    let reopened = key.with(|keys| reopen_parts(&plan, keys, &options));
+    let reopened = key.with(|keys| reopen_parts(job.plan(), keys, &options));
     let coordinator = reopened.map_err(|error| told::parts(error, &args.plan))?;
     let receipts = folder::receipts(&args.folder, &coordinator, &args.plan)?;
     let stored = match &args.listing {
@@ -65,9 +65,8 @@ pub(super) fn run(args: &FinishArgs, console: &Console) -> Result<(), Failure> {
     let finished = finished.map_err(|error| told::parts(error, &args.plan))?;
     let output = args.output.clone().unwrap_or_else(|| part_path(&args.folder, finished.tail_part));
     let existing = if args.force { Existing::Replace } else { Existing::Refuse };
-    let key = path_of(&args.plan);
     let parts = (1..finished.tail_part).map(|part| part_path(&args.folder, part));
-    let inputs: Vec<_> = parts.chain([args.plan.clone(), key]).collect();
+    let inputs: Vec<_> = parts.chain([args.plan.clone()]).collect();
     let inputs: Vec<_> = inputs.iter().map(PathBuf::as_path).collect();
     SmallFile::begin(&output, &inputs, existing, 0o644)?.write(&finished.tail, &cancel)?;
     let name = Name::File(output.clone());

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use serde_json::{Value, json};
-use sv2_core::parts::{Coordinator, PartsPlan};
+use sv2_core::parts::{Coordinator, PartsJob, PartsPlan};
 use sv2_core::{Cancellation, StreamError};
 
 use super::told;
@@ -22,9 +22,6 @@ use crate::progress::Display;
 
 /// What the names of receipts end with.
 const RECEIPT: &str = ".receipt";
-
-/// The largest plan that is read: a header, and a tag of the source.
-const MAX_PLAN: u64 = 1 << 18;
 
 /// The name of a part.
 pub(super) fn part_path(folder: &Path, part: u32) -> PathBuf {
@@ -65,13 +62,13 @@ pub(super) fn receipts(
     paths.iter().map(read).collect()
 }
 
-/// The bytes of a plan.
-pub(super) fn read_plan(path: &Path) -> Result<Vec<u8>, Failure> {
+/// A job: a plan with its locked key.
+pub(super) fn read_job(path: &Path) -> Result<PartsJob, Failure> {
     let failed = |error| Failure::file("read", path, &error);
     let file = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
-    file.take(MAX_PLAN).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    file.take(PartsJob::MAX_LEN + 1).read_to_end(&mut bytes).map_err(failed)?;
+    PartsJob::decode(&bytes).map_err(|error| told::parts(error, path))
 }
 
 /// Some parts of a plan, as `3`, `3-5` or `3,7-9`.

@@ -1,84 +1,54 @@
-//! The key of a job: the key of segments, locked to an identity that every worker has.
+//! The job of a planned stream, and the small files beside it.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sv2_core::parts::{PartsPlan, SegmentsKey, SourcePin};
-use sv2_core::{Cancellation, Existing, KeySource, NamedOutput, Section, StreamError, StreamKey};
+use sv2_core::parts::{PartsJob, PartsPlan, SegmentsKey, SourcePin};
+use sv2_core::{Cancellation, Existing, KeySource, NamedOutput, StreamError, StreamKey};
 use sv2_keys::{NoPrompt, Prompt, Recipient, seal_slot};
 
+use super::told;
 use crate::ends::same_file;
-use crate::exit::Exit;
 use crate::failure::{Failure, already_exists};
 use crate::keys::{IdentityArgs, no_randomness};
 use crate::names::{Name, Names, shown};
-use crate::parity::open_plain;
 
-/// What the name of a job's key ends with; the rest is the name of the plan.
-const SUFFIX: &str = ".job";
-
-/// The largest file of a locked key that is read.
-const MAX_LEN: u64 = 1 << 16;
-
-/// Slot kind of an age file.
-const AGE: u16 = 1;
-
-/// Where the key of a plan is.
-pub(super) fn path_of(plan: &Path) -> PathBuf {
-    let mut name = plan.as_os_str().to_owned();
-    name.push(SUFFIX);
-    name.into()
-}
-
-/// Locks the key of segments to one recipient, as an age file.
-pub(super) fn lock(key: &SegmentsKey, recipient: &Recipient) -> Result<Vec<u8>, Failure> {
+/// A plan with the key of its segments, locked to everybody who seals them.
+pub(super) fn lock(
+    path: &Path,
+    plan: &PartsPlan,
+    key: &SegmentsKey,
+    recipients: &[Recipient],
+) -> Result<PartsJob, Failure> {
     let prompt: Arc<dyn Prompt> = Arc::new(NoPrompt);
     let key = StreamKey::from_slice(key.expose()).ok_or_else(no_randomness)?;
-    let slot = seal_slot(&key, recipient, &prompt)?;
-    Ok(slot.as_slot().map(|(_, file)| file.to_vec()).unwrap_or_default())
+    let slots = recipients.iter().map(|recipient| seal_slot(&key, recipient, &prompt));
+    let job = PartsJob::new(slots.collect::<Result<_, _>>()?, plan);
+    job.map_err(|error| told::parts(error, path))
 }
 
-/// Opens the key of a plan with the identities that were named, or the user's own.
+/// Opens the key of segments with the identities that were named, or the user's own.
 pub(super) fn unlock(
-    plan_path: &Path,
-    plan: &[u8],
+    path: &Path,
+    job: &PartsJob,
     identities: &IdentityArgs,
 ) -> Result<SegmentsKey, Failure> {
-    let path = path_of(plan_path);
-    let failed = |error| Failure::file("read", &path, &error);
-    let mut bytes = Vec::new();
-    // It lies where the plan lies, and what took its name is not waited for.
-    if let Some(file) = open_plain(&path).map_err(failed)? {
-        file.take(MAX_LEN + 1).read_to_end(&mut bytes).map_err(failed)?;
-    }
-    if bytes.is_empty() || bytes.len() as u64 > MAX_LEN {
-        let sentence = format!("'{}' is no key of a job", shown(&path));
-        return Err(Failure::new(Exit::NotAStream, sentence)
-            .hint("use the plan and the key that 'sv2 parts plan' wrote together"));
-    }
-    let slot = Section::slot(AGE, &bytes);
-    let opener = identities.open_key()?;
-    let found = opener.with(|keys| match keys {
+    identities.open_key()?.with(|keys| match keys {
         KeySource::Key(_) => {
             Err(Failure::usage("a raw key opens no job").hint("name the job's identity with -i"))
         }
-        KeySource::Slots(slots) => {
-            let mut fits =
-                |key: &StreamKey| PartsPlan::is_of(plan, &SegmentsKey::from_bytes(*key.expose()));
-            slots.open_key(&[slot], &mut fits).map_err(|source| {
-                let error = StreamError::NoKeyFits { source: Some(source) };
-                let name = Name::File(path.clone());
-                Failure::stream(&error, Names { input: &name, output: &Name::Stdout }).hint(
-                    "give each worker the job's identity: -i FILE, SV2_IDENTITY or \
-                     --identity-command COMMAND",
-                )
-            })
-        }
-    })?;
-    Ok(SegmentsKey::from_bytes(*found.expose()))
+        KeySource::Slots(slots) => job.open(*slots).map_err(|source| {
+            let error = StreamError::NoKeyFits { source: Some(source) };
+            let name = Name::File(path.to_owned());
+            Failure::stream(&error, Names { input: &name, output: &Name::Stdout }).hint(
+                "give each worker the job's identity: -i FILE, SV2_IDENTITY or \
+                 --identity-command COMMAND",
+            )
+        }),
+    })
 }
 
 /// A source as the file system describes it: what changes with every write.

@@ -25,15 +25,16 @@ use crate::size::{self, counted, readable};
 pub(super) struct PlanArgs {
     /// What is to be sealed; a file
     source: PathBuf,
-    /// Write the plan here, and the locked key of segments to PLAN.job beside it
+    /// Write the plan here, with the locked key of segments
     #[arg(short, long, value_name = "PLAN")]
     output: PathBuf,
     /// Overwrite the plan
     #[arg(short, long)]
     force: bool,
-    /// Lock the key of segments to this recipient, whose identity every worker has
-    #[arg(long, value_name = "RECIPIENT")]
-    job: String,
+    /// Lock the key of segments to this recipient, whose identity every worker has; may be given
+    /// more than once
+    #[arg(long, value_name = "RECIPIENT", required = true)]
+    job: Vec<String>,
     /// What the source is known by, such as an ETag; by default the time of its last change
     #[arg(long, value_name = "TAG")]
     source_tag: Option<String>,
@@ -59,10 +60,13 @@ pub(super) struct PlanArgs {
 pub(super) fn run(args: &PlanArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
     let mut options = args.stream.options()?;
-    let recipient: Recipient = args.job.parse().map_err(|error| {
-        Failure::usage(format!("--job: {error}"))
-            .hint("make an identity for the job, and give its recipient: sv2 keygen -o job.txt")
-    })?;
+    let workers = args.job.iter().map(|text| {
+        text.parse().map_err(|error| {
+            Failure::usage(format!("--job: {error}"))
+                .hint("make an identity for the job, and give its recipient: sv2 keygen -o job.txt")
+        })
+    });
+    let workers: Vec<Recipient> = workers.collect::<Result<_, _>>()?;
     let input = Input::open(Some(&args.source), Direction::Encrypt)?;
     let failed = |error| Failure::file("open", &args.source, &error);
     let source = File::open(&args.source).map_err(failed)?;
@@ -82,14 +86,10 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Result<(), Failure> {
     let coordinator = planned.map_err(|error| told::parts(error, &args.output))?;
 
     let existing = if args.force { Existing::Replace } else { Existing::Refuse };
-    let locked = job::lock(&coordinator.segments_key(), &recipient)?;
     let plan = coordinator.parts_plan();
-    let inputs = [args.source.as_path()];
-    let key_file = SmallFile::begin(&job::path_of(&args.output), &inputs, existing, 0o600)?;
-    let plan_file = SmallFile::begin(&args.output, &inputs, existing, 0o644)?;
-    // The key first: a plan without it would be of no use.
-    key_file.write(&locked, &cancel)?;
-    plan_file.write(&plan.to_bytes(), &cancel)?;
+    let job = job::lock(&args.output, plan, &coordinator.segments_key(), &workers)?;
+    let file = SmallFile::begin(&args.output, &[&args.source], existing, 0o644)?;
+    file.write(&job.encode(), &cancel)?;
     let name = Name::File(args.source.clone());
     if console.json {
         let output = Name::File(args.output.clone());

@@ -21,7 +21,7 @@ use crate::running::{ThreadArgs, watch_signals};
 /// The arguments of `sv2 parts seal`.
 #[derive(Debug, Args)]
 pub(super) struct SealArgs {
-    /// The plan; its key is PLAN.job
+    /// The plan, with the locked key of segments
     plan: PathBuf,
     /// What is sealed; it must be what was planned for
     source: PathBuf,
@@ -42,14 +42,14 @@ pub(super) struct SealArgs {
 /// Runs `sv2 parts seal`.
 pub(super) fn run(args: &SealArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
-    let plan = folder::read_plan(&args.plan)?;
+    let job = folder::read_job(&args.plan)?;
     let failed = |error| Failure::file("open", &args.source, &error);
     let source = File::open(&args.source).map_err(failed)?;
     // Whatever the source is known by, it must not change from here on.
     let stamp = Stamp::of(&source, &args.source)?;
-    let key = job::unlock(&args.plan, &plan, &args.identities)?;
+    let key = job::unlock(&args.plan, &job, &args.identities)?;
     let pin = stamp.pin(args.source_tag.as_deref());
-    let sealer = part_sealer(&plan, key, &pin, None);
+    let sealer = part_sealer(job.plan(), key, &pin, None);
     let sealer = sealer.map_err(|error| told::parts(error, &args.plan))?;
     let parts = Parts::of(args.parts.as_ref(), sealer.plan(), &args.plan)?;
     fs::create_dir_all(&args.folder)

@@ -24,8 +24,11 @@ pub(super) fn parts(error: PartsError, plan: &Path) -> Failure {
         }
         PartsError::NoCut { .. } => of(Exit::Usage)
             .hint("change --part-size, --max-part or --segment-size, or use sv2 encrypt"),
+        PartsError::NoJob => {
+            of(Exit::NotAStream).hint("use the file that was made by: sv2 parts plan -o PLAN")
+        }
         PartsError::ForeignPlan => {
-            of(Exit::Mismatch).hint("use the plan and the key that were made together")
+            of(Exit::Mismatch).hint("use the plan and the key of its stream")
         }
         PartsError::SourceChanged => of(Exit::Mismatch)
             .hint("plan it anew, or name the source's tag with --source-tag as the plan has it"),

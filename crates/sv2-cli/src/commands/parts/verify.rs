@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 use serde_json::{Value, json};
-use sv2_core::parts::{PartsPlan, scrub_part};
+use sv2_core::parts::scrub_part;
 use sv2_core::{Damage, InputSource};
 
 use super::folder::{self, Parts, Tasks, part_path};
@@ -36,8 +36,8 @@ pub(super) struct VerifyArgs {
 /// Runs `sv2 parts verify`.
 pub(super) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
     let cancel = watch_signals()?;
-    let bytes = folder::read_plan(&args.plan)?;
-    let plan = PartsPlan::claimed(&bytes).map_err(|error| told::parts(error, &args.plan))?;
+    let claimed = folder::read_job(&args.plan)?.claimed();
+    let plan = claimed.map_err(|error| told::parts(error, &args.plan))?;
     // What the plan says is a claim, so that no more is done than there are files.
     let (parts, missing) = folder::present(&args.folder, &plan, args.parts.as_ref(), &args.plan)?;
     let found = Mutex::new(Vec::new());
