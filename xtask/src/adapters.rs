@@ -18,7 +18,11 @@ const PYPROJECT: &str = "crates/sv2-python/pyproject.toml";
 const REQUIREMENTS: &str = "crates/sv2-python/tests/requirements.txt";
 /// Installed for `--torch` alone, because of its size.
 const TORCH: &str = "torch==2.15.0";
-const USAGE: &str = "usage: cargo xtask adapters [--torch | --bench [ARGS]]";
+/// Installed for `--engines` alone, with what they need, because of their size.
+const ENGINES: [&str; 2] = ["ray==2.60.0", "pyspark==4.3.0"];
+/// Which engines the tests must find.
+const ENGINES_VARIABLE: &str = "STREAM_V2_ENGINES";
+const USAGE: &str = "usage: cargo xtask adapters [--torch | --engines | --bench [ARGS]]";
 
 /// Interpreters that are tried, in order.
 const PYTHONS: [&str; 5] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
@@ -36,6 +40,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
             Ok(format!("{}; object stores: {store}", check()?))
         }
         [arg] if arg == "--torch" => check_torch(),
+        [arg] if arg == "--engines" => check_engines(),
         [arg, rest @ ..] if arg == "--bench" => bench(rest),
         _ => Err(Failure::new(USAGE)),
     }
@@ -58,6 +63,25 @@ fn check_torch() -> Outcome {
     shell::run(environment.python(&[&PIP[..], &[TORCH]].concat()))?;
     environment.pytest(&["-s", "crates/sv2-python/tests/test_torch.py"])?;
     Ok(format!("Python {}: {TORCH} loads from streams", environment.version))
+}
+
+/// Parts of one object on dask, Ray and Spark, each with several worker processes that may die.
+fn check_engines() -> Outcome {
+    if shell::probe(shell::program("java", &["-version"])).is_none() {
+        return Err(Failure::new(
+            "nothing was checked: Spark needs Java 17 or newer, and there is no program java\n\
+             install it (package default-jre-headless on Debian) and run this again",
+        ));
+    }
+    let environment = Environment::prepare()?;
+    let wheel = environment.build_wheel()?;
+    environment.install(&wheel)?;
+    shell::run(environment.python(&[&PIP[..], &ENGINES].concat()))?;
+    let tests = ["--durations=0", "crates/sv2-python/tests/test_engines.py"];
+    let mut pytest = environment.pytest_command(&tests);
+    pytest.env(ENGINES_VARIABLE, "dask,ray,spark");
+    shell::run(pytest)?;
+    Ok(format!("Python {}: parts by dask, {}", environment.version, ENGINES.join(", ")))
 }
 
 fn bench(args: &[String]) -> Outcome {
@@ -168,11 +192,15 @@ impl Environment {
 
     /// Runs tests from an empty folder, so that what they leave behind is seen.
     fn pytest(&self, args: &[&str]) -> Outcome<()> {
+        shell::run(self.pytest_command(args))
+    }
+
+    fn pytest_command(&self, args: &[&str]) -> std::process::Command {
         let place = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", PYPROJECT];
         let tests = format!("{CRATE}/tests");
         let all = args.iter().all(|arg| arg.starts_with('-') || args.contains(&"--ignore"));
         let tests: &[&str] = if all { &[&tests] } else { &[] };
-        shell::run(self.python(&[&place[..], args, tests].concat()))
+        self.python(&[&place[..], args, tests].concat())
     }
 }
 

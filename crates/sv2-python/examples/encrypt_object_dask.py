@@ -1,37 +1,50 @@
-"""Encrypts one object on many machines, into S3, by dask.
+"""Encrypts one object on many machines, into S3, by dask; and decrypts it, where a place is named.
 
-    python encrypt_object_dask.py s3://bucket/genome.bam s3://sealed/genome.bam.sv2 age1... job.txt
+    python encrypt_object_dask.py s3://bucket/genome.bam s3://sealed/genome.bam.sv2 age1... job.txt [BACK]
 
 The job's identity lies in a file of the same name on every machine: what travels in tasks is that
 name. Here the machines are two processes on this one; give Client the address of a real cluster.
 """
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from dask.distributed import Client, LocalCluster
 
 import stream_v2 as sv2
-from stream_v2.parts import encrypt_object
+from stream_v2.parts import decrypt_object, encrypt_object
 
 
-def main(source: str, target: str, recipient: str, identity: str) -> None:
-    if not Path(identity).exists():
-        sv2.Key.generate().save(identity)
+@contextlib.contextmanager
+def engine() -> Iterator[Any]:
+    """A cluster, and what runs tasks on it."""
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster) as client,
     ):
+        # Not pure: an attempt that is run again is another attempt.
+        yield lambda function, tasks: client.map(function, tasks, pure=False)
+
+
+def main(source: str, target: str, recipient: str, identity: str, back: str = "") -> None:
+    if not Path(identity).exists():
+        sv2.Key.generate().save(identity)
+    job = sv2.Key.identity_file(identity)
+    how = {"identity": job, "part_size": 8 << 20}
+    with engine() as run:
         done = encrypt_object(
             source,
             target,
-            to=recipient,
-            identity=sv2.Key.identity_file(identity),
-            # Not pure: an attempt that is run again is another attempt.
-            map=lambda function, tasks: client.map(function, tasks, pure=False),
-            part_size=8 << 20,
+            to=[recipient, job],
+            map=run,
             progress=lambda parts, total: print(f"{parts} of {total} parts"),
+            **how,
         )
+        if back:
+            decrypt_object(target, back, map=run, **how)
     print(f"{done.size} bytes, CRC-64/NVME {done.checksum}, fingerprint {done.fingerprint}")
 
 
