@@ -22,7 +22,8 @@ const TORCH: &str = "torch==2.15.0";
 const ENGINES: [&str; 2] = ["ray==2.60.0", "pyspark==4.3.0"];
 /// Which engines the tests must find.
 const ENGINES_VARIABLE: &str = "STREAM_V2_ENGINES";
-const USAGE: &str = "usage: cargo xtask adapters [--torch | --engines | --bench [ARGS]]";
+const USAGE: &str = "usage: cargo xtask adapters [--torch | --engines | --kills N | --bench [ARGS] | \
+                     --objects [ARGS]]";
 
 /// Interpreters that are tried, in order.
 const PYTHONS: [&str; 5] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
@@ -41,7 +42,9 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         }
         [arg] if arg == "--torch" => check_torch(),
         [arg] if arg == "--engines" => check_engines(),
-        [arg, rest @ ..] if arg == "--bench" => bench(rest),
+        [arg, kills] if arg == "--kills" => kill(kills),
+        [arg, rest @ ..] if arg == "--bench" => bench("bench/speed.py", rest),
+        [arg, rest @ ..] if arg == "--objects" => bench("bench/objects.py", rest),
         _ => Err(Failure::new(USAGE)),
     }
 }
@@ -84,14 +87,21 @@ fn check_engines() -> Outcome {
     Ok(format!("Python {}: parts by dask, {}", environment.version, ENGINES.join(", ")))
 }
 
-fn bench(args: &[String]) -> Outcome {
+/// Workers of parts of one stream in S3, killed at random moments.
+fn kill(kills: &str) -> Outcome {
+    if kills.parse::<u32>().is_err() {
+        return Err(Failure::new(USAGE));
+    }
+    bench("tests/killed_workers.py", &["--kills".to_owned(), kills.to_owned()])
+}
+
+fn bench(script: &str, args: &[String]) -> Outcome {
     let environment = Environment::prepare()?;
     let wheel = environment.build_wheel()?;
     environment.install(&wheel)?;
+    let script = format!("{CRATE}/{script}");
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    shell::run(
-        environment.python(&[&["-B", "crates/sv2-python/bench/speed.py"], &args[..]].concat()),
-    )?;
+    shell::run(environment.python(&[&["-B", &script], &args[..]].concat()))?;
     Ok("the tables stand above".to_owned())
 }
 
@@ -242,7 +252,7 @@ mod tests {
 
     #[test]
     fn arguments_that_mean_nothing_run_nothing() {
-        for line in ["--quick", "--torch --bench", "x"] {
+        for line in ["--quick", "--torch --bench", "--kills", "--kills many", "x"] {
             let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
             assert!(run(&args).is_err(), "{line}");
         }

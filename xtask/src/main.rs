@@ -127,7 +127,7 @@ const COMMANDS: &[Command] = &[
     ),
     command(
         "adapters",
-        "object stores, and the Python package: wheel, tests [--torch | --engines | --bench [ARGS]]",
+        "object stores, and the Python package: wheel, tests [--torch | --engines | --kills N | ..]",
         adapters::run,
     ),
     command("completions", "the completion scripts in bash, zsh and fish", |args| {

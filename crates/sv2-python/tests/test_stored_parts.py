@@ -393,3 +393,38 @@ def test_a_part_that_an_engine_sealed_once_more_behind_its_receipt_is_sealed_aga
     with pytest.raises(sv2.UnsealedError, match="no receipt of part 1 "):
         parts.encrypt_object(str(plain), "s3://stored/h", map=always, **given)
     assert list(bucket.multipart_uploads.all()) == []
+
+
+def test_a_part_that_is_stored_late_is_sealed_again_and_the_object_completed(
+    bucket, plain, text, key, job, monkeypatch
+):
+    """A request that a dead machine left behind, which the store serves after it listed its parts."""
+    late, real = [], boto3.client
+
+    def remembering(function, tasks):
+        late.append(lambda: function(tasks[2 % len(tasks)]))
+        return [function(task) for task in tasks]
+
+    def client(times):
+        def made(*arguments, **options):
+            client = real(*arguments, **options)
+
+            def store(**_):
+                if times:
+                    times.pop()
+                    late[0]()
+
+            client.meta.events.register("before-call.s3.CompleteMultipartUpload", store)
+            return client
+
+        return made
+
+    given = {"identity": job, "to": key, "part_size": 8 * MIB, "map": remembering}
+    monkeypatch.setattr(boto3, "client", client([1, 2]))
+    parts.encrypt_object(str(plain), "s3://stored/i", **given)
+    assert sv2.decrypt(bucket.Object("i").get()["Body"].read(), key=key) == text
+    late.clear()
+    monkeypatch.setattr(boto3, "client", client([1, 2, 3]))
+    with pytest.raises(ClientError, match="InvalidPart"):
+        parts.encrypt_object(str(plain), "s3://stored/j", **given)
+    assert list(bucket.multipart_uploads.all()) == []

@@ -103,14 +103,19 @@ def encrypt_object(
             _SealTask(planned.job, part, *planned.plaintext(part), origin, upload, identity)
             for part in range(1, planned.parts + 1)
         ]
-        held, done = _finished(planned, tasks, upload, map, progress)
-        upload.complete(
-            [*held, upload.store(done.tail_part, done.tail)],
-            ChecksumCRC64NVME=done.checksum,
-            ChecksumType="FULL_OBJECT",
-            MpuObjectSize=done.size,
-            **_unless(overwrite),
-        )
+        receipts = _results(map(_seal_part, tasks), len(tasks), progress)
+        for last in (False, False, True):
+            held, done = _finished(planned, tasks, receipts, upload, map)
+            parts = [*held, upload.store(done.tail_part, done.tail)]
+            if upload.completed(
+                parts,
+                is_last=last,
+                ChecksumCRC64NVME=done.checksum,
+                ChecksumType="FULL_OBJECT",
+                MpuObjectSize=done.size,
+                **_unless(overwrite),
+            ):
+                break
     except BaseException:
         upload.abort()
         raise
@@ -118,17 +123,18 @@ def encrypt_object(
 
 
 def _finished(
-    planned: Plan, tasks: list[_SealTask], upload: Upload, map: _Map, progress: _Progress
+    planned: Plan, tasks: list[_SealTask], receipts: list[bytes], upload: Upload, map: _Map
 ) -> tuple[list[Stored], Finished]:
     """The parts that the store holds, and the end of their stream.
 
     An engine may run a task again whose receipt it gave long ago, when a machine is lost; then the
     store holds bytes of which nobody has a receipt, and that part is sealed once more.
     """
-    receipts = _results(map(_seal_part, tasks), len(tasks), progress)
     again: dict[int, int] = {}
     while True:
-        held = sorted(upload.stored(), key=lambda stored: stored.part)
+        # An earlier tail is not of the plan's parts.
+        held = [each for each in upload.stored() if each.part <= len(tasks)]
+        held.sort(key=lambda stored: stored.part)
         try:
             stored = [(each.part, each.name, each.crc64) for each in held]
             return held, finish(planned, receipts, stored)

@@ -122,6 +122,22 @@ class Upload:
             **checks,
         )
 
+    def completed(self, parts: list[Stored], is_last: bool, **checks: Any) -> bool:
+        """Make the object, or say that the store has other bytes of a part by now.
+
+        A machine that died may have left a request behind that the store serves later. What the store
+        says is raised where is_last, and whatever else it says in any case.
+        """
+        from botocore.exceptions import ClientError
+
+        try:
+            self.complete(parts, **checks)
+        except ClientError as error:
+            if is_last or error.response["Error"]["Code"] != "InvalidPart":
+                raise
+            return False
+        return True
+
     def abort(self) -> None:
         """Give the upload up; what the store says of it does not hide why."""
         from botocore.exceptions import BotoCoreError, ClientError
@@ -173,5 +189,3 @@ def begun(url: str, options: dict[str, Any] | None, overwrite: bool, **how: Any)
             raise FileExistsError(17, "the object exists; pass overwrite=True to replace it", url)
     upload = client.create_multipart_upload(Bucket=bucket, Key=key, **how)["UploadId"]
     return Upload(bucket, key, upload, options)
-
-
