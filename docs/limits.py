@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Recomputes every figure in the generated tables of docs/format.md and docs/parity.md.
+"""Recomputes every figure in the generated tables of docs/format.md, docs/parity.md and docs/scale.md.
 
 limits.py                      prints the tables
 limits.py --check FORMAT.md    fails where a table in the file is not what is computed here
-limits.py --update FORMAT.md   writes the tables into the file; parity.md has a table of its own
+limits.py --update FORMAT.md   writes the tables into the file; parity.md and scale.md have tables of their own
 """
 import argparse
 import sys
@@ -245,6 +245,64 @@ def check_gap():
                         assert max(hit.count(w) for w in set(hit)) <= parity, (blocks, run, runs, parity, start)
 
 
+MAX_INDEX = 64 * MIB
+S3_LEAST, S3_MOST, S3_PARTS, WANTED = 5 * MIB, 5 * GIB, 10_000, 64 * MIB
+# Of a receipt before and behind its entries, with an ETag in quotes.
+RECEIPT_HEAD, RECEIPT_MAC, ETAG = 48, 32, 34
+
+
+def parts_of(plaintext, digest=0, wanted=WANTED):
+    """Segment size, segments in a part, parts, and bytes of part 1, by S3's rules."""
+    segment = SEGMENT
+    while ceil_div(plaintext, segment) * (32 + digest) > MAX_INDEX:
+        segment *= 2
+    segments = ceil_div(plaintext, segment)
+    full = 72 + digest + segment + 32 * (segment // FRAME)
+    per_part = max(wanted // full, ceil_div(S3_LEAST, full), ceil_div(segments, S3_PARTS - 1), 1)
+    parts = ceil_div(segments, per_part)
+    last = stream_len(plaintext - (parts - 1) * per_part * segment, FRAME, segment, 0, digest)
+    last -= (segments - (parts - 1) * per_part) * (32 + digest) + 128
+    last -= 32 * ceil_div(segments - (parts - 1) * per_part, PAGE)
+    if parts > 1 and last < S3_LEAST:
+        parts -= 1
+    return segment, per_part, parts, HEADER + min(per_part, segments) * full
+
+
+def scale():
+    rows = []
+    for name, size in (("1 GiB", GIB), ("100 GiB", 100 * GIB), ("1 TiB", TIB), ("10 TiB", 10 * TIB),
+                       ("48 TiB", 48 * TIB)):
+        for digest in (0, 32):
+            segment, per_part, parts, first = parts_of(size, digest)
+            segments = ceil_div(size, segment)
+            index = segments * (32 + digest)
+            assert index <= MAX_INDEX and parts < S3_PARTS and S3_LEAST <= first <= S3_MOST
+            receipts = index + parts * (RECEIPT_HEAD + RECEIPT_MAC + ETAG)
+            rows.append((name, "SHA-256" if digest else "none", size_name(segment), f"{segments:,}", f"{parts:,}",
+                         f"{first:,}", f"{index:,}", f"{receipts:,}", f"{receipts // parts:,}"))
+    return table(("plaintext", "digest", "segment", "segments", "parts", "bytes of part 1", "bytes of the index",
+                  "bytes of all receipts", "bytes of a receipt"), rows)
+
+
+# What the model of docs/scale.md takes: seconds of plan, of reading, sealing and storing a part of 64 MiB,
+# and of what the driver does for each segment at the end.
+PLAN, READ, SEAL, STORE, ENTRY = 0.001, 0.67, 0.41, 0.67, 25e-6
+
+
+def model():
+    rows = []
+    for name, size in (("10 GiB", 10 * GIB), ("1 TiB", TIB), ("48 TiB", 48 * TIB)):
+        segment, per_part, parts, _ = parts_of(size)
+        segments = ceil_div(size, segment)
+        part = (READ + SEAL + STORE) * per_part * segment / (64 * MIB)
+        row = [name, f"{parts:,}", f"{part:.1f}", f"{segments * ENTRY:.1f}"]
+        for machines in (1, 10, 100, 1000):
+            seconds = PLAN + ceil_div(parts, machines) * part + segments * ENTRY
+            row.append(f"{seconds:,.0f} ({100 * parts * part / machines / seconds:.0f} %)")
+        rows.append(row)
+    return table(("plaintext", "parts", "seconds of a part", "seconds of the end", "1 machine", "10", "100", "1,000"), rows)
+
+
 def self_test():
     check_gap()
     for frame, segment, digest in ((256, 256, 0), (256, 1024, 32), (512, 1024, 0)):
@@ -272,8 +330,9 @@ def main():
     args = parser.parse_args()
     self_test()
     path = args.check or args.update
-    names = {"parity.md": [promise]}.get(path.name if path else None, [sizes, limits])
-    blocks_of = {name.__name__: name() for name in (names if path else [*names, promise])}
+    own = {"parity.md": [promise], "scale.md": [scale, model]}
+    names = own.get(path.name if path else None, [sizes, limits])
+    blocks_of = {name.__name__: name() for name in (names if path else [*names, *own["parity.md"], *own["scale.md"]])}
     if path is None:
         print("\n\n".join("\n".join(lines) for lines in blocks_of.values()))
         return

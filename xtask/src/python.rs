@@ -24,7 +24,7 @@ pub(crate) fn check() -> Outcome {
     let python = python.to_string_lossy().into_owned();
     shell::run(shell::program(&python, &["-B", REFERENCE, "--self-test"]))?;
     shell::run(shell::program(&python, &["-B", PARITY, "--self-test"]))?;
-    for document in ["docs/format.md", "docs/parity.md"] {
+    for document in ["docs/format.md", "docs/parity.md", "docs/scale.md"] {
         shell::run(shell::program(&python, &["-B", LIMITS, "--check", document]))?;
     }
     let command = [python, "-B".to_owned(), REFERENCE.to_owned()];

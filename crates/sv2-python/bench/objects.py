@@ -44,6 +44,9 @@ def loaded():
 class Job:
     """A file that is sealed by parts into a folder."""
 
+    # None is what the plan chooses.
+    segment = None
+
     def __init__(self, folder, size, part_size):
         self.folder, self.plain = folder, folder / "plain"
         text = random.Random(1)
@@ -54,7 +57,9 @@ class Job:
         self.key = sv2.Key.generate().save(folder / "job.txt")
 
     def planned(self):
-        return parts.plan(self.size, to=self.key, job=self.key, part_size=self.part_size)
+        return parts.plan(
+            self.size, to=self.key, job=self.key, part_size=self.part_size, segment_size=self.segment
+        )
 
 
 def seal(task):
@@ -126,6 +131,11 @@ def costs(size, part_size, runs):
         for name, seconds in zip(names, by_step, strict=True):
             print(f"| {name} | {seconds:.4f} | a part |")
         print(f"| finish | {end:.4f} | {len(steps[0][1])} parts, receipts of {steps[0][4]} bytes |")
+        # What a driver does with receipts is by segments, so that many small ones show its cost.
+        job.segment, job.part_size = 64 << 10, 5 * MIB
+        found = whole(job, map)
+        count = -(-size // job.segment)
+        print(f"| finish | {found[2]:.4f} | {len(found[1])} parts of {count} segments of 64 KiB |")
         print("\n| | seconds | processor seconds | against one process |\n|---|---:|---:|---:|")
         first = middle(wall for wall, _ in times["1 worker processes"])
         for name, turns in times.items():

@@ -1,5 +1,6 @@
 """Parts in stores: jobs of either side, scrubs without a key, other recipients, stores that refuse."""
 
+import importlib.util
 import json
 import random
 import subprocess
@@ -13,7 +14,7 @@ from botocore.exceptions import ClientError
 import stream_v2 as sv2
 from stream_v2 import parts
 
-MIB = 1 << 20
+MIB, GIB, TIB = 1 << 20, 1 << 30, 1 << 40
 SV2 = Path(sys.executable).parent / "sv2"
 
 
@@ -428,3 +429,18 @@ def test_a_part_that_is_stored_late_is_sealed_again_and_the_object_completed(
     with pytest.raises(ClientError, match="InvalidPart"):
         parts.encrypt_object(str(plain), "s3://stored/j", **given)
     assert list(bucket.multipart_uploads.all()) == []
+
+
+def test_a_plan_is_the_arithmetic_of_the_documentation(job):
+    path = Path(__file__).parents[3] / "docs/limits.py"
+    spec = importlib.util.spec_from_file_location("limits", path)
+    limits = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(limits)
+    raw = sv2.Key.raw(bytes(32))
+    for size in (GIB, 100 * GIB, TIB, 10 * TIB, 48 * TIB, 5 * TIB + 1, TIB - 3):
+        for digest, length in ((None, 0), ("sha256", 32)):
+            planned = parts.plan(size, to=raw, job=job, digest=digest)
+            segment, per_part, count, first = limits.parts_of(size, length)
+            assert (planned.parts, planned.stream(1)) == (count, (0, first))
+            assert planned.plaintext(1) == (0, per_part * segment)
+            assert planned.plaintext(count)[1] == size

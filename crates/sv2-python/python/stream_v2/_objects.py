@@ -82,7 +82,8 @@ def encrypt_object(
 
     The object appears when it is whole, and the store is asked to confirm its checksum and length.
     Whatever fails before aborts the upload, which leaves no part but what tasks that still run
-    store afterwards. FileExistsError where it exists.
+    store afterwards. FileExistsError where it exists. Parts differ in length, so a store that wants
+    them equal, such as Cloudflare R2, refuses them: there one process writes through `open`.
     """
     check_reference(identity)
     origin = Source(source, dict(source_options or {})).pinned()
