@@ -28,6 +28,7 @@ mod object_store;
 mod package;
 mod parity;
 mod parts;
+mod portable;
 mod python;
 mod report;
 mod rust_text;
@@ -118,6 +119,11 @@ const COMMANDS: &[Command] = &[
         parity::run,
     ),
     command("parts", "workers of one stream of parts, killed at random [--kills N]", parts::run),
+    command(
+        "portable",
+        "the libraries for Windows, macOS and WebAssembly [windows | macos | wasm] [--check]",
+        portable::run,
+    ),
     command("soak", "streams larger than memory, through pipes [--gib N]", soak::run),
     command("vectors", "write docs/conformance/vectors anew, or compare [--check]", vectors::run),
     command(

@@ -26,7 +26,7 @@ pub use append::{append, append_on};
 pub use rewrap::{HeaderChange, HeaderContent, MetadataChange, RewrapReport, rewrap, rewrap_on};
 pub use storage::{ChangeFile, ChangeStorage, name_beside, open_beside};
 
-pub(crate) use storage::{has_no_locks, try_lock};
+pub(crate) use storage::try_lock;
 
 use storage::FileStorage;
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::io::PositionedInput;
+use crate::system::data_of;
 
 /// Where a source holds bytes; everything between is zeros that nobody wrote.
 pub(crate) struct Holes {
@@ -105,43 +106,4 @@ impl Holes {
         }
         range.end.saturating_sub(at) >= least
     }
-}
-
-/// The extents of a sparse file from `base` on; asked once, since each question moves the file's
-/// position, which is put back.
-#[cfg(target_os = "linux")]
-fn data_of(file: &std::fs::File, base: u64, len: u64) -> Option<Vec<(u64, u64)>> {
-    use std::os::unix::fs::MetadataExt;
-
-    use rustix::fs::{SeekFrom, seek, tell};
-
-    let metadata = file.metadata().ok()?;
-    if metadata.blocks().saturating_mul(512) >= metadata.len() {
-        return None;
-    }
-    let stood = tell(file).ok()?;
-    let mut data = Vec::new();
-    let mut at = base;
-    let end = base + len;
-    let whole = loop {
-        let start = match seek(file, SeekFrom::Data(at)) {
-            Ok(start) => start,
-            // Nothing but a hole is left.
-            Err(rustix::io::Errno::NXIO) => break true,
-            Err(_) => break false,
-        };
-        let Ok(stop) = seek(file, SeekFrom::Hole(start)) else { break false };
-        if start >= end || stop <= start {
-            break true;
-        }
-        data.push((start - base, stop.min(end) - base));
-        at = stop;
-    };
-    let restored = seek(file, SeekFrom::Start(stood)).is_ok();
-    (whole && restored).then_some(data)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn data_of(_: &std::fs::File, _: u64, _: u64) -> Option<Vec<(u64, u64)>> {
-    None
 }

@@ -33,6 +33,7 @@ mod salvage;
 mod scrub;
 mod seal;
 mod survey;
+mod system;
 mod tail;
 mod watch;
 mod writer;

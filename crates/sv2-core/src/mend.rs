@@ -12,7 +12,6 @@ mod trailer;
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use sv2_headers::checksum;
 use sv2_pipeline::Cancellation;
@@ -25,6 +24,7 @@ use crate::io::{PositionedInput, ReadAt};
 use crate::mend::damaged::Damaged;
 use crate::mend::index::Index;
 use crate::scrub::{positioned, scrub_whole};
+use crate::system::FileExt;
 use crate::{InputSource, RunOptions, StreamError, Trailing, Unit};
 
 /// Bytes of a source for each that was ever written, beyond which nothing is looked for: what

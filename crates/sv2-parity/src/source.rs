@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileExt;
 
 use crate::{ParityError, Part};
 
@@ -56,13 +55,30 @@ impl Source for File {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        FileExt::read_at(self, buffer, offset)
+        #[cfg(unix)]
+        return std::os::unix::fs::FileExt::read_at(self, buffer, offset);
+        #[cfg(windows)]
+        return std::os::windows::fs::FileExt::seek_read(self, buffer, offset);
+        #[cfg(not(any(unix, windows)))]
+        {
+            let _ = (buffer, offset);
+            Err(ErrorKind::Unsupported.into())
+        }
     }
 }
 
 impl Target for File {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        FileExt::write_all_at(self, bytes, offset)
+        let (mut rest, mut offset) = (bytes, offset);
+        while !rest.is_empty() {
+            match write_at(self, rest, offset) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => (rest, offset) = (&rest[count..], offset + count as u64),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -71,6 +87,19 @@ impl Target for File {
 
     fn sync(&self) -> io::Result<()> {
         self.sync_all()
+    }
+}
+
+/// Writes some of `bytes`, which does not move the position of the file on Unix and does on Windows.
+fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::write_at(file, bytes, offset);
+    #[cfg(windows)]
+    return std::os::windows::fs::FileExt::seek_write(file, bytes, offset);
+    #[cfg(not(any(unix, windows)))]
+    {
+        let _ = (file, bytes, offset);
+        Err(ErrorKind::Unsupported.into())
     }
 }
 

@@ -1,7 +1,6 @@
 //! The mark that an interrupted encrypt leaves in its user's state folder (local-files.md,
 //! section 5).
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::reference::forge::refresh_crc;
@@ -10,7 +9,7 @@ use crate::reference::primitives::sha256;
 /// Name and bytes of the mark of an encrypt to `output`, which is absolute and without links, by
 /// this user, of the stream that begins with `header`.
 pub fn encrypt_mark(output: &Path, user: u32, header: &[u8]) -> (String, Vec<u8>) {
-    let name = sha256(output.as_os_str().as_bytes());
+    let name = sha256(output.as_os_str().as_encoded_bytes());
     let mut mark = b"SV2MARK\n\0\x01\0\x01\0\0\0\0".to_vec();
     mark.extend(u64::from(user).to_be_bytes());
     mark.extend(name);

@@ -3,17 +3,12 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::io::Errno;
-
-use crate::io::{check_any_order, open_regular};
+use crate::io::{check_any_order, open_regular, sync_folder};
+use crate::system::{self, FileExt, OTHERS_WRITE, has_no_locks};
 use crate::{FileFault, StreamError};
-
-/// Bits of a mode by which group and others write.
-const OTHERS_WRITE: u32 = 0o022;
 
 /// What the name of a change record ends with; the rest is the name of the stream (local-files.md
 /// section 1.1).
@@ -82,12 +77,6 @@ pub trait ChangeStorage: Send + Sync {
     /// # Errors
     /// Whatever the storage says.
     fn sync_folder(&self) -> io::Result<()>;
-}
-
-/// Whether locks are not to be had on a file system, rather than this one lock (F-1209).
-pub(crate) fn has_no_locks(error: &io::Error) -> bool {
-    let none = [Errno::NOSYS, Errno::NOLCK, Errno::OPNOTSUPP, Errno::INVAL];
-    error.raw_os_error().is_some_and(|number| none.iter().any(|no| no.raw_os_error() == number))
 }
 
 /// Locks a file for this process alone, or says that somebody else has; a signal is no answer.
@@ -182,7 +171,8 @@ impl ChangeStorage for FileStorage {
 
     fn create_record(&self) -> io::Result<()> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true).mode(0o600);
+        options.read(true).write(true).create_new(true);
+        system::for_owner_alone(&mut options);
         let record = options.open(&self.record_path)?;
         // A stream on a file system that takes no writes at offsets would be left half-changed.
         if let Err(error) = check_any_order(&record) {
@@ -199,12 +189,7 @@ impl ChangeStorage for FileStorage {
     }
 
     fn sync_folder(&self) -> io::Result<()> {
-        let folder = self.record_path.parent().unwrap_or(Path::new("/"));
-        match File::open(folder)?.sync_all() {
-            // Some file systems have nothing to sync of a folder.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-            synced => synced,
-        }
+        sync_folder(&self.record_path, &self.stream)
     }
 }
 
@@ -238,15 +223,16 @@ pub fn open_beside(path: &Path, owner: &File) -> io::Result<File> {
         }
         if found.is_file() { Ok(()) } else { Err(refused(FileFault::Special)) }
     })?;
-    let (beside, owner) = (found.metadata()?, owner.metadata()?);
-    let user = rustix::process::geteuid().as_raw();
+    let told = |file: &File| Ok::<_, io::Error>(system::ownership(&file.metadata()?));
+    // Where nobody tells whose a file is, who may write to the folder has to be trusted.
+    let (Some(beside), Some(owner)) = (told(&found)?, told(owner)?) else { return Ok(found) };
     // Root could write to any stream.
-    let owners = [user, owner.uid(), 0];
-    let fault = if !owners.contains(&beside.uid()) {
+    let owners = [system::user(), owner.user, 0];
+    let fault = if !owners.contains(&beside.user) {
         FileFault::Owner
-    } else if beside.mode() & !owner.mode() & OTHERS_WRITE != 0 {
+    } else if beside.mode & !owner.mode & OTHERS_WRITE != 0 {
         FileFault::Writable
-    } else if beside.nlink() != 1 {
+    } else if beside.names != 1 {
         FileFault::Names
     } else {
         return Ok(found);

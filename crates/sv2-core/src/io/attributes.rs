@@ -1,9 +1,10 @@
 //! What a finished file gets besides its bytes, before it has its name.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::time::SystemTime;
+
+use crate::system;
 
 /// The time and the permissions that a finished output gets, through the open file: nothing that
 /// took its name meanwhile gets them.
@@ -12,7 +13,7 @@ pub struct FileAttributes {
     /// The time of its last change; `None` is the time of its last write.
     pub modified: Option<SystemTime>,
     /// Its permission bits, of which only those of 0777 count; `None` leaves those that every
-    /// output gets.
+    /// output gets. Only Unix has them.
     pub mode: Option<u32>,
 }
 
@@ -23,7 +24,7 @@ impl FileAttributes {
             file.set_modified(modified)?;
         }
         match self.mode {
-            Some(mode) => file.set_permissions(Permissions::from_mode(mode & 0o777)),
+            Some(mode) => system::set_mode(file, mode & 0o777),
             None => Ok(()),
         }
     }

@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
 use std::path::{Component, Path};
+
+use crate::system;
 
 /// The number of the descriptor of this process that a name means, where it means one.
 ///
@@ -41,71 +42,10 @@ pub fn descriptor_number(path: &Path) -> Option<u32> {
 /// # Errors
 /// `NotFound` or whatever else the system says where no such descriptor is open.
 pub fn open_descriptor(number: u32) -> io::Result<File> {
-    let standard = match number {
-        0 => io::stdin().as_fd().try_clone_to_owned(),
-        1 => io::stdout().as_fd().try_clone_to_owned(),
-        2 => io::stderr().as_fd().try_clone_to_owned(),
-        _ => return duplicate(number),
-    };
-    Ok(File::from(standard?))
+    system::standard_stream(number).unwrap_or_else(|| system::duplicate(number))
 }
 
-/// A copy of a descriptor of which only the number is known, which safe code cannot have by `dup`.
-#[cfg(target_os = "linux")]
-fn duplicate(number: u32) -> io::Result<File> {
-    use rustix::io::Errno;
-    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
-
-    let raw = i32::try_from(number).map_err(|_| Errno::BADF)?;
-    let copied = pidfd_open(getpid(), PidfdFlags::empty())
-        .and_then(|process| pidfd_getfd(process, raw, PidfdGetfdFlags::empty()));
-    match copied {
-        Ok(copy) => Ok(File::from(copy)),
-        Err(Errno::BADF) => Err(Errno::BADF.into()),
-        // Kernels before 5.6, and sandboxes that forbid the call.
-        Err(_) => reopen(number),
-    }
-}
-
-/// The same file opened anew, brought to where the descriptor stands.
-#[cfg(target_os = "linux")]
-fn reopen(number: u32) -> io::Result<File> {
-    use std::io::{Seek, SeekFrom};
-    use std::os::unix::fs::OpenOptionsExt;
-
-    let about = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}"))?;
-    let field = |name: &str| {
-        let line = about.lines().find_map(|line| line.strip_prefix(name))?;
-        Some(line.trim().to_owned())
-    };
-    let flags = field("flags:").and_then(|flags| u32::from_str_radix(&flags, 8).ok()).unwrap_or(0);
-    let (reads, writes) = match flags & 3 {
-        0 => (true, false),
-        1 => (false, true),
-        _ => (true, true),
-    };
-    let kept = rustix::fs::OFlags::APPEND | rustix::fs::OFlags::NONBLOCK;
-    let kept = rustix::fs::OFlags::from_bits_retain(flags) & kept;
-    let mut options = File::options();
-    // The bits of an open are a C int.
-    options.read(reads).write(writes).custom_flags(kept.bits() as i32);
-    let mut file = options.open(format!("/proc/self/fd/{number}"))?;
-    if let Some(position) = field("pos:").and_then(|position| position.parse().ok())
-        && file.metadata()?.is_file()
-    {
-        file.seek(SeekFrom::Start(position))?;
-    }
-    Ok(file)
-}
-
-/// Elsewhere the name itself is such a copy.
-#[cfg(not(target_os = "linux"))]
-fn duplicate(number: u32) -> io::Result<File> {
-    let name = format!("/dev/fd/{number}");
-    File::options().read(true).open(&name).or_else(|_| File::options().write(true).open(&name))
-}
-
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::io::{Read, Seek, SeekFrom, Write};
     use std::os::fd::AsRawFd;
@@ -144,7 +84,7 @@ mod tests {
             copy.read_to_string(&mut text).unwrap();
             text
         };
-        assert_eq!(read(reopen(number).unwrap()), "two");
+        assert_eq!(read(system::reopen(number).unwrap()), "two");
         assert_eq!(read(open_descriptor(number).unwrap()), "two");
         // The position is shared, as between all copies of one descriptor.
         assert_eq!(file.stream_position().unwrap(), 7);

@@ -1,7 +1,9 @@
 //! Folders that are held open, so that a name in one means one place from beginning to end.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
+#[cfg(target_os = "linux")]
+use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 

@@ -8,9 +8,7 @@ use sv2_framing::SegmentLayout;
 
 use crate::StreamError;
 use crate::io::{PositionedInput, ReadAt, Stamp, Waiting, read_slots};
-
-/// Capacity that is asked of a pipe at either end, in bytes; the system may refuse.
-const PIPE_CAPACITY: usize = 1 << 20;
+use crate::system::grow_pipe;
 
 /// What a call reads.
 #[non_exhaustive]
@@ -288,17 +286,5 @@ impl<'a> SequentialInput<'a> {
             Ok(count)
         });
         done.map_err(|source| StreamError::Read { offset: *offset, source })
-    }
-}
-
-/// Asks for a larger pipe, so that fewer system calls move more bytes; refusal is no error.
-pub(crate) fn grow_pipe(file: &File) {
-    #[cfg(target_os = "linux")]
-    {
-        let _ = rustix::pipe::fcntl_setpipe_size(file, PIPE_CAPACITY);
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = (file, PIPE_CAPACITY);
     }
 }

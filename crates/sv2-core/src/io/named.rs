@@ -7,10 +7,11 @@ use std::path::Path;
 use sv2_pipeline::Cancellation;
 
 use crate::StreamError;
-use crate::io::output::{Existing, Output, OutputEnd, output_failure, takes_any_order};
+use crate::io::output::{Existing, Output, OutputEnd, output_failure};
 use crate::io::place::OutputPlace;
 use crate::io::unfinished::Unfinished;
 use crate::io::{FileAttributes, NamePlace};
+use crate::system::takes_any_order;
 
 /// A file that is written at any offset and has its name only when it is complete; dropped before,
 /// it leaves nothing.
@@ -86,7 +87,7 @@ impl NamedOutput {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt, symlink};
@@ -149,8 +150,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = NamePlace::hold(&folder.path().join("name")).unwrap();
         let in_folder = place.reached().parent().unwrap().to_owned();
-        let permissions = Permissions::from_mode(0o600);
-        let (_, temporary) = Temporary::create(&in_folder, permissions).unwrap();
+        let (_, temporary) = Temporary::create(&in_folder, 0o600).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let attributes = FileAttributes { modified: None, mode: Some(0o600) };
         let (existing, unfinished) = (Existing::Replace, Unfinished::Named(temporary));

@@ -2,17 +2,16 @@
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use sv2_framing::SegmentLayout;
 use sv2_pipeline::Cancellation;
 
 use crate::StreamError;
-use crate::io::input::grow_pipe;
 use crate::io::place::{HeldOutput, OutputFault, OutputPlace};
 use crate::io::unfinished::{NamingError, Unfinished};
 use crate::io::{FileAttributes, NamePlace, NamedOutput, Waiting, WriteAt, write_slots};
+use crate::system::{self, FileExt, grow_pipe, takes_any_order};
 
 /// What to do where the named output exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,24 +214,15 @@ pub(crate) fn sync(file: &File) -> io::Result<()> {
 
 /// Brings the name of `file` to stable storage, where the file system can.
 pub(crate) fn sync_folder(path: &Path, file: &File) -> io::Result<()> {
-    match File::open(folder_of(path)) {
-        Ok(folder) => sync(&folder),
+    let synced = match system::open_folder(folder_of(path)) {
+        Ok(folder) => folder.sync_all(),
         // A folder may be one that is written to and not listed.
-        Err(_) => sync_file_system(file),
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn sync_file_system(file: &File) -> io::Result<()> {
-    match rustix::fs::syncfs(file).map_err(io::Error::from) {
+        Err(_) => system::sync_file_system(file),
+    };
+    match synced {
         Err(error) if cannot_sync(&error) => Ok(()),
         other => other,
     }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn sync_file_system(file: &File) -> io::Result<()> {
-    sync(file)
 }
 
 /// Whether a file system says that it has nothing to sync, and not that it failed.
@@ -244,8 +234,7 @@ fn cannot_sync(error: &io::Error) -> bool {
 /// Whether a file has offsets to write at: regular, and not opened for appending, where the system
 /// ignores them.
 fn keeps_offsets(file: &File) -> io::Result<bool> {
-    let appends = rustix::fs::fcntl_getfl(file)?.contains(rustix::fs::OFlags::APPEND);
-    Ok(file.metadata()?.is_file() && !appends)
+    Ok(file.metadata()?.is_file() && !system::appends(file)?)
 }
 
 /// Refuses a file that will be written at offsets where its file system takes no such writes; the
@@ -260,26 +249,6 @@ pub(crate) fn check_any_order(file: &File) -> io::Result<()> {
         let what = "its file system takes writes from front to back alone";
         io::Error::new(io::ErrorKind::Unsupported, what)
     })
-}
-
-/// Whether the file system of a file takes writes in any order.
-///
-/// Those that programs provide often do not: behind them may be an object store, which takes what
-/// is written from front to back and says so only when that is not done.
-pub(crate) fn takes_any_order(file: &File) -> bool {
-    #[cfg(target_os = "linux")]
-    {
-        /// What a file system of a program is known by.
-        const FUSE: i64 = 0x6573_5546;
-        // The type of the field differs between machines.
-        #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
-        rustix::fs::fstatfs(file).map_or(true, |system| system.f_type as i64 != FUSE)
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = file;
-        true
-    }
 }
 
 pub(crate) fn folder_of(path: &Path) -> &Path {

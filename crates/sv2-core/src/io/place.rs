@@ -4,15 +4,15 @@
 //! Every name that the library or the program writes to passes here. A regular file is never
 //! opened for writing by its name: it is replaced by a finished one, or refused.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+#[cfg(not(target_os = "linux"))]
+use std::fs;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
-
-use rustix::fs::OFlags;
 
 use crate::io::descriptor::{descriptor_number, open_descriptor};
 use crate::io::folder_of;
+use crate::system::{self, is_null, is_trusted};
 
 /// Symbolic links that are followed from a name, as many as systems do.
 const MAX_LINKS: usize = 40;
@@ -121,12 +121,12 @@ impl OutputPlace {
             if !is_trusted(&metadata) && !is_null(&metadata) {
                 return Err(OutputFault::Foreign.into());
             }
-            if kind.is_socket() {
+            if system::is_socket(&metadata) {
                 return Err(OutputFault::Socket.into());
             }
             return Ok(Self::Open(HeldOutput(Held::Object { handle: Box::new(found), path })));
         }
-        Err(rustix::io::Errno::LOOP.into())
+        Err(system::too_many_links())
     }
 }
 
@@ -190,6 +190,7 @@ impl Handle {
     fn take(path: &Path) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         {
+            use rustix::fs::OFlags;
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = rustix::fs::open(path, flags, rustix::fs::Mode::empty())?;
             let file = File::from(file);
@@ -234,31 +235,14 @@ impl Handle {
 
 /// Opens what has the name, and compares what it is by then with what was judged.
 fn open_compared(path: &Path, options: &mut OpenOptions, judged: &Metadata) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NOCTTY;
-    // The bits of an open are a C int.
-    let file = options.custom_flags(flags.bits() as i32).open(path)?;
+    let file = system::open_no_link(path, options)?;
     let now = file.metadata()?;
-    let is_same = (now.dev(), now.ino()) == (judged.dev(), judged.ino());
+    // Where files have no identity, their kind has to do.
+    let is_same = system::is_same_file(&now, judged).unwrap_or(true);
     if is_same && now.file_type() == judged.file_type() {
         return Ok(file);
     }
     Err(OutputFault::Replaced.into())
-}
-
-/// Whether it belongs to this user or to root.
-fn is_trusted(metadata: &Metadata) -> bool {
-    is_trusted_by(rustix::process::geteuid().as_raw(), metadata.uid())
-}
-
-fn is_trusted_by(user: u32, owner: u32) -> bool {
-    owner == user || owner == 0
-}
-
-/// Whether it is the null device, which tells nobody; in a container it may be nobody's.
-fn is_null(metadata: &Metadata) -> bool {
-    metadata.file_type().is_char_device()
-        && fs::metadata("/dev/null")
-            .is_ok_and(|null| null.rdev() == metadata.rdev() && null.file_type().is_char_device())
 }
 
 /// Refuses to make or replace a file where the system keeps its devices and processes.
@@ -275,23 +259,18 @@ fn refuse_system(path: &Path) -> io::Result<()> {
     if is_system { Err(OutputFault::System.into()) } else { Ok(()) }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::fs;
+    use std::os::unix::fs::{OpenOptionsExt, symlink};
+
+    use rustix::fs::OFlags;
 
     use super::*;
 
     fn fault(path: impl AsRef<Path>) -> Option<OutputFault> {
         let error = OutputPlace::find(path.as_ref()).err()?;
         error.get_ref().and_then(|inner| inner.downcast_ref()).copied()
-    }
-
-    #[test]
-    fn only_oneself_and_root_are_trusted() {
-        let trusted = |user| [0, 1, 2].map(|owner| is_trusted_by(user, owner));
-        assert_eq!(trusted(1), [true, true, false]);
-        // Root does not write into what anybody planted.
-        assert_eq!(trusted(0), [true, false, false]);
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sv2_framing::{SegmentIndex, SegmentLayout, StreamLayout};
 
 use crate::StreamError;
 use crate::io::write_slots;
+use crate::system::{self, FileExt};
 
 /// Something that can be written at any offset, from many threads at once.
 ///
@@ -169,7 +169,7 @@ impl<'a> PositionedOutput<'a> {
         let written = match self {
             Self::File { file, base } => {
                 write_slots(wire, layout, |buffers: &[IoSlice<'_>], done| {
-                    Ok(rustix::io::pwritev(file, buffers, base + offset + done)?)
+                    system::write_vectored_at(file, buffers, base + offset + done)
                 })
             }
             Self::Custom(sink) => write_slots(wire, layout, |buffers, done| {

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::ops::{Deref, Range};
-use std::os::unix::fs::FileExt;
 
 use sv2_framing::SegmentLayout;
 
@@ -11,6 +10,7 @@ use crate::StreamError;
 use crate::io::read_at::{ReadAt, ReadPart, read_exact_at};
 use crate::io::read_slots;
 use crate::io::stamp::Stamp;
+use crate::system::{self, FileExt};
 
 /// The most that is allocated ahead of bytes that were not seen yet.
 const STEP: usize = 1 << 20;
@@ -187,7 +187,7 @@ impl PositionedInput<'_> {
     ) -> Result<(), StreamError> {
         let read = match self {
             Self::File { file, base, .. } => read_slots(wire, layout, |buffers, done| {
-                Ok(rustix::io::preadv(file, buffers, base + offset + done)?)
+                system::read_vectored_at(file, buffers, base + offset + done)
             }),
             Self::Memory(bytes) => read_slots(wire, layout, |buffers, done| {
                 let Some(mut rest) =

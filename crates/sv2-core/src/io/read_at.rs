@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+
+use crate::system::FileExt;
 
 /// Something that can be read at any offset, from many threads at once.
 ///

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::time::SystemTime;
 
 /// Length of a file and time of its last write; two that differ have a write between them, and not
 /// only another name, owner or mode.
@@ -12,13 +12,14 @@ use std::os::unix::fs::MetadataExt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
     len: u64,
-    written: (i64, i64),
+    /// `None` where the system does not tell.
+    written: Option<SystemTime>,
 }
 
 impl Stamp {
     /// That of a file now.
     pub(crate) fn of(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        Ok(Self { len: metadata.len(), written: (metadata.mtime(), metadata.mtime_nsec()) })
+        Ok(Self { len: metadata.len(), written: metadata.modified().ok() })
     }
 }

@@ -7,9 +7,8 @@
 mod naming;
 
 use std::collections::HashSet;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +18,7 @@ use tempfile::{NamedTempFile, TempPath};
 pub(crate) use self::naming::{NamingError, rename_to};
 use crate::Existing;
 use crate::io::{NamePlace, folder_of};
+use crate::system;
 
 static REGISTER: LazyLock<Mutex<Register>> = LazyLock::new(Mutex::default);
 
@@ -83,7 +83,7 @@ impl Unfinished {
             }
             return Ok((file, Self::Nameless));
         }
-        let (file, temporary) = Temporary::create(folder, Permissions::from_mode(mode))?;
+        let (file, temporary) = Temporary::create(folder, mode)?;
         Ok((file, Self::Named(temporary)))
     }
 
@@ -127,24 +127,24 @@ impl Unfinished {
 /// Removes the name that a file got, if it is still its.
 fn take_back(file: &File, path: &Path) -> io::Result<()> {
     let (named, opened) = (std::fs::symlink_metadata(path)?, file.metadata()?);
-    if (named.dev(), named.ino()) != (opened.dev(), opened.ino()) {
+    if system::is_same_file(&named, &opened) != Some(true) {
         return Err(io::ErrorKind::NotFound.into());
     }
     std::fs::remove_file(path)
 }
 
 impl Temporary {
-    /// Makes a file under a temporary name in `folder`.
-    pub(crate) fn create(folder: &Path, permissions: Permissions) -> io::Result<(File, Self)> {
+    /// Makes a file under a temporary name in `folder`, with `mode` as the mask of the process
+    /// allows.
+    pub(crate) fn create(folder: &Path, mode: u32) -> io::Result<(File, Self)> {
         let mut register = register();
         if register.closed {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        let temporary = tempfile::Builder::new()
-            .prefix(".sv2-")
-            .suffix(".part")
-            .permissions(permissions)
-            .tempfile_in(folder)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".sv2-").suffix(".part");
+        system::temporary_mode(&mut builder, mode);
+        let temporary = builder.tempfile_in(folder)?;
         let (file, path) = NamedTempFile::into_parts(temporary);
         let name = path.to_path_buf();
         register.paths.insert(name.clone());
@@ -193,22 +193,16 @@ impl Temporary {
 /// A file without a name in `folder`; none where the system has none or could not name it later.
 #[cfg(target_os = "linux")]
 fn nameless(folder: &Path, mode: u32) -> Option<File> {
-    let make = |mode: u32| {
-        let flags = rustix::fs::OFlags::TMPFILE | rustix::fs::OFlags::RDWR;
-        let flags = flags | rustix::fs::OFlags::CLOEXEC;
-        let mode = rustix::fs::Mode::from_raw_mode(mode);
-        rustix::fs::open(folder, flags, mode).ok().map(File::from)
-    };
     // Whether a name can be given is found out before the work and not behind it: a second such
     // file gets a name for a moment.
-    let probe = make(0o600)?;
+    let probe = system::nameless(folder, 0o600)?;
     let name = tempfile::Builder::new()
         .prefix(".sv2-")
         .suffix(".part")
-        .make_in(folder, |name| naming::link_to(&probe, name))
+        .make_in(folder, |name| system::link_to(&probe, name))
         .ok()?;
     drop(name);
-    make(mode)
+    system::nameless(folder, mode)
 }
 
 fn register() -> MutexGuard<'static, Register> {

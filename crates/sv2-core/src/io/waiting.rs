@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use crate::system::{self, Ready};
 
 /// A file whose reads and writes wait for the other side, whatever mode it is in.
 #[derive(Debug)]
@@ -14,16 +14,13 @@ impl Waiting {
     /// Repeats `act` until it does not say that it would have to wait.
     fn until_ready<T>(
         &mut self,
-        ready: PollFlags,
+        ready: Ready,
         mut act: impl FnMut(&mut File) -> io::Result<T>,
     ) -> io::Result<T> {
         loop {
             match act(&mut self.0) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    match poll(&mut [PollFd::new(&self.0, ready)], None) {
-                        Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                        Err(error) => return Err(error.into()),
-                    }
+                    system::wait_until_ready(&self.0, ready)?;
                 }
                 done => return done,
             }
@@ -33,21 +30,21 @@ impl Waiting {
 
 impl Read for Waiting {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.until_ready(PollFlags::IN, |file| file.read(buffer))
+        self.until_ready(Ready::Read, |file| file.read(buffer))
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.until_ready(PollFlags::IN, |file| file.read_vectored(buffers))
+        self.until_ready(Ready::Read, |file| file.read_vectored(buffers))
     }
 }
 
 impl Write for Waiting {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.until_ready(PollFlags::OUT, |file| file.write(bytes))
+        self.until_ready(Ready::Write, |file| file.write(bytes))
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.until_ready(PollFlags::OUT, |file| file.write_vectored(buffers))
+        self.until_ready(Ready::Write, |file| file.write_vectored(buffers))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -55,7 +52,7 @@ impl Write for Waiting {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;

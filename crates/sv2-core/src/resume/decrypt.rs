@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::time::Instant;
 
@@ -21,6 +20,7 @@ use crate::resume::files::{Held, check_target};
 use crate::resume::journal::Chain;
 use crate::resume::mark::{Kind, Mark, others_can_rename};
 use crate::resume::{CheckpointError, CheckpointFile, ResumableOutput};
+use crate::system::{self, FileExt};
 use crate::tail::{Index, SealedStream};
 use crate::{DecryptOptions, Driver, InputSource, KeySource, StreamError, StreamReport, Tail};
 
@@ -152,8 +152,8 @@ impl Files {
         let mut about = stream.trailer.seal.to_vec();
         for held in [&self.plaintext, &self.journal] {
             let file = held.file.metadata().map_err(CheckpointError::file(held.which))?;
-            about.extend_from_slice(&file.dev().to_be_bytes());
-            about.extend_from_slice(&file.ino().to_be_bytes());
+            let Some(identity) = system::identity(&file) else { return Ok(None) };
+            identity.iter().for_each(|part| about.extend_from_slice(&part.to_be_bytes()));
         }
         Ok(Mark::of(output.state.as_deref(), &output.path, Kind::Decrypt, &about))
     }

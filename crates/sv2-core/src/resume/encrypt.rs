@@ -21,6 +21,7 @@ use crate::resume::kept::Unfinished;
 use crate::resume::mark::{Kind, Mark, others_can_rename};
 use crate::resume::{CheckpointError, CheckpointFile, ResumableOutput};
 use crate::seal::{Place, SealJob};
+use crate::system::FileExt;
 use crate::{EncryptOptions, InputSource, KeySource, StreamError, StreamKey, StreamReport, Unit};
 
 /// Encrypts `input` to a named output, as [`encrypt_stream_v2`](crate::encrypt_stream_v2) does
@@ -174,7 +175,7 @@ impl SealJob {
 }
 
 fn write_header(file: &File, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let written = std::os::unix::fs::FileExt::write_all_at(file, bytes, 0);
+    let written = file.write_all_at(bytes, 0);
     written.map_err(CheckpointError::file(CheckpointFile::Output))
 }
 
@@ -244,7 +245,7 @@ fn require_mark(
 fn has_sealed_end(held: &Held) -> Result<bool, CheckpointError> {
     let Some(offset) = held.len()?.checked_sub(TRAILER_LEN as u64) else { return Ok(false) };
     let mut end = [0; TRAILER_LEN];
-    let read = std::os::unix::fs::FileExt::read_exact_at(&held.file, &mut end, offset);
+    let read = held.file.read_exact_at(&mut end, offset);
     read.map_err(CheckpointError::file(CheckpointFile::Output))?;
     Ok(end[..8] == TRAILER_MAGIC && checksum::holds(&end))
 }

@@ -6,23 +6,21 @@
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::change::{has_no_locks, try_lock};
+use crate::change::try_lock;
 use crate::io::{
     OutputPlace, Temporary, check_any_order, folder_of, open_regular, output_failure, rename_to,
     sync, sync_folder,
 };
 use crate::resume::{CheckpointError, CheckpointFile, FileFault};
+use crate::system::{self, OTHERS_WRITE, has_no_locks};
 use crate::{Existing, FileAttributes, ResumableOutput, StreamError};
 
 /// What the name of an unfinished output ends with; the rest is the name of the output.
 const OUTPUT_SUFFIX: &str = ".unfinished";
 /// What the name of a journal ends with.
 const JOURNAL_SUFFIX: &str = ".sv2-journal";
-/// Others may write.
-const OTHERS_WRITE: u32 = 0o022;
 
 impl CheckpointFile {
     /// Its name beside the output `path`.
@@ -86,7 +84,7 @@ impl Held {
         };
         let opened = held.file.metadata().map_err(failed)?;
         match named {
-            Some(named) if same_file(&named, &opened) => Ok(Some(held)),
+            Some(named) if system::is_same_file(&named, &opened) == Some(true) => Ok(Some(held)),
             _ => Err(CheckpointError::InUse),
         }
     }
@@ -100,8 +98,7 @@ impl Held {
         let failed = CheckpointError::file(which);
         let path = which.beside(output);
         let folder = folder_of(&path);
-        let mode = Permissions::from_mode(0o600);
-        let (mut file, temporary) = Temporary::create(folder, mode).map_err(&failed)?;
+        let (mut file, temporary) = Temporary::create(folder, 0o600).map_err(&failed)?;
         file.write_all(content).map_err(&failed)?;
         // What is resumed is written by numbers of segments.
         check_any_order(&file).and_then(|()| sync(&file)).map_err(&failed)?;
@@ -119,13 +116,18 @@ impl Held {
 
     fn judge(&self) -> Result<(), CheckpointError> {
         let metadata = self.file.metadata().map_err(CheckpointError::file(self.which))?;
+        let Some(owned) = system::ownership(&metadata) else {
+            let what = "this system does not tell whose a file is";
+            let source = io::Error::new(io::ErrorKind::Unsupported, what);
+            return Err(CheckpointError::File { file: self.which, source });
+        };
         let fault = if let Some(fault) = special(&metadata) {
             fault
-        } else if metadata.uid() != rustix::process::geteuid().as_raw() {
+        } else if owned.user != system::user() {
             FileFault::Owner
-        } else if metadata.mode() & OTHERS_WRITE != 0 {
+        } else if owned.mode & OTHERS_WRITE != 0 {
             FileFault::Writable
-        } else if metadata.nlink() != 1 {
+        } else if owned.names != 1 {
             FileFault::Names
         } else {
             return Ok(());
@@ -175,9 +177,10 @@ impl Held {
             _ => failed(error),
         })?;
         // Not before: an unfinished file that others may write to would not be continued.
-        let asked = attributes.mode.map(|mode| Permissions::from_mode(mode & 0o777));
-        if let Some(mode) = asked.or(mode) {
-            self.file.set_permissions(mode).map_err(failed)?;
+        match (attributes.mode, mode) {
+            (Some(asked), _) => system::set_mode(&self.file, asked & 0o777).map_err(failed)?,
+            (None, Some(mode)) => self.file.set_permissions(mode).map_err(failed)?,
+            (None, None) => {}
         }
         sync_folder(path, &self.file).map_err(failed)
     }
@@ -186,7 +189,7 @@ impl Held {
 /// The permissions that a new stream gets in the folder of `path`: what the process's mask leaves
 /// of reading and writing for all.
 pub(super) fn stream_permissions(path: &Path) -> io::Result<Permissions> {
-    let (file, _probe) = Temporary::create(folder_of(path), Permissions::from_mode(0o666))?;
+    let (file, _probe) = Temporary::create(folder_of(path), 0o666)?;
     Ok(file.metadata()?.permissions())
 }
 
@@ -196,8 +199,4 @@ fn special(found: &Metadata) -> Option<FileFault> {
         return Some(FileFault::Link);
     }
     (!found.is_file()).then_some(FileFault::Special)
-}
-
-fn same_file(one: &Metadata, other: &Metadata) -> bool {
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }

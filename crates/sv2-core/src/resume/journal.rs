@@ -2,13 +2,12 @@
 //!
 //! It holds counts and MACs, never a key and never plaintext (F-1205).
 
-use std::os::unix::fs::FileExt;
-
 use sv2_crypto::MacKey;
 use sv2_headers::Trailer;
 
 use crate::resume::files::Held;
 use crate::resume::{CheckpointError, CheckpointFile};
+use crate::system::FileExt;
 
 const MAGIC: [u8; 8] = *b"SV2JRNL\n";
 const VERSION: u16 = 1;

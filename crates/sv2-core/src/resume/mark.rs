@@ -4,27 +4,23 @@
 //! Whoever can write to the folder of the output can put a file of this user there, by renaming
 //! it; nobody but the user can write a mark.
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
 use sv2_crypto::sha256;
 use sv2_headers::checksum::{self, CRC_LEN};
 
 use crate::Existing;
 use crate::io::{Temporary, folder_of, sync_folder};
 use crate::resume::{CheckpointError, CheckpointFile};
+use crate::system::{self, OTHERS_WRITE, make_private_folder, ownership, user};
 
 /// The folder of the marks within the user's state folder.
 const FOLDER: &str = "resume";
 const MAGIC: [u8; 8] = *b"SV2MARK\n";
 const VERSION: u16 = 1;
 const MARK_LEN: usize = 88 + CRC_LEN;
-/// Group and others write.
-const OTHERS_WRITE: u32 = 0o022;
 const STICKY: u32 = 0o1000;
 
 /// What a mark is about.
@@ -53,7 +49,7 @@ impl Mark {
         about: &[u8],
     ) -> Option<Self> {
         let folder = folder_in(state?)?;
-        let name = sha256(&[absolute(output)?.as_os_str().as_bytes()]);
+        let name = sha256(&[absolute(output)?.as_os_str().as_encoded_bytes()]);
         let mut content = [0; MARK_LEN];
         content[..8].copy_from_slice(&MAGIC);
         content[8..10].copy_from_slice(&VERSION.to_be_bytes());
@@ -68,8 +64,7 @@ impl Mark {
 
     /// Brings the mark to stable storage, in the place of an older one of this output.
     pub(super) fn leave(&self) -> io::Result<()> {
-        let mode = Permissions::from_mode(0o600);
-        let (mut file, temporary) = Temporary::create(folder_of(&self.path), mode)?;
+        let (mut file, temporary) = Temporary::create(folder_of(&self.path), 0o600)?;
         file.write_all(&self.content).and_then(|()| file.sync_all())?;
         temporary.rename(&self.path, Existing::Replace)?;
         sync_folder(&self.path, &file)
@@ -79,10 +74,7 @@ impl Mark {
     pub(super) fn is_there(&self) -> bool {
         let mut found = Vec::new();
         // What has its name is neither waited for nor read beyond what a mark holds.
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-        // The bits of an open are a C int.
-        let opened = File::options().read(true).custom_flags(flags.bits() as i32).open(&self.path);
-        let read = opened
+        let read = system::open_without_waiting(&self.path)
             .and_then(|file| file.take(self.content.len() as u64 + 1).read_to_end(&mut found));
         read.is_ok() && found == self.content
     }
@@ -100,9 +92,10 @@ fn folder_in(state: &Path) -> Option<PathBuf> {
         return None;
     }
     let folder = state.join(FOLDER);
-    DirBuilder::new().recursive(true).mode(0o700).create(&folder).ok()?;
+    make_private_folder(&folder).ok()?;
     let found = fs::symlink_metadata(&folder).ok()?;
-    let is_own = found.is_dir() && found.uid() == user() && found.mode() & OTHERS_WRITE == 0;
+    let owned = ownership(&found)?;
+    let is_own = found.is_dir() && owned.user == user() && owned.mode & OTHERS_WRITE == 0;
     is_own.then_some(folder)
 }
 
@@ -121,17 +114,14 @@ fn absolute(output: &Path) -> Option<PathBuf> {
 pub(super) fn others_can_rename(path: &Path) -> Result<bool, CheckpointError> {
     let folder = fs::canonicalize(folder_of(path));
     let folder = folder.map_err(CheckpointError::file(CheckpointFile::Output))?;
-    Ok(folder.ancestors().any(|folder| match fs::metadata(folder) {
-        Ok(found) => {
-            let own_group = found.gid() == user() && user() != 0;
+    let told = |folder| fs::metadata(folder).ok().and_then(|found| ownership(&found));
+    Ok(folder.ancestors().any(|folder| match told(folder) {
+        Some(found) => {
+            let own_group = found.group == user() && user() != 0;
             let others = if own_group { OTHERS_WRITE & 0o002 } else { OTHERS_WRITE };
-            let is_open = found.mode() & others != 0 && found.mode() & STICKY == 0;
-            is_open || ![user(), 0].contains(&found.uid())
+            let is_open = found.mode & others != 0 && found.mode & STICKY == 0;
+            is_open || ![user(), 0].contains(&found.user)
         }
-        Err(_) => true,
+        None => true,
     }))
-}
-
-fn user() -> u32 {
-    rustix::process::geteuid().as_raw()
 }

@@ -1,7 +1,6 @@
 //! A stream of more than 4 GiB with holes, as a file and by positioned reads.
 
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::io::{self, Seek, SeekFrom, Write};
 
 use sv2_core::{
     DecryptOptions, InputSource, KeySource, OutputSink, ReadAt, StreamKey, StreamReader,
@@ -37,11 +36,13 @@ impl ReadAt for Holes {
 
 /// The stream as a file with holes.
 fn file(sparse: &SparseCase) -> io::Result<InputSource<'static>> {
-    let file = tempfile::tempfile()?;
+    let mut file = tempfile::tempfile()?;
     file.set_len(sparse.len)?;
     for (at, bytes) in &sparse.pieces {
-        file.write_all_at(bytes, *at)?;
+        file.seek(SeekFrom::Start(*at))?;
+        file.write_all(bytes)?;
     }
+    file.rewind()?;
     Ok(InputSource::File(file))
 }
 

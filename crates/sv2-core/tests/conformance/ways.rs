@@ -2,6 +2,10 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
+#[cfg(unix)]
+use std::os::fd::OwnedFd as Owned;
+#[cfg(windows)]
+use std::os::windows::io::OwnedHandle as Owned;
 
 use sv2_core::{Backend, Driver, InputSource, OutputSink, RunOptions};
 use sv2_testkit::faulty::Faulty;
@@ -75,7 +79,7 @@ impl Piped {
                 std::thread::scope(|scope| {
                     // A reader that stops early makes the write fail, which is its right.
                     scope.spawn(move || writer.write_all(stream).is_ok());
-                    let file = File::from(std::os::fd::OwnedFd::from(reader));
+                    let file = File::from(Owned::from(reader));
                     read(InputSource::File(file))
                 })
             }
@@ -121,7 +125,7 @@ impl Taken {
                         reader.read_to_end(&mut taken).expect("a pipe can be read");
                         taken
                     });
-                    let file = File::from(std::os::fd::OwnedFd::from(writer));
+                    let file = File::from(Owned::from(writer));
                     let done = write(OutputSink::File(file));
                     (done, emptying.join().expect("a thread that only reads"))
                 })

@@ -12,9 +12,9 @@ use sv2_parity::{
 use crate::support::{Dice, request, two_threads};
 
 fn file_with(bytes: &[u8]) -> File {
-    use std::os::unix::fs::FileExt;
+    use sv2_parity::Target;
     let file = tempfile::tempfile().unwrap();
-    file.write_all_at(bytes, 0).unwrap();
+    Target::write_all_at(&file, bytes, 0).unwrap();
     file
 }
 

@@ -6,11 +6,11 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD};
-use rustix::io::Errno;
-
 use crate::Existing;
 use crate::io::folder_of;
+#[cfg(target_os = "linux")]
+use crate::system::link_to;
+use crate::system::{self, lacks_call};
 
 /// Names that are tried for a file that is kept.
 const KEPT_NAMES: u32 = 100;
@@ -42,14 +42,6 @@ pub(super) fn link(file: &File, path: &Path, existing: Existing) -> Result<(), N
     })
 }
 
-/// Links a file without a name to a new name.
-#[cfg(target_os = "linux")]
-pub(super) fn link_to(file: &File, name: &Path) -> io::Result<()> {
-    use std::os::fd::AsRawFd;
-    let source = format!("/proc/self/fd/{}", file.as_raw_fd());
-    Ok(rustix::fs::linkat(CWD, source, CWD, name, AtFlags::SYMLINK_FOLLOW)?)
-}
-
 /// Links a file without a name to a temporary one in the folder of `path`.
 #[cfg(target_os = "linux")]
 fn beside(file: &File, path: &Path) -> io::Result<PathBuf> {
@@ -76,19 +68,12 @@ pub(super) fn rename(from: &Path, path: &Path, existing: Existing) -> Result<(),
 /// # Errors
 /// `AlreadyExists` where something has the name and is not to be replaced.
 pub(crate) fn rename_to(from: &Path, path: &Path, existing: Existing) -> io::Result<()> {
-    if existing == Existing::Replace {
-        return fs::rename(from, path);
+    match system::rename(from, path, existing) {
+        Err(error) if existing == Existing::Refuse && lacks_call(&error) => {}
+        renamed => return renamed,
     }
-    #[cfg(any(target_os = "linux", target_os = "macos"))]
-    {
-        use rustix::fs::{RenameFlags, renameat_with};
-        match renameat_with(CWD, from, CWD, path, RenameFlags::NOREPLACE) {
-            Err(error) if lacks(error) => {}
-            renamed => return Ok(renamed?),
-        }
-    }
-    match rustix::fs::linkat(CWD, from, CWD, path, AtFlags::empty()) {
-        Err(error) if lacks(error) => {}
+    match fs::hard_link(from, path) {
+        Err(error) if lacks_call(&error) => {}
         linked => {
             linked?;
             return fs::remove_file(from);
@@ -100,11 +85,6 @@ pub(crate) fn rename_to(from: &Path, path: &Path, existing: Existing) -> io::Res
     fs::rename(from, path).inspect_err(|_| {
         let _ = fs::remove_file(path);
     })
-}
-
-/// Whether a file system says that it has no such call.
-fn lacks(error: Errno) -> bool {
-    [Errno::INVAL, Errno::NOSYS, Errno::PERM, Errno::OPNOTSUPP, Errno::MLINK].contains(&error)
 }
 
 /// Gives a whole file that cannot have the name `path` another one beside it.
