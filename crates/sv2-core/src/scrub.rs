@@ -9,6 +9,8 @@ mod scattered;
 mod segment;
 mod tail;
 
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use sv2_framing::StreamLayout;
@@ -24,8 +26,8 @@ use crate::extents::Holes;
 use crate::inspect::look;
 use crate::io::{Input, PositionedInput};
 use crate::key::KeyRing;
+use crate::scrub::segment::Opener;
 pub(crate) use crate::scrub::segment::SegmentScrub;
-use crate::scrub::segment::{Opener, Scrubbed};
 use crate::scrub::tail::PageSource;
 use crate::tail::SealedStream;
 use crate::{DecryptOptions, InputSource, KeySource, RunOptions, StreamError, Tail};
@@ -259,26 +261,32 @@ impl Check<'_> {
         let (count, total) = (scrub.segments(), scrub.plaintext_len());
         let holes = Holes::of(self.source);
         let mut next = 0;
-        let feed = |_: u64, buffer: Vec<u8>| {
+        // Who has read a segment reads the next one into the same memory: what goes round with the
+        // findings would come from another processor's cache.
+        let buffers = Mutex::new(Vec::<Vec<u8>>::new());
+        let buffers = || buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        let feed = |_: u64, none: Vec<u8>| {
             if next == count {
-                return Ok(Fed::End(buffer));
+                return Ok(Fed::End(none));
             }
             let first = next;
             next = scrub.end_of_run(first, count, &holes, 0);
-            Ok(Fed::Job((first..next, buffer)))
+            Ok(Fed::Job(first..next))
         };
-        let work = |_: u64, (run, buffer): (std::ops::Range<u64>, Vec<u8>)| {
+        let work = |_: u64, run: Range<u64>| {
             if run.end - run.start > 1 {
-                let damages = scrub.hole(&run).into_iter().collect();
-                return Ok((run.end, Scrubbed { damages, buffer }));
+                return Ok((run.end, scrub.hole(&run).into_iter().collect()));
             }
             let entry = entry(run.start)?;
-            Ok((run.end, scrub.check(run.start, entry, buffer)?))
+            let buffer = buffers().pop().unwrap_or_default();
+            let found = scrub.check(run.start, entry, buffer)?;
+            buffers().push(found.buffer);
+            Ok((run.end, found.damages))
         };
-        let sink = |_: u64, (end, found): (u64, Scrubbed)| {
-            self.push_all(found.damages);
+        let sink = |_: u64, (end, damages): (u64, Vec<Damage>)| {
+            self.push_all(damages);
             run.observe((end * layout.geometry.segment_size()).min(total), Some(total));
-            Ok(found.buffer)
+            Ok(Vec::new())
         };
         let mut drive = Drive::begin(run, layout, Some(total))?;
         let plan = drive.plan(Ends::Findings, Some(count));
