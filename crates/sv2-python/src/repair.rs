@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use pyo3::prelude::*;
 use sv2_core::RunOptions;
 use sv2_parity::{
-    Findings, Identity, Repaired, Sidecar, Source, repair_copy, repair_in_place, scan,
+    Findings, Identity, Repaired, Sidecar, Source, Version, repair_copy, repair_in_place, scan,
 };
 
 use self::outputs::Outputs;
@@ -39,6 +39,9 @@ pub(crate) struct RepairReport {
     hopeless_windows: u64,
     /// Whether the parity file itself is damaged; protect() makes it anew.
     parity_damaged: bool,
+    /// Whether what is left of the stream vouches for the parity file being of its present version;
+    /// otherwise seal and headers were all lost, and what comes back may be of an earlier one.
+    version_confirmed: bool,
     /// Blocks that were computed from parity.
     computed: u64,
     /// Blocks that came from the other copy.
@@ -76,6 +79,7 @@ impl RepairReport {
             found_size: findings.found_len,
             bad_blocks: findings.bad_blocks(),
             hopeless_windows: findings.hopeless().count() as u64,
+            version_confirmed: findings.version == Version::Confirmed,
             parity_damaged: findings.damaged_parity().next().is_some() || sidecar.directories() < 2,
             ..Self::default()
         }

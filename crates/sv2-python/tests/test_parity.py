@@ -41,6 +41,7 @@ def test_what_was_lost_is_given_back_bit_for_bit(stored, key, painted):
     assert report.output.read_bytes() == whole
     assert report.undamaged and report.repairable and not report.sound
     assert report.computed == report.bad_blocks > 0 and report.borrowed == 0
+    assert report.version_confirmed
     assert stored.read_bytes() == lossy
     assert sv2.decrypt(report.output, key=key) == painted
 

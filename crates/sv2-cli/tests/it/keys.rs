@@ -265,3 +265,21 @@ fn a_folder_without_permission_gives_no_default_identity() {
     sandbox.bad(&["encrypt", "a"], 1, &["key file", ".config"]);
     assert_eq!(sandbox.names(), ["a"]);
 }
+
+/// Whatever a key is read from, it ends somewhere.
+#[test]
+fn key_files_and_commands_without_an_end_are_refused() {
+    let sandbox = crate::bad_streams::with_stream();
+    for (key, code, word) in [
+        (&["-K", "/dev/zero"][..], 2, "/dev/zero"),
+        (&["-i", "/dev/zero"], 2, "longer than 1048576 bytes"),
+        (&["-p", "--passphrase-file", "/dev/zero"], 2, "longer than 65536 bytes"),
+        (&["--identity-command", "yes"], 1, "it printed over 1048576 bytes"),
+    ] {
+        let ended = sandbox.run(&[&["decrypt", "a.sv2", "-o", "out"], key].concat());
+        ended.expect_failure(code, &[word]);
+    }
+    let to = ["encrypt", "plain", "-o", "out", "-R", "/dev/zero"];
+    sandbox.bad(&to, 2, &["longer than 1048576 bytes"]);
+    assert!(!sandbox.path("out").exists());
+}

@@ -61,6 +61,21 @@ fn inspect_says_what_the_stream_says_without_a_key() {
     assert_eq!(text.text().lines().last().unwrap().split_whitespace().last(), Some("452"));
 }
 
+/// However many segments there are, a list of them has an end, and says what it leaves out.
+#[test]
+fn inspect_lists_the_first_ten_thousand_segments_and_the_last() {
+    let sandbox = Sandbox::new();
+    sandbox.raw_key();
+    sandbox.write("plain", &vec![7; 256 * 10_100]);
+    let sizes = ["--frame-size", "256", "--segment-size", "256", "-K", "key", "-o", "a.sv2"];
+    sandbox.good(&[&["encrypt", "plain"][..], &sizes].concat());
+    let seen = parsed(sandbox.good(&["inspect", "--json", "--segments", "a.sv2"]).text());
+    let listed = seen["segments"].as_array().unwrap();
+    assert_eq!((listed.len(), &listed[10_000]["segment"]), (10_001, &json!(10_099)));
+    let text = sandbox.good(&["inspect", "--segments", "a.sv2"]);
+    assert!((10_001..10_050).contains(&text.text().lines().count()));
+}
+
 #[test]
 fn inspect_with_the_key_shows_the_sealed_metadata() {
     let sandbox = with_stream();

@@ -5,8 +5,9 @@
 use std::io;
 
 use sv2_core::{
-    DecryptOptions, Gaps, InputSource, KeySource, OutputSink, RunOptions, StreamKey, StreamReader,
-    decrypt_stream_v2, inspect, object_checksum, read_metadata, salvage, scrub, verify,
+    ChangeOptions, DecryptOptions, Existing, Gaps, InputSource, KeySource, OutputSink,
+    ResumableOutput, RunOptions, StreamKey, StreamReader, decrypt_resumable, decrypt_stream_v2,
+    inspect, inspect_change, object_checksum, read_metadata, recover, salvage, scrub, verify,
 };
 use sv2_testkit::mutate::flip;
 use sv2_testkit::paint::paint;
@@ -138,5 +139,33 @@ fn claims_of_a_short_stream_cost_no_memory() {
         let peak = peak_of(|| read_in_every_way(stream, &key, &[], None));
         println!("{what}: {} KiB", peak >> 10);
         assert!(peak < MOST_OF_SHORT, "{what}: {peak} bytes");
+    }
+}
+
+/// F-1203, F-1206: records and journals of any length are read piece by piece.
+#[test]
+fn a_long_change_record_and_a_long_journal_cost_no_memory() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("a.sv2");
+    let stream =
+        reference::encrypt(&[7; 32], &Params::tiny(1, 0, 2), &mut |_| [9; 24], &paint(9000));
+    std::fs::write(&path, &stream).expect("room");
+    let key = StreamKey::from_bytes([7; 32]);
+    for magic in [&b"SV2CHNG\n"[..], b"SV2JRNL\n"] {
+        let long = [magic, &paint(32 << 20)].concat();
+        let record = folder.path().join("a.sv2.sv2-change");
+        std::fs::write(&record, &long).expect("room");
+        std::fs::write(folder.path().join("out.sv2-journal"), &long).expect("room");
+        std::fs::write(folder.path().join("out.unfinished"), []).expect("room");
+        let peak = peak_of(|| {
+            let _ = inspect_change(&path);
+            let _ = recover(&path, &KeySource::Key(&key), &ChangeOptions::standard());
+            let output = ResumableOutput::new(folder.path().join("out"), Existing::Refuse);
+            let input = InputSource::Memory(&stream);
+            let options = DecryptOptions::standard().run(run());
+            let _ = decrypt_resumable(input, &output, &KeySource::Key(&key), &options);
+        });
+        println!("{}: {peak} bytes", String::from_utf8_lossy(magic).trim_end());
+        assert!(peak < 4 << 20, "{peak} bytes");
     }
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sv2_core::{
     DecryptOptions, Gaps, InputSource, KeySource, OutputSink, ReadAt, RunOptions, StreamKey,
-    decrypt_stream_v2, inspect, salvage, scrub, verify,
+    decrypt_stream_v2, inspect, salvage, scrub, trailing, verify,
 };
 use sv2_testkit::paint::paint;
 use sv2_testkit::reference::forge::refresh_crc;
@@ -195,4 +195,38 @@ fn claims_of_a_tail_cost_no_reads() {
     assert_linear("a sound stream", &stream);
     assert_linear("a stream that is cut", &stream[..2 * SEGMENT]);
     assert_linear("a tail alone", &stream[stream.len() - 2048..]);
+}
+
+/// F-828: a scrub reads each byte once, and the index twice.
+#[test]
+fn a_scrub_reads_each_byte_once_and_the_index_twice() {
+    let stream = sealed(16 * SEGMENT + 5);
+    let source = Counting::new(&stream);
+    scrub(source.input(), &RunOptions::automatic().threads(2)).expect("a stream");
+    let index = 17 * 32 + 32;
+    // Both headers and the trailer are judged before, and looked at again where they are.
+    let most = (stream.len() + index + 4 * 1024) as u64;
+    assert!(source.bytes_read() <= most, "{} of {most}", source.bytes_read());
+}
+
+/// F-839: whatever stands behind a stream, to find its end costs a few headers and the last 64 MiB
+/// a few times.
+#[test]
+fn what_follows_a_stream_is_read_a_few_times_at_most() {
+    let stream = sealed(3 * SEGMENT);
+    let trailers = stream[stream.len() - 128..].repeat(1 << 14);
+    for behind in [vec![0; 2 << 20], paint(2 << 20), trailers] {
+        for damage in [false, true] {
+            let mut file = [&stream[..], &behind].concat();
+            if damage {
+                // The end is not found by the segments then.
+                file[300..stream.len() - 4000].fill(7);
+            }
+            let source = Counting::new(&file);
+            let found = trailing(source.input()).expect("it is read");
+            assert!(damage || found.is_some_and(|found| found.len == behind.len() as u64));
+            let most = 17 * file.len() as u64;
+            assert!(source.bytes_read() <= most, "{} of {most}", source.bytes_read());
+        }
+    }
 }

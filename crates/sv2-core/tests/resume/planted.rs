@@ -204,6 +204,32 @@ fn marks_in_a_folder_that_others_can_write_to_are_not_believed() {
     assert!(matches!(refused, CheckpointError::Sealed), "{refused}");
 }
 
+/// F-1117: what has the name of a mark and is none is neither waited for nor read to its end.
+#[test]
+fn a_pipe_or_an_endless_file_in_the_place_of_a_mark_is_no_mark() {
+    for endless in [false, true] {
+        let folder = Folder::with_unfinished(&wire());
+        let marks = folder.output.state.clone().expect("a folder for marks").join("resume");
+        let mark = fs::read_dir(&marks).expect("it is there").next().expect("a mark");
+        let path = mark.expect("it is listed").path();
+        match endless {
+            true => {
+                let file = File::options().write(true).open(&path).expect("a file");
+                file.set_len(1 << 40).expect("a hole");
+            }
+            false => {
+                fs::remove_file(&path).expect("a file");
+                let mode = rustix::fs::Mode::from_raw_mode(0o600);
+                let kind = rustix::fs::FileType::Fifo;
+                rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).expect("a pipe");
+            }
+        }
+        // Whoever is not believed by a mark is not continued.
+        resume(&folder).expect_err("there is no mark");
+        assert_eq!(folder.file(CheckpointFile::Output), wire());
+    }
+}
+
 /// F-1117: a mark is there before the file has a name, and goes when the output has its own.
 #[test]
 fn a_mark_lasts_as_long_as_what_it_is_about() {

@@ -80,6 +80,7 @@ fn report(map: &DamageMap, mends: &Mends, file: &File) -> RepairReport {
         file_size: map.stream_len,
         found_size,
         bad_blocks: map.damaged_units,
+        version_confirmed: true,
         mended: mends.list.len() as u64,
         cut,
         ..RepairReport::default()
