@@ -63,7 +63,7 @@ impl Attributes {
 }
 
 /// Endings of the files that this program keeps beside others and believes.
-const COMPANIONS: [&str; 9] = [
+const COMPANIONS: [&str; 8] = [
     ".par",
     ".sv2-change",
     ".sv2-journal",
@@ -71,7 +71,6 @@ const COMPANIONS: [&str; 9] = [
     ".lost.json",
     ".part",
     ".kept",
-    ".job",
     ".receipt",
 ];
 
@@ -151,7 +150,6 @@ mod tests {
             "a.sv2-journal",
             "a.unfinished",
             "a.lost.json",
-            "plan.job",
             "x.receipt",
             "a.par.",
             "a.par ",

@@ -6,8 +6,9 @@ use std::io;
 
 use sv2_core::{
     ChangeOptions, DecryptOptions, Existing, Gaps, InputSource, KeySource, OutputSink,
-    ResumableOutput, RunOptions, StreamKey, StreamReader, decrypt_resumable, decrypt_stream_v2,
-    inspect, inspect_change, object_checksum, read_metadata, recover, salvage, scrub, verify,
+    ResumableOutput, RunOptions, StreamKey, StreamReader, Tail, decrypt_resumable,
+    decrypt_stream_v2, inspect, inspect_change, object_checksum, read_metadata, recover, salvage,
+    scrub, scrub_pipe, verify,
 };
 use sv2_testkit::mutate::flip;
 use sv2_testkit::paint::paint;
@@ -167,5 +168,29 @@ fn a_long_change_record_and_a_long_journal_cost_no_memory() {
         });
         println!("{}: {peak} bytes", String::from_utf8_lossy(magic).trim_end());
         assert!(peak < 4 << 20, "{peak} bytes");
+    }
+}
+
+/// F-828: a scrub of a pipe holds a segment as far as it arrived and 128 bytes for each that went by,
+/// whatever comes.
+#[test]
+fn a_scrub_of_a_pipe_holds_a_segment_and_little_for_each_that_went_by() {
+    for (frame_log2, frames_log2, most) in [(16, 14, 24 << 20), (16, 6, 24 << 20), (8, 0, 96 << 20)]
+    {
+        let mut params = Params::tiny(1, 0, 0);
+        (params.frame_log2, params.frames_log2) = (frame_log2, frames_log2);
+        let stream = reference::encrypt(&[7; 32], &params, &mut |_| [9; 24], &paint(300));
+        // What is no segment, and never ends where one could.
+        let junk =
+            io::Read::take(io::repeat(0x5A), if frames_log2 == 14 { 4 << 20 } else { 96 << 20 });
+        let input = io::Read::chain(&stream[..256], junk);
+        let mut scrubbed = None;
+        let peak = peak_of(|| {
+            let input = InputSource::Reader(Box::new(input));
+            scrubbed = Some(scrub_pipe(input, Tail::Required, &run()));
+        });
+        println!("{frame_log2}, {frames_log2}: {peak} bytes");
+        assert!(scrubbed.is_some_and(|map| !map.is_ok_and(|map| map.is_undamaged())));
+        assert!(peak < most, "{frame_log2}, {frames_log2}: {peak} bytes");
     }
 }
