@@ -72,15 +72,16 @@ fn wire_len(len: u64) -> u64 {
     len / (FRAMES * FRAME) * SEGMENT + last
 }
 
-/// The frames of which header, ciphertext or tag lie in these bytes of the stream: the last eight
-/// bytes of a frame are a checksum, which no plaintext depends on.
+/// The frames of which ciphertext or tag lie in these bytes of the stream: the first eight bytes of a
+/// frame are a header that follows from its place, and the last eight a checksum; no plaintext
+/// depends on either.
 fn frames_hit(bytes: Range<u64>, len: u64) -> impl Iterator<Item = u64> {
     let first = bytes.start.saturating_sub(HEADER) / SEGMENT * FRAMES;
     let frames = first..(first + 2 * FRAMES).min(len.div_ceil(FRAME));
     frames.filter(move |frame| {
         let start = HEADER + frame / FRAMES * SEGMENT + 64 + frame % FRAMES * (FRAME + 32);
         let plaintext = FRAME.min(len - frame * FRAME);
-        start < bytes.end && bytes.start < start + 8 + plaintext + 16
+        start + 8 < bytes.end && bytes.start < start + 8 + plaintext + 16
     })
 }
 
