@@ -234,13 +234,13 @@ impl<'a> StreamReader<'a> {
             let end = (offset + wanted as u64).min(start.saturating_add(window));
             let segment = self.stream.layout.position(start).segment.0;
             self.watch.check_cancelled(segment)?;
-            let plaintext = self.fetch(std::slice::from_ref(&(start..end)))?;
+            let plaintext = Arc::new(self.fetch(std::slice::from_ref(&(start..end)))?);
             let count = plaintext.copy_to(start, &mut out[done..][..(end - start) as usize]);
-            self.keep_ends(&plaintext, start..end);
-            done += count;
             if count == 0 {
                 return Err(StreamError::Defect { segment });
             }
+            self.frames.keep_ends(&plaintext, start..end);
+            done += count;
         }
         Ok(wanted)
     }
@@ -254,22 +254,6 @@ impl<'a> StreamReader<'a> {
     /// As [`StreamReader::read_at`].
     pub fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Plaintext, StreamError> {
         self.fetch(ranges)
-    }
-
-    fn frame_size(&self) -> u64 {
-        self.stream.layout.geometry.frame_size().into()
-    }
-
-    /// Keeps the frames of which only a part was wanted: whoever wants a part of a frame is likely
-    /// to want its neighbourhood.
-    fn keep_ends(&self, plaintext: &Plaintext, wanted: Range<u64>) {
-        let mut kept = None;
-        for edge in [wanted.start, wanted.end] {
-            let frame = edge - edge % self.frame_size();
-            if frame != edge && kept.replace(frame) != Some(frame) {
-                self.frames.put(frame, plaintext.at(frame));
-            }
-        }
     }
 
     /// Fetches and opens the frames of ranges.

@@ -1,9 +1,10 @@
 //! What a range reader keeps: pages that were checked and frames that were opened.
 
 use std::collections::{HashSet, VecDeque};
+use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use sv2_stream::{Page, PageState};
+use sv2_stream::{Page, PageState, Plaintext};
 
 /// A panic while a lock is held leaves what it guards whole, so it stays usable.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -31,7 +32,25 @@ fn put<T>(values: &mut VecDeque<T>, capacity: usize, value: T) {
 pub(crate) struct FrameCache {
     frame_size: u64,
     capacity: usize,
-    frames: Mutex<VecDeque<(u64, Arc<[u8]>)>>,
+    frames: Mutex<VecDeque<(u64, Frame)>>,
+}
+
+/// An opened frame.
+#[derive(Clone)]
+enum Frame {
+    Alone(Arc<[u8]>),
+    /// In what was read for it, of which little else is held with it.
+    Within(Arc<Plaintext>),
+}
+
+impl Frame {
+    /// The bytes of the frame, which begins at `start`.
+    fn bytes(&self, start: u64) -> &[u8] {
+        match self {
+            Self::Alone(bytes) => bytes,
+            Self::Within(plaintext) => plaintext.at(start),
+        }
+    }
 }
 
 impl FrameCache {
@@ -49,20 +68,37 @@ impl FrameCache {
             let frame = used(&mut lock(&self.frames), |(held, _)| *held == start);
             // A frame has at most 2^20 bytes.
             let within = (at - start) as usize;
-            let Some((_, frame)) = frame.filter(|(_, frame)| within < frame.len()) else { break };
-            let count = (frame.len() - within).min(out.len() - done);
-            out[done..done + count].copy_from_slice(&frame[within..within + count]);
+            let Some((_, frame)) = frame else { break };
+            let rest = frame.bytes(start).get(within..).unwrap_or_default();
+            let count = rest.len().min(out.len() - done);
+            if count == 0 {
+                break;
+            }
+            out[done..done + count].copy_from_slice(&rest[..count]);
             done += count;
         }
         done
     }
 
-    /// Keeps the frame that begins at `start`.
-    pub(crate) fn put(&self, start: u64, plaintext: &[u8]) {
-        let frame = (start, Arc::from(plaintext));
-        let mut frames = lock(&self.frames);
-        frames.retain(|(held, _)| *held != start);
-        put(&mut frames, self.capacity, frame);
+    /// Keeps the first and the last frame of what was read for `wanted`, where only a part of them
+    /// was: whoever wants a part of a frame is likely to want its neighbourhood.
+    pub(crate) fn keep_ends(&self, plaintext: &Arc<Plaintext>, wanted: Range<u64>) {
+        // What was read for two frames holds hardly more than the two do.
+        let is_small = plaintext.frames().nth(2).is_none();
+        let mut kept = None;
+        for edge in [wanted.start, wanted.end] {
+            let start = edge - edge % self.frame_size;
+            if start == edge || kept.replace(start) == Some(start) {
+                continue;
+            }
+            let frame = match is_small {
+                true => Frame::Within(Arc::clone(plaintext)),
+                false => Frame::Alone(Arc::from(plaintext.at(start))),
+            };
+            let mut frames = lock(&self.frames);
+            frames.retain(|(held, _)| *held != start);
+            put(&mut frames, self.capacity, (start, frame));
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{StreamError, StreamReader};
 pub(crate) struct Position {
     offset: u64,
     ahead: ReadAhead,
-    window: Option<Plaintext>,
+    window: Option<Arc<Plaintext>>,
 }
 
 impl Position {
@@ -39,9 +39,9 @@ impl Position {
             return Ok(kept);
         }
         let end = self.ahead.window(of.stream.layout, of.len(), self.offset, out.len() as u64);
-        let window = of.fetch(std::slice::from_ref(&(self.offset..end)))?;
+        let window = Arc::new(of.fetch(std::slice::from_ref(&(self.offset..end)))?);
         let count = window.copy_to(self.offset, out);
-        of.keep_ends(&window, self.offset..self.offset + count as u64);
+        of.frames.keep_ends(&window, self.offset..self.offset + count as u64);
         self.window = Some(window);
         Ok(count)
     }
