@@ -175,14 +175,15 @@ fn a_long_change_record_and_a_long_journal_cost_no_memory() {
 /// whatever comes.
 #[test]
 fn a_scrub_of_a_pipe_holds_a_segment_and_little_for_each_that_went_by() {
-    for (frame_log2, frames_log2, most) in [(16, 14, 24 << 20), (16, 6, 24 << 20), (8, 0, 96 << 20)]
+    // Segments of 1 GiB, 4 MiB and 256 bytes.
+    for (frame_log2, frames_log2, junk, most) in
+        [(16, 14, 4 << 20, 16 << 20), (16, 6, 24 << 20, 24 << 20), (8, 0, 3 << 20, 8 << 20)]
     {
         let mut params = Params::tiny(1, 0, 0);
         (params.frame_log2, params.frames_log2) = (frame_log2, frames_log2);
         let stream = reference::encrypt(&[7; 32], &params, &mut |_| [9; 24], &paint(300));
         // What is no segment, and never ends where one could.
-        let junk =
-            io::Read::take(io::repeat(0x5A), if frames_log2 == 14 { 4 << 20 } else { 96 << 20 });
+        let junk = io::Read::take(io::repeat(0x5A), junk);
         let input = io::Read::chain(&stream[..256], junk);
         let mut scrubbed = None;
         let peak = peak_of(|| {
