@@ -7,6 +7,7 @@ name. Here the machines are two processes on this one; give Client the address o
 """
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,7 @@ def main(source: str, target: str, recipient: str, identity: str, back: str = ""
     if not Path(identity).exists():
         sv2.Key.generate().save(identity)
     job = sv2.Key.identity_file(identity)
-    how = {"identity": job, "part_size": 8 << 20}
+    how = {"identity": job, "part_size": int(os.environ.get("PART_MIB", "64")) << 20}
     with engine() as run:
         done = encrypt_object(
             source,

@@ -51,8 +51,9 @@ def run(script, *arguments, folder):
 
 
 def test_the_example_encrypts_and_decrypts_on_several_processes(
-    engine, bucket, text, key, tmp_path
+    engine, bucket, text, key, tmp_path, monkeypatch
 ):
+    monkeypatch.setenv("PART_MIB", "8")
     bucket.put_object(Key="plain", Body=text)
     script = HERE.parent / f"examples/encrypt_object_{engine}.py"
     ends = ("s3://engines/plain", "s3://engines/sealed", key.recipients()[0])
