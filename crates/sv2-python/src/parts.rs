@@ -8,7 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sv2_core::parts::{part_sealer, scrub_part};
-use sv2_core::{RandomSource, Section, SegmentsKey, StreamError, StreamKey};
+use sv2_core::{Cancellation, RandomSource, Section, SegmentsKey, StreamError, StreamKey};
 use sv2_keys::seal_slot;
 use sv2_stream::parts::{
     Coordinator, PartReceipt, PartRule, PartSealer, PartSpec, PartsJob, SourcePin, StoredPart,
@@ -310,13 +310,15 @@ pub(crate) fn scrub_stored_part(
     let source = Source::new(source)?;
     let wishes = Wishes { is_short: source.is_short(), ..Wishes::default() };
     let names = source.names();
-    let found =
-        run(py, wishes, &names, move |_| Ok(scrub_part(&plan, part, source.positioned()?)?));
+    let found = run(py, wishes, &names, move |run| {
+        Ok(scrub_part(&plan, part, source.positioned()?, &run.cancel)?)
+    });
     Ok(found?.iter().map(Damage::from).collect())
 }
 
 /// CRC-64/NVME of bytes, as stores have it.
 #[pyfunction]
 pub(crate) fn part_crc64(py: Python<'_>, bytes: &[u8]) -> PyResult<u64> {
-    Ok(py.detach(|| sv2_core::parts::part_crc64(&bytes))?)
+    let crc = py.detach(|| sv2_core::parts::part_crc64(&bytes, &Cancellation::new()));
+    crc.map_err(|error| raised(py, error))
 }

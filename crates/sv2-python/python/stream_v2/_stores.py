@@ -79,10 +79,10 @@ class Upload:
     upload: str
     client: dict[str, Any] = field(default_factory=dict)
 
-    def connected(self) -> Any:
+    def connected(self, **more: Any) -> Any:
         import boto3
 
-        return boto3.client("s3", **self.client)
+        return boto3.client("s3", **{**more, **self.client})
 
     def store(self, part: int, data: bytes) -> Stored:
         """Store a part, which the store checks by its CRC-64/NVME."""
@@ -114,7 +114,12 @@ class Upload:
             known = {} if stored.crc64 is None else {"ChecksumCRC64NVME": checksum_text(stored.crc64)}
             return {"PartNumber": stored.part, "ETag": stored.name, **known}
 
-        self.connected().complete_multipart_upload(
+        from botocore.config import Config
+
+        # A store may take minutes to put a large object together and say nothing meanwhile; a request
+        # that is repeated for that reason finds the upload gone.
+        patient = Config(read_timeout=900)
+        self.connected(config=patient).complete_multipart_upload(
             Bucket=self.bucket,
             Key=self.key,
             UploadId=self.upload,
