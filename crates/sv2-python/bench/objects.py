@@ -152,6 +152,8 @@ def digest_of(path):
 def engine(name, size):
     import boto3
     import s3
+    from boto3.s3.transfer import TransferConfig
+    from botocore.config import Config
 
     with s3.server() as address, tempfile.TemporaryDirectory() as folder:
         names = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -161,9 +163,11 @@ def engine(name, size):
             for _ in range(size // MIB):
                 file.write(text.randbytes(MIB))
         wanted = digest_of(folder / "plain")
-        client = boto3.client("s3")
+        # This server says nothing while it copies gigabytes.
+        client = boto3.client("s3", config=Config(read_timeout=900))
         client.create_bucket(Bucket="bucket")
-        client.upload_file(str(folder / "plain"), "bucket", "plain")
+        whole = TransferConfig(multipart_threshold=5 << 30)
+        client.upload_file(str(folder / "plain"), "bucket", "plain", Config=whole)
         (folder / "plain").unlink()
         key = sv2.Key.generate()
         script = HERE.parent / f"examples/encrypt_object_{name}.py"
