@@ -32,6 +32,7 @@ mod portable;
 mod python;
 mod report;
 mod rust_text;
+mod secrets;
 mod shell;
 mod soak;
 mod spec;
@@ -138,6 +139,9 @@ const COMMANDS: &[Command] = &[
     ),
     command("completions", "the completion scripts in bash, zsh and fish", |args| {
         none(args, completions::check)
+    }),
+    command("secrets", "the manual's examples with pass, gpg and the AWS client", |args| {
+        none(args, secrets::check)
     }),
     command("python", "the implementation in Python against itself and all vectors", |args| {
         none(args, python::check)

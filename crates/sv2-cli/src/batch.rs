@@ -1,14 +1,16 @@
 //! Several inputs of one command: each has its own output, one that fails stops no other, and all
-//! failures are told and counted.
+//! failures are told and counted. Small outputs get their names in lots, since a sync costs more than
+//! they do.
 
-use std::collections::BTreeSet;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use sv2_core::HeldFolder;
+use sv2_core::{Cancellation, HeldFolder, OutputBatch, StreamError};
 
 use crate::console::Console;
 use crate::ends::{Direction, Input, OutputArgs, Own, derived};
@@ -166,14 +168,71 @@ pub(crate) fn refuse_output_as_input(
     )))
 }
 
+/// Small outputs of one thread that get their names together, and what is left to do for each.
+pub(crate) struct Lot<'l> {
+    outputs: OutputBatch,
+    rest: RefCell<BTreeMap<u64, Rest<'l>>>,
+    next: Cell<u64>,
+}
+
+/// What is done once the output has its name, or did not get it.
+type Rest<'l> = Box<dyn FnOnce(Result<(), StreamError>) -> Result<(), Failure> + 'l>;
+
+impl<'l> Lot<'l> {
+    fn new() -> Self {
+        Self { outputs: OutputBatch::new(), rest: RefCell::default(), next: Cell::new(0) }
+    }
+
+    /// The batch, and the number of the next output in it.
+    pub(crate) fn ticket(&self) -> (&OutputBatch, u64) {
+        let ticket = self.next.get();
+        self.next.set(ticket + 1);
+        (&self.outputs, ticket)
+    }
+
+    /// Keeps what is to be done for an output that is in the batch.
+    pub(crate) fn then(
+        &self,
+        ticket: u64,
+        rest: impl FnOnce(Result<(), StreamError>) -> Result<(), Failure> + 'l,
+    ) {
+        self.rest.borrow_mut().insert(ticket, Box::new(rest));
+    }
+
+    /// Names what was written, and does the rest of each.
+    fn finish(&self, cancel: &Cancellation) -> Vec<Result<(), Failure>> {
+        let results = self.outputs.finish(cancel).into_iter().map(|(ticket, named)| {
+            let rest = self.rest.borrow_mut().remove(&ticket);
+            rest.map_or(Ok(()), |rest| rest(named))
+        });
+        results.collect()
+    }
+}
+
+/// Outputs of a lot: each holds some files open, and all threads together stay within what a process
+/// may open.
+fn lot_size(threads: usize) -> usize {
+    const MOST: u64 = 256;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let open = limit.unwrap_or(u64::MAX) / 2 / (FILES_EACH * threads as u64);
+    // At most the constant, so it fits.
+    open.clamp(1, MOST) as usize
+}
+
+/// Files that an output which waits for its name holds open: itself, and its folder by two ways.
+const FILES_EACH: u64 = 3;
+
 /// Handles every item; the worst result decides how the command ends.
-pub(crate) fn each(
+///
+/// What is small is given a lot, in which its output may wait for its name.
+pub(crate) fn each<'l>(
     items: &[Item],
+    cancel: &Cancellation,
     console: &Console,
-    act: impl Fn(&Item, Company) -> Result<(), Failure> + Sync,
+    act: impl Fn(&Item, Company, Option<&Lot<'l>>) -> Result<(), Failure> + Sync,
 ) -> Result<(), Failure> {
     if let [item] = items {
-        return act(item, Company::Alone);
+        return act(item, Company::Alone, None);
     }
     let is_small = |item: &&Item| {
         let path = item.input.as_deref();
@@ -182,15 +241,25 @@ pub(crate) fn each(
     let (small, large): (Vec<&Item>, Vec<&Item>) = items.iter().partition(is_small);
     let tally = Mutex::new(Tally::default());
     let next = AtomicUsize::new(0);
+    let helpers = thread::available_parallelism().map_or(1, usize::from).min(small.len());
+    let most = lot_size(helpers.max(1));
     let work = || {
+        let lot = Lot::new();
+        let settle = || {
+            let mut results = lot.finish(cancel).into_iter();
+            results.all(|result| tally_of(&tally).take(result, console))
+        };
         while let Some(item) = small.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let result = act(item, Company::SideBySide);
+            let result = act(item, Company::SideBySide, Some(&lot));
             if !tally_of(&tally).take(result, console) {
                 return;
             }
+            if lot.outputs.len() >= most && !settle() {
+                return;
+            }
         }
+        settle();
     };
-    let helpers = thread::available_parallelism().map_or(1, usize::from).min(small.len());
     thread::scope(|scope| {
         for _ in 1..helpers {
             // Whatever cannot be started is done by the others.
@@ -202,7 +271,7 @@ pub(crate) fn each(
         if tally_of(&tally).is_over() {
             break;
         }
-        let result = act(item, Company::InTurn);
+        let result = act(item, Company::InTurn, None);
         tally_of(&tally).take(result, console);
     }
     tally.into_inner().unwrap_or_else(PoisonError::into_inner).ended(items.len())

@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sv2_core::{
-    Existing, FileAttributes, HeldFolder, HeldOutput, NamedOutput, OutputFault, OutputPlace,
-    OutputSink, ResumableOutput, StreamError, Waiting,
+    Existing, FileAttributes, HeldFolder, HeldOutput, NamedOutput, OutputBatch, OutputFault,
+    OutputPlace, OutputSink, ResumableOutput, StreamError, Waiting,
 };
 
 pub(crate) use self::aftermath::Aftermath;
@@ -272,6 +272,19 @@ impl Output {
         Ok((sink, Aftermath { _folder: self.folder, ..aftermath }))
     }
 
+    /// As [`Output::into_sink`], of a file by name that waits for its name in a batch; `mode` is what
+    /// it gets unless its attributes say so.
+    pub(crate) fn into_batched_sink(
+        self,
+        (batch, ticket): (&OutputBatch, u64),
+        mode: u32,
+    ) -> Result<(OutputSink<'static>, Aftermath), Failure> {
+        let Place::Path(path, existing) = &self.place else { return self.into_sink() };
+        let named = self.begin(path, *existing, mode)?.within(batch, ticket);
+        let aftermath = self.aftermath();
+        Ok((OutputSink::Named(named), Aftermath { _folder: self.folder, ..aftermath }))
+    }
+
     /// A second sink like the first, for a run whose first one left nothing; none where the output
     /// keeps what it got.
     pub(crate) fn again(&self) -> Result<Option<OutputSink<'static>>, Failure> {
@@ -287,10 +300,14 @@ impl Output {
             return Ok(OutputSink::Path { path: path.to_owned(), existing });
         }
         // What is not said is not for others, as of all plaintext.
-        let named = NamedOutput::create(path, existing, 0o600).map_err(|error| {
+        self.begin(path, existing, 0o600).map(OutputSink::Named)
+    }
+
+    fn begin(&self, path: &Path, existing: Existing, mode: u32) -> Result<NamedOutput, Failure> {
+        let named = NamedOutput::create(path, existing, mode).map_err(|error| {
             Failure::stream(&error, Names { input: &self.name, output: &self.name })
         })?;
-        Ok(OutputSink::Named(named.attributes(self.attributes)))
+        Ok(named.attributes(self.attributes))
     }
 
     /// The output as one that may be left unfinished, and what is left to do afterwards; none where

@@ -1,7 +1,9 @@
 //! Inputs and outputs: what a caller hands in, and what the drivers need of it.
 
 mod attributes;
+mod batch;
 mod descriptor;
+mod durable;
 mod fill;
 mod folder;
 mod input;
@@ -18,7 +20,9 @@ mod waiting;
 mod writer;
 
 pub use attributes::FileAttributes;
+pub use batch::OutputBatch;
 pub use descriptor::{descriptor_number, open_descriptor};
+pub(crate) use durable::{folder_of, sync, sync_folder};
 pub(crate) use fill::Target;
 pub use folder::HeldFolder;
 pub(crate) use folder::NamePlace;
@@ -27,8 +31,7 @@ pub(crate) use input::{Input, SequentialInput};
 pub use named::NamedOutput;
 pub use output::{Existing, OutputSink};
 pub(crate) use output::{
-    Output, OutputEnd, Secrecy, SequentialOutput, check_any_order, folder_of, output_failure, sync,
-    sync_folder,
+    Output, OutputEnd, Secrecy, SequentialOutput, check_any_order, output_failure,
 };
 pub(crate) use place::open_regular;
 pub use place::{HeldOutput, OutputFault, OutputPlace};

@@ -64,9 +64,9 @@ pub use end::{Trailing, trailing};
 pub use error::{ErrorKind, StreamError, Unit};
 pub use inspect::{Inspection, inspect, object_checksum};
 pub use io::{
-    Existing, FileAttributes, HeldFolder, HeldOutput, InputSource, NamedOutput, OutputFault,
-    OutputPlace, OutputSink, OutputWriter, ReadAt, ReadPart, Waiting, WriteAt, descriptor_number,
-    open_descriptor, remove_unfinished_outputs,
+    Existing, FileAttributes, HeldFolder, HeldOutput, InputSource, NamedOutput, OutputBatch,
+    OutputFault, OutputPlace, OutputSink, OutputWriter, ReadAt, ReadPart, Waiting, WriteAt,
+    descriptor_number, open_descriptor, remove_unfinished_outputs,
 };
 pub use key::KeySource;
 pub use mend::{Mend, Mends, find_mends};

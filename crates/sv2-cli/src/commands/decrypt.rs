@@ -151,9 +151,11 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
     }
     let job = Job { args, key, cancel, console };
     if let (Some(ends), [_]) = (first, &items[..]) {
-        return job.decrypt(ends, Company::Alone);
+        return job.decrypt(ends, Company::Alone, None);
     }
-    batch::each(&items, console, |item, company| job.decrypt(args.open(item)?, company))
+    batch::each(&items, &job.cancel, console, |item, company, lot| {
+        job.decrypt(args.open(item)?, company, lot)
+    })
 }
 
 impl DecryptArgs {

@@ -17,7 +17,7 @@ use sv2_core::{
 
 use self::earlier::is_up_to_date;
 pub(crate) use self::stream::StreamArgs;
-use crate::batch::{self, Company, Item};
+use crate::batch::{self, Company, Item, Lot};
 use crate::console::Console;
 use crate::ends::{Direction, Input, OutputArgs, derived};
 use crate::exit::Exit;
@@ -192,7 +192,9 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<(), Failure> 
              identity.age",
         );
     }
-    let done = batch::each(&items, console, |item, company| job.encrypt(item, company));
+    let done = batch::each(&items, &job.cancel, console, |item, company, lot| {
+        job.encrypt(item, company, lot)
+    });
     let kept = job.kept.into_inner();
     if args.tree.recursive && done.is_ok() && kept < items.len() {
         let sealed = counted((items.len() - kept) as u64, "file was", "files were");
@@ -213,8 +215,13 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<(), Failure> 
 const COSTLY: usize = 10;
 
 impl Job<'_> {
-    /// Encrypts one input.
-    fn encrypt(&self, item: &Item, company: Company) -> Result<(), Failure> {
+    /// Encrypts one input; in a lot, the output gets its name and the rest is done with that.
+    fn encrypt<'l>(
+        &'l self,
+        item: &Item,
+        company: Company,
+        lot: Option<&Lot<'l>>,
+    ) -> Result<(), Failure> {
         let Self { args, console, .. } = self;
         let (input, produced) = if args.exec {
             let produced = Produced::start(&args.words)?;
@@ -272,30 +279,45 @@ impl Job<'_> {
         let is_stdin = input.is_stdin() && !args.exec;
         let names = Names { input: &from, output: &to };
         let source = self.source(input, produced)?;
-        let (sink, aftermath) = output.into_sink()?;
+        let lot = lot.filter(|_| output.is_kept()).map(|lot| (lot, lot.ticket()));
+        let (sink, aftermath) = match lot {
+            // Readable as the mask allows.
+            Some((_, ticket)) => output.into_batched_sink(ticket, 0o666)?,
+            None => output.into_sink()?,
+        };
         let done = encrypt_stream_v2(source, sink, &new.key, &options);
         drop(display);
         let done = done.map_err(|error| told(&error, names))?;
-        args.protect(&to, &self.cancel, console)?;
-        aftermath.settle(|text| {
-            // Who names several inputs knows that each has its output beside it.
-            if company == Company::Alone {
-                console.note(text);
+        let rest = move |named: Result<(), StreamError>| {
+            named.map_err(|error| told(&error, Names { input: &from, output: &to }))?;
+            args.protect(&to, &self.cancel, console)?;
+            aftermath.settle(|text| {
+                // Who names several inputs knows that each has its output beside it.
+                if company == Company::Alone {
+                    console.note(text);
+                }
+            })?;
+            if is_stdin && done.plaintext_len == 0 {
+                console.note("standard input was empty, so the stream holds nothing");
+                console.note_hint(
+                    "to seal only what a program wrote to its end: sv2 encrypt -o OUT --exec -- \
+                     PROGRAM ARGUMENT...",
+                );
             }
-        })?;
-        if is_stdin && done.plaintext_len == 0 {
-            console.note("standard input was empty, so the stream holds nothing");
-            console.note_hint(
-                "to seal only what a program wrote to its end: sv2 encrypt -o OUT --exec -- \
-                 PROGRAM ARGUMENT...",
-            );
+            if console.json {
+                console.report(&report::to_json("encrypt", &from, &to, &done), channel)?;
+            } else if console.verbose {
+                console.note(&report::to_text(&from, &to, &done));
+            }
+            Ok(())
+        };
+        match lot {
+            Some((lot, (_, ticket))) => {
+                lot.then(ticket, rest);
+                Ok(())
+            }
+            None => rest(Ok(())),
         }
-        if console.json {
-            console.report(&report::to_json("encrypt", &from, &to, &done), channel)?;
-        } else if console.verbose {
-            console.note(&report::to_text(&from, &to, &done));
-        }
-        Ok(())
     }
 
     /// Whether a run with --resume finds that an earlier one finished: the stream opens, and equals

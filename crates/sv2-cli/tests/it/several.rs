@@ -430,3 +430,87 @@ fn an_empty_standard_input_is_told() {
     assert!(ended.stderr.contains("--exec"), "{}", ended.stderr);
     assert_eq!(sandbox.good(&["encrypt", "-K", "key", "b", "-f", "-o", "x"]).stderr, "");
 }
+
+/// The program under strace, with what it is told; the log of calls. None where nothing may trace.
+fn traced(sandbox: &Sandbox, how: &[&str], arguments: &[&str]) -> Option<(Ended, String)> {
+    let trace = |arguments: &[&str]| {
+        let mut strace = sandbox.command("strace");
+        strace.args(["-f", "-qq", "-y", "-o", "log"]).args(how);
+        strace.arg(env!("CARGO_BIN_EXE_sv2")).args(arguments).output()
+    };
+    if !trace(&["--version"]).is_ok_and(|output| output.status.success()) {
+        crate::world::skipped("no strace, or it may not trace");
+        return None;
+    }
+    let ended = Ended::of(trace(arguments).unwrap());
+    let log = String::from_utf8_lossy(&sandbox.read("log")).into_owned();
+    fs::remove_file(sandbox.path("log")).unwrap();
+    Some((ended, log))
+}
+
+/// F-1006: many small outputs share their syncs, and their order is that of one: all are written and
+/// durable before any has a name, then the names are, and only then a source goes.
+#[test]
+fn small_outputs_are_durable_before_they_have_names_and_sources_go_last() {
+    let calls = ["-e", "trace=syncfs,fsync,linkat,unlink,unlinkat,pwrite64,pwritev,write,writev"];
+    for direction in ["encrypt", "decrypt"] {
+        let sandbox = Sandbox::new();
+        sandbox.raw_key();
+        fs::create_dir(sandbox.path("out")).unwrap();
+        let mut names: Vec<String> = (0..12).map(|number| format!("f{number}")).collect();
+        for name in &names {
+            sandbox.write(name, name.as_bytes());
+        }
+        if direction == "decrypt" {
+            let plain: Vec<&str> = names.iter().map(String::as_str).collect();
+            sandbox.good(&[&["encrypt", "-q", "--rm", "-K", "key"], &plain[..]].concat());
+            names.iter_mut().for_each(|name| name.push_str(".sv2"));
+        }
+        let inputs: Vec<&str> = names.iter().map(String::as_str).collect();
+        let all = [&[direction, "--rm", "-K", "key", "-o", "out"], &inputs[..]].concat();
+        let Some((ended, log)) = traced(&sandbox, &calls, &all) else { return };
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert_eq!(sandbox.names(), ["key", "out"]);
+        assert_eq!(fs::read_dir(sandbox.path("out")).unwrap().count(), 12);
+        let threads: std::collections::BTreeSet<&str> =
+            log.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        let (mut named, mut syncs) = (0, 0);
+        for thread in threads {
+            let own: Vec<&str> = log.lines().filter(|line| line.starts_with(thread)).collect();
+            let places = |what: &dyn Fn(&str) -> bool| -> Vec<usize> {
+                (0..own.len()).filter(|at| what(own[*at])).collect()
+            };
+            // One name is tried out before the work.
+            let links = places(&|line| {
+                line.contains("linkat(") && !line.contains(".part") && line.contains("/f")
+            });
+            let Some((first, last)) = links.first().zip(links.last()) else { continue };
+            let written = places(&|line| line.contains("write") && line.contains("(deleted)"));
+            let system = places(&|line| line.contains("syncfs("));
+            let folder = places(&|line| line.contains("fsync(") && line.contains("/out>"));
+            let removed = places(&|line| line.contains("unlink") && line.contains("\"f"));
+            assert!(written.last() < system.first() && system.last() < Some(first), "{log}");
+            assert!(folder.len() == 1 && Some(last) < folder.first(), "{log}");
+            assert!(removed.len() == links.len() && folder.last() < removed.first(), "{log}");
+            named += links.len();
+            syncs += system.len();
+        }
+        assert_eq!(named, 12, "{log}");
+        assert!(syncs <= 12, "{log}");
+    }
+}
+
+/// What could not be made durable has no name, is told for each, and its source stays.
+#[test]
+fn small_outputs_that_cannot_be_made_durable_fail_one_by_one() {
+    let sandbox = with_files();
+    let before = sandbox.names();
+    let arguments = ["encrypt", "--rm", "-K", "key", "a", "b"];
+    let fault = ["-e", "inject=fsync:error=EIO"];
+    let Some((ended, _)) = traced(&sandbox, &fault, &arguments) else { return };
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    for words in ["a.sv2: writing failed", "b.sv2: writing failed", "2 of 2 inputs failed"] {
+        assert!(ended.stderr.contains(words), "'{words}' is not in: {}", ended.stderr);
+    }
+    assert_eq!(sandbox.names(), before);
+}

@@ -7,6 +7,7 @@ use std::path::Path;
 use sv2_pipeline::Cancellation;
 
 use crate::StreamError;
+use crate::io::batch::OutputBatch;
 use crate::io::output::{Existing, Output, OutputEnd, output_failure};
 use crate::io::place::OutputPlace;
 use crate::io::unfinished::Unfinished;
@@ -21,6 +22,7 @@ pub struct NamedOutput {
     place: NamePlace,
     existing: Existing,
     attributes: FileAttributes,
+    batch: Option<(OutputBatch, u64)>,
 }
 
 impl NamedOutput {
@@ -49,13 +51,21 @@ impl NamedOutput {
     pub(crate) fn begin(path: &Path, existing: Existing, mode: u32) -> io::Result<Self> {
         let place = NamePlace::hold(path)?;
         let (file, unfinished) = Unfinished::create(place.reached(), mode)?;
-        Ok(Self { file, unfinished, place, existing, attributes: FileAttributes::default() })
+        let attributes = FileAttributes::default();
+        Ok(Self { file, unfinished, place, existing, attributes, batch: None })
     }
 
     /// The same, which gets attributes when it is whole, before it has its name.
     #[must_use]
     pub fn attributes(self, attributes: FileAttributes) -> Self {
         Self { attributes, ..self }
+    }
+
+    /// The same, which when it is whole waits in a batch for others and gets its name there; `ticket`
+    /// is what the caller knows it by.
+    #[must_use]
+    pub fn within(self, batch: &OutputBatch, ticket: u64) -> Self {
+        Self { batch: Some((batch.clone(), ticket)), ..self }
     }
 
     /// The file as an output of a call, which finishes it.
@@ -66,8 +76,8 @@ impl NamedOutput {
     }
 
     fn into_end(self) -> (File, OutputEnd) {
-        let Self { file, unfinished, place, existing, attributes } = self;
-        (file, OutputEnd::Name { unfinished, place, existing, attributes })
+        let Self { file, unfinished, place, existing, attributes, batch } = self;
+        (file, OutputEnd::Name { unfinished, place, existing, attributes, batch })
     }
 
     /// The file, open for reading and writing.
@@ -154,7 +164,7 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let attributes = FileAttributes { modified: None, mode: Some(0o600) };
         let (existing, unfinished) = (Existing::Replace, Unfinished::Named(temporary));
-        let end = OutputEnd::Name { place, unfinished, existing, attributes };
+        let end = OutputEnd::Name { place, unfinished, existing, attributes, batch: None };
         // A handle that has no right to anything, so that it takes no attributes.
         let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
         let handle = rustix::fs::open(folder.path(), flags, rustix::fs::Mode::empty()).unwrap();

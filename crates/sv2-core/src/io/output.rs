@@ -8,9 +8,11 @@ use sv2_framing::SegmentLayout;
 use sv2_pipeline::Cancellation;
 
 use crate::StreamError;
+use crate::io::batch::{OutputBatch, Written};
 use crate::io::place::{HeldOutput, OutputFault, OutputPlace};
-use crate::io::unfinished::{NamingError, Unfinished};
+use crate::io::unfinished::Unfinished;
 use crate::io::{FileAttributes, NamePlace, NamedOutput, Waiting, WriteAt, write_slots};
+use crate::io::{sync, sync_folder};
 use crate::system::{self, FileExt, grow_pipe, takes_any_order};
 
 /// What to do where the named output exists.
@@ -89,6 +91,8 @@ pub(crate) enum OutputEnd {
         place: NamePlace,
         existing: Existing,
         attributes: FileAttributes,
+        /// Where the rest of it waits for that of others, after its attributes.
+        batch: Option<(OutputBatch, u64)>,
     },
 }
 
@@ -173,12 +177,16 @@ impl OutputEnd {
                 sync(&file).map_err(failed)
             }
             // In this order, so that the folder is held until an unfinished file is gone.
-            Self::Name { place, unfinished, existing, attributes } => {
+            Self::Name { place, unfinished, existing, attributes, batch } => {
                 attributes.give(&file).map_err(failed)?;
+                if let Some((batch, ticket)) = batch {
+                    batch.push(Written { ticket, file, unfinished, place, existing, len: end });
+                    return Ok(());
+                }
                 sync(&file).map_err(failed)?;
                 unfinished
                     .persist(&file, &place, existing, cancel)
-                    .map_err(|error| named_failure(error, &place, end))?;
+                    .map_err(|error| error.told(&place, end))?;
                 sync_folder(place.reached(), &file).map_err(|source| StreamError::OutputKept {
                     kept: place.shown().to_owned(),
                     source,
@@ -186,49 +194,6 @@ impl OutputEnd {
             }
         }
     }
-}
-
-/// The error of a whole file of `len` bytes that did not get its name.
-fn named_failure(error: NamingError, place: &NamePlace, len: u64) -> StreamError {
-    match error {
-        NamingError::Cancelled => StreamError::Cancelled { segment: 0 },
-        NamingError::Failed { kept: Some(kept), source } => {
-            StreamError::OutputKept { kept: place.shown_beside(&kept), source }
-        }
-        NamingError::Failed { kept: None, source }
-            if source.kind() == io::ErrorKind::AlreadyExists =>
-        {
-            StreamError::OutputExists
-        }
-        NamingError::Failed { kept: None, source } => StreamError::Write { offset: len, source },
-    }
-}
-
-/// Syncs, where the file system can.
-pub(crate) fn sync(file: &File) -> io::Result<()> {
-    match file.sync_all() {
-        Err(error) if cannot_sync(&error) => Ok(()),
-        other => other,
-    }
-}
-
-/// Brings the name of `file` to stable storage, where the file system can.
-pub(crate) fn sync_folder(path: &Path, file: &File) -> io::Result<()> {
-    let synced = match system::open_folder(folder_of(path)) {
-        Ok(folder) => folder.sync_all(),
-        // A folder may be one that is written to and not listed.
-        Err(_) => system::sync_file_system(file),
-    };
-    match synced {
-        Err(error) if cannot_sync(&error) => Ok(()),
-        other => other,
-    }
-}
-
-/// Whether a file system says that it has nothing to sync, and not that it failed.
-fn cannot_sync(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidInput, Unsupported};
-    matches!(error.kind(), InvalidInput | Unsupported)
 }
 
 /// Whether a file has offsets to write at: regular, and not opened for appending, where the system
@@ -249,10 +214,6 @@ pub(crate) fn check_any_order(file: &File) -> io::Result<()> {
         let what = "its file system takes writes from front to back alone";
         io::Error::new(io::ErrorKind::Unsupported, what)
     })
-}
-
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// An output that is written once, from front to back, with the offset reached so far.

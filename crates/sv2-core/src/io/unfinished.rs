@@ -22,6 +22,10 @@ use crate::system;
 
 static REGISTER: LazyLock<Mutex<Register>> = LazyLock::new(Mutex::default);
 
+/// File systems, by their device, on which a file without a name got one.
+#[cfg(target_os = "linux")]
+static NAMED: LazyLock<Mutex<HashSet<u64>>> = LazyLock::new(Mutex::default);
+
 #[derive(Default)]
 struct Register {
     closed: bool,
@@ -193,8 +197,14 @@ impl Temporary {
 /// A file without a name in `folder`; none where the system has none or could not name it later.
 #[cfg(target_os = "linux")]
 fn nameless(folder: &Path, mode: u32) -> Option<File> {
+    let file = system::nameless(folder, mode)?;
+    let [device, _] = system::identity(&file.metadata().ok()?)?;
+    let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
+    if named.contains(&device) {
+        return Some(file);
+    }
     // Whether a name can be given is found out before the work and not behind it: a second such
-    // file gets a name for a moment.
+    // file gets a name for a moment, once for each file system.
     let probe = system::nameless(folder, 0o600)?;
     let name = tempfile::Builder::new()
         .prefix(".sv2-")
@@ -202,7 +212,8 @@ fn nameless(folder: &Path, mode: u32) -> Option<File> {
         .make_in(folder, |name| system::link_to(&probe, name))
         .ok()?;
     drop(name);
-    system::nameless(folder, mode)
+    named.insert(device);
+    Some(file)
 }
 
 fn register() -> MutexGuard<'static, Register> {

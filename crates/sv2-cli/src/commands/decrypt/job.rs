@@ -5,17 +5,17 @@ use std::num::NonZeroUsize;
 
 use serde_json::Map;
 use sv2_core::{
-    Cancellation, DecryptOptions, ErrorKind, InputSource, KeySource, OutputSink, StreamError,
-    StreamReport, Tail, Unit, decrypt_resumable, decrypt_stream_with, inspect,
+    Cancellation, DecryptOptions, ErrorKind, InputSource, KeySource, OutputBatch, OutputSink,
+    StreamError, StreamReport, Tail, Unit, decrypt_resumable, decrypt_stream_with, inspect,
 };
 
 use super::DecryptArgs;
 use super::salvage::Rescue;
 use crate::attributes::Attributes;
-use crate::batch::Company;
+use crate::batch::{Company, Lot};
 use crate::change::note_half_changed;
 use crate::console::Console;
-use crate::ends::{Aftermath, Input, Output, Sparse};
+use crate::ends::{Aftermath, Channel, Input, Output, Sparse};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::invocation::{self, operand};
@@ -49,16 +49,22 @@ struct Way<'w> {
 }
 
 impl Job<'_> {
-    /// Decrypts one stream.
-    pub(super) fn decrypt(&self, ends: Ends, company: Company) -> Result<(), Failure> {
-        self.key.with(|key| self.decrypt_with(ends, key, company))
+    /// Decrypts one stream; in a lot, the output gets its name and the rest is done with that.
+    pub(super) fn decrypt<'l>(
+        &'l self,
+        ends: Ends,
+        company: Company,
+        lot: Option<&Lot<'l>>,
+    ) -> Result<(), Failure> {
+        self.key.with(|key| self.decrypt_with(ends, key, company, lot))
     }
 
-    fn decrypt_with(
-        &self,
+    fn decrypt_with<'l>(
+        &'l self,
         ends: Ends,
         key: &KeySource<'_>,
         company: Company,
+        lot: Option<&Lot<'l>>,
     ) -> Result<(), Failure> {
         let Self { args, console, .. } = self;
         let mut options = self.options();
@@ -110,31 +116,51 @@ impl Job<'_> {
             return rescue.report(&done, names, (unnamed, &self.cancel), (channel, console));
         }
         let way = Way { key, options: &options, names };
+        // A read that may begin again writes to an output of its own.
+        let waits = output.is_kept() && !args.sparse && !args.stream.unsealed;
+        let lot = lot.filter(|_| waits).map(|lot| (lot, lot.ticket()));
         let done = match args.sparse {
             true => self.with_holes(input, output, &way),
-            false => self.whole(input, output, &way),
+            false => self.whole(input, output, &way, lot.map(|(_, ticket)| ticket)),
         };
         drop(display);
         let (done, aftermath) = done?;
-        aftermath.settle(|text| {
-            // Who names several inputs knows that each has its output beside it.
-            if company == Company::Alone {
-                console.note(text);
+        let rest = move |named: Result<(), StreamError>| {
+            let names = Names { input: &from, output: &to };
+            named.map_err(|error| Failure::stream(&error, names))?;
+            aftermath.settle(|text| {
+                // Who names several inputs knows that each has its output beside it.
+                if company == Company::Alone {
+                    console.note(text);
+                }
+            })?;
+            self.told(names, &done, channel)
+        };
+        match lot {
+            Some((lot, (_, ticket))) => {
+                lot.then(ticket, rest);
+                Ok(())
             }
-        })?;
+            None => rest(Ok(())),
+        }
+    }
+
+    /// Says what is to be said of a stream that was decrypted.
+    fn told(&self, names: Names<'_>, done: &StreamReport, channel: Channel) -> Result<(), Failure> {
+        let (Names { input: from, output: to }, console) = (names, self.console);
         let is_damaged_behind = done.unsealed_end.is_some_and(|end| end != ErrorKind::Unsealed);
         if !done.sealed && !is_damaged_behind {
-            self.warn_of_no_seal(&from, done.segments);
+            self.warn_of_no_seal(from, done.segments);
         }
-        note_copy_used(&from, console);
-        note_half_changed(&from, console);
+        note_copy_used(from, console);
+        note_half_changed(from, console);
         if console.json {
-            console.report(&report::to_json("decrypt", &from, &to, &done), channel)?;
+            console.report(&report::to_json("decrypt", from, to, done), channel)?;
         } else if console.verbose {
-            console.note(&report::to_text(&from, &to, &done));
+            console.note(&report::to_text(from, to, done));
         }
         if is_damaged_behind {
-            return Err(damaged_behind(&from, done.segments));
+            return Err(damaged_behind(from, done.segments));
         }
         Ok(())
     }
@@ -157,12 +183,17 @@ impl Job<'_> {
         input: Input,
         output: Output,
         way: &Way<'_>,
+        ticket: Option<(&OutputBatch, u64)>,
     ) -> Result<(StreamReport, Aftermath), Failure> {
         let from_front = match self.args.stream.unsealed && input.is_seekable() {
             true => Some((input.again()?, output.again()?)),
             false => None,
         };
-        let (sink, aftermath) = output.into_sink()?;
+        let (sink, aftermath) = match ticket {
+            // For its owner alone, as all plaintext.
+            Some(ticket) => output.into_batched_sink(ticket, 0o600)?,
+            None => output.into_sink()?,
+        };
         let again = again(&input);
         let mut done = decrypt_stream_with(input.into_source(), sink, way.key, way.options);
         if let (Err(error), Some((source, sink))) = (&done, from_front)

@@ -6,11 +6,11 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::Existing;
-use crate::io::folder_of;
+use crate::io::{NamePlace, folder_of};
 #[cfg(target_os = "linux")]
 use crate::system::link_to;
 use crate::system::{self, lacks_call};
+use crate::{Existing, StreamError};
 
 /// Names that are tried for a file that is kept.
 const KEPT_NAMES: u32 = 100;
@@ -22,6 +22,24 @@ pub(crate) enum NamingError {
     Cancelled,
     /// The system refused; the whole file lies under another name, unless that failed too.
     Failed { kept: Option<PathBuf>, source: io::Error },
+}
+
+impl NamingError {
+    /// The error of a whole file of `len` bytes that did not get its name.
+    pub(crate) fn told(self, place: &NamePlace, len: u64) -> StreamError {
+        match self {
+            Self::Cancelled => StreamError::Cancelled { segment: 0 },
+            Self::Failed { kept: Some(kept), source } => {
+                StreamError::OutputKept { kept: place.shown_beside(&kept), source }
+            }
+            Self::Failed { kept: None, source }
+                if source.kind() == io::ErrorKind::AlreadyExists =>
+            {
+                StreamError::OutputExists
+            }
+            Self::Failed { kept: None, source } => StreamError::Write { offset: len, source },
+        }
+    }
 }
 
 /// Links a file without a name to `path`.
