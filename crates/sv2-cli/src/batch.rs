@@ -209,18 +209,28 @@ impl<'l> Lot<'l> {
     }
 }
 
-/// Outputs of a lot: each holds some files open, and all threads together stay within what a process
-/// may open.
-fn lot_size(threads: usize) -> usize {
-    const MOST: u64 = 256;
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let open = limit.unwrap_or(u64::MAX) / 2 / (FILES_EACH * threads as u64);
-    // At most the constant, so it fits.
-    open.clamp(1, MOST) as usize
-}
+/// The most outputs of a lot.
+const MOST: u64 = 1024;
+
+/// The most bytes of a lot: what is lost with the machine is written again.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// Files that an output which waits for its name holds open: itself, and its folder by two ways.
 const FILES_EACH: u64 = 3;
+
+/// Outputs of a lot: all threads together stay within half of what a process may open, which is
+/// raised as far as the user may.
+fn lot_size(threads: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = 2 * FILES_EACH * threads as u64 * MOST;
+    let now = getrlimit(Resource::Nofile);
+    let soft = now.current.unwrap_or(u64::MAX);
+    let more = wanted.min(now.maximum.unwrap_or(u64::MAX)).max(soft);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(more), ..now }).is_ok();
+    let may_open = if raised { more } else { soft };
+    // At most the constant, so it fits.
+    (may_open / 2 / (FILES_EACH * threads as u64)).clamp(1, MOST) as usize
+}
 
 /// Handles every item; the worst result decides how the command ends.
 ///
@@ -254,7 +264,8 @@ pub(crate) fn each<'l>(
             if !tally_of(&tally).take(result, console) {
                 return;
             }
-            if lot.outputs.len() >= most && !settle() {
+            let is_full = lot.outputs.len() >= most || lot.outputs.bytes() >= MOST_BYTES;
+            if is_full && !settle() {
                 return;
             }
         }

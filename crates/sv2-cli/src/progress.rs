@@ -149,19 +149,24 @@ impl State {
         Self { begun: None, reached: 0, kept: 0, rate: Rate::default(), shape }
     }
 
-    fn show(&mut self, progress: Step) {
-        if progress.done < self.reached {
-            return;
-        }
-        self.reached = progress.done;
-        let begun = *self.begun.get_or_insert_with(Instant::now);
+    /// Takes note of how far the work had come after a time.
+    fn note(&mut self, progress: Step, after: Duration) {
         // What an earlier run did goes by fast and says nothing of the rest, so time counts from
         // its end.
         if progress.kept > self.kept {
             self.kept = progress.kept;
             self.rate = Rate::default();
         }
-        self.rate.note(begun.elapsed(), progress.done - progress.kept);
+        self.rate.note(after, progress.done - progress.kept);
+    }
+
+    fn show(&mut self, progress: Step) {
+        if progress.done < self.reached {
+            return;
+        }
+        self.reached = progress.done;
+        let begun = *self.begun.get_or_insert_with(Instant::now);
+        self.note(progress, begun.elapsed());
         match &mut self.shape {
             Shape::Bar { after, bar } => {
                 if begun.elapsed() < *after {
@@ -303,6 +308,44 @@ mod tests {
         }
         assert!(rate.0.len() < 60, "{}", rate.0.len());
         assert!(Rate::default().per_second(Duration::from_secs(1), 5).is_none());
+    }
+
+    /// A run that goes on where another was cut off: what that one did goes by in a second, and from
+    /// then on a steady disk takes 100 MiB each second.
+    #[test]
+    fn a_resumed_run_tells_the_rate_and_the_time_of_what_is_left() {
+        const MIB: u64 = 1 << 20;
+        let mut state = State::new(Shape::Bar { after: Duration::MAX, bar: None });
+        let total = 10_000 * MIB;
+        let step = |done, kept| Step { done, kept, total: Some(total) };
+        let seen = |state: &State, step: Step, after| {
+            let rate = state.rate.per_second(after, step.done - step.kept);
+            line(step, rate, after, 90)
+        };
+        for tenth in 0..10u64 {
+            let kept = step(500 * MIB * (tenth + 1), 500 * MIB * (tenth + 1));
+            state.note(kept, Duration::from_millis(100 * tenth));
+            let text = seen(&state, kept, Duration::from_millis(100 * tenth + 99));
+            assert!(!text.contains("/s") && !text.contains("left"), "{text}");
+        }
+        for tenth in 10..=130u64 {
+            let after = Duration::from_millis(100 * tenth);
+            let now = step(5000 * MIB + 10 * MIB * (tenth - 10), 5000 * MIB);
+            state.note(now, after);
+            let (rate, left) =
+                (state.rate.per_second(after, now.done - now.kept), total - now.done);
+            if tenth >= 40 {
+                let (rate, truth) = (rate.unwrap(), left as f64 / (100 * MIB) as f64);
+                assert!((rate / (100 * MIB) as f64 - 1.0).abs() < 0.2, "{rate} after {tenth}");
+                assert!((left as f64 / rate / truth - 1.0).abs() < 0.2, "{rate} after {tenth}");
+            }
+            if tenth == 60 {
+                assert_eq!(
+                    seen(&state, now, after),
+                    "[#############=>           ]  55% 5.4 GiB of 9.8 GiB, 4.9 GiB kept, 100.0 MiB/s, 45s left"
+                );
+            }
+        }
     }
 
     #[test]

@@ -44,6 +44,12 @@ impl OutputBatch {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
+    /// Bytes of all of them, which may not be on stable storage yet.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|one| one.len).sum()
+    }
+
     /// Whether none does.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -145,6 +151,7 @@ mod tests {
             written(&batch, &at(name), ticket);
         }
         assert_eq!((batch.len(), at("a").exists(), at("below/c").exists()), (4, false, false));
+        assert_eq!(batch.bytes(), 4 * 9);
         // One name is taken meanwhile, and keeps no other from having its own.
         fs::write(at("b"), b"another").unwrap();
         let results = batch.finish(&Cancellation::new());
