@@ -149,6 +149,8 @@ fn compiler() -> Outcome<PathBuf> {
 fn cargo(compiler: &PathBuf, system: System, what: &str) -> Outcome<Command> {
     let folder = workspace::root().join("target/portable");
     fs::create_dir_all(&folder)?;
+    // Build scripts have folders of their own.
+    let folder = folder.canonicalize()?;
     let std = match (what, system) {
         ("test", _) => "-Zbuild-std=std,panic_unwind,test",
         (_, System::Wasm) => "-Zbuild-std=std,panic_abort",

@@ -99,7 +99,9 @@ pub(crate) fn parse(console: &Console) -> Result<Cli, ExitCode> {
     if let Some(word) = ambiguous(std::env::args_os().skip(1)) {
         return Err(console.fail(&both(&word)));
     }
-    let matches = grammar().color(console.clap_color()).try_get_matches();
+    // The order of the help costs as much as all the rest of a start, and only a help shows it.
+    let read = |grammar: clap::Command| grammar.color(console.clap_color()).try_get_matches();
+    let matches = read(Cli::command()).or_else(|_| read(grammar()));
     let matches = matches.inspect(invocation::keep);
     matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
         match error.kind() {
