@@ -11,7 +11,7 @@ use ring::aead as ring_aead;
 use sv2_headers::Suite;
 use zeroize::Zeroizing;
 
-use crate::secret::{scrub_stack, without_traces};
+use crate::secret::scrub_stack;
 use crate::{Backend, CryptoError};
 
 /// Length of a nonce in bytes.
@@ -133,13 +133,14 @@ impl Aead {
 }
 
 impl SegmentCipher {
+    /// Expands a key; whoever calls this overwrites the stack, once for all that it does.
     pub(crate) fn new(
         suite: Suite,
         backend: Backend,
         key: &[u8],
         base_nonce: Zeroizing<[u8; NONCE_LEN]>,
     ) -> Result<Self, CryptoError> {
-        let aead = without_traces(|| Aead::new(suite, backend, key).map(Box::new))?;
+        let aead = Aead::new(suite, backend, key).map(Box::new)?;
         Ok(Self { aead, suite, backend, base_nonce })
     }
 

@@ -14,16 +14,7 @@ impl MacKey {
     /// The MAC of the concatenation of `parts`.
     #[must_use]
     pub fn sign(&self, parts: &[&[u8]]) -> [u8; 32] {
-        without_traces(|| {
-            let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0[..]);
-            let mut context = hmac::Context::with_key(&key);
-            for part in parts {
-                context.update(part);
-            }
-            let mut mac = [0; 32];
-            mac.copy_from_slice(context.sign().as_ref());
-            mac
-        })
+        without_traces(|| self.sign_within(parts))
     }
 
     /// Compares the MAC of `message` with `mac` in constant time (F-336, F-708).
@@ -31,15 +22,29 @@ impl MacKey {
     /// # Errors
     /// `AuthenticationFailed` where they differ.
     pub fn verify(&self, message: &[u8], mac: &[u8; 32]) -> Result<(), CryptoError> {
-        without_traces(|| {
-            let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0[..]);
-            hmac::verify(&key, message, mac).map_err(|_| CryptoError::AuthenticationFailed)
-        })
+        without_traces(|| self.verify_within(message, mac))
     }
 
-    /// Compares two values in constant time, by comparing their MACs under this key.
+    /// Compares two values in constant time, by comparing their MACs under this key; whoever calls
+    /// this overwrites the stack.
     pub(crate) fn same(&self, a: &[u8; 32], b: &[u8; 32]) -> bool {
-        self.verify(a, &self.sign(&[b])).is_ok()
+        self.verify_within(a, &self.sign_within(&[b])).is_ok()
+    }
+
+    fn sign_within(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0[..]);
+        let mut context = hmac::Context::with_key(&key);
+        for part in parts {
+            context.update(part);
+        }
+        let mut mac = [0; 32];
+        mac.copy_from_slice(context.sign().as_ref());
+        mac
+    }
+
+    fn verify_within(&self, message: &[u8], mac: &[u8; 32]) -> Result<(), CryptoError> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0[..]);
+        hmac::verify(&key, message, mac).map_err(|_| CryptoError::AuthenticationFailed)
     }
 }
 

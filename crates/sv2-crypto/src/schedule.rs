@@ -51,7 +51,11 @@ impl RootKeys {
     /// Whether a header's commitment is that of these keys, compared in constant time.
     #[must_use]
     pub fn commits_to(&self, commitment: &[u8; 32]) -> bool {
-        self.header_key().same(&self.commitment, commitment)
+        without_traces(|| {
+            let mut key = MacKey(Secret::zero());
+            expand_within(&self.prk, &[label!("header")], &mut key.0[..]);
+            key.same(&self.commitment, commitment)
+        })
     }
 
     /// `K_header`, which authenticates the header.
@@ -122,9 +126,11 @@ impl RootKeys {
         suite: Suite,
         salt: &[u8; SALT_LEN],
     ) -> Result<SegmentCipher, CryptoError> {
-        let mut material = Box::new(Zeroizing::new([0; 32 + NONCE_LEN]));
-        expand(&self.prk, &[label!("meta"), salt], &mut material[..]);
-        cipher(suite, Backend::Ring, &material)
+        without_traces(|| {
+            let mut material = Box::new(Zeroizing::new([0; 32 + NONCE_LEN]));
+            expand_within(&self.prk, &[label!("meta"), salt], &mut material[..]);
+            cipher(suite, Backend::Ring, &material)
+        })
     }
 
     fn mac_key(&self, label: &[u8]) -> MacKey {
@@ -213,7 +219,7 @@ impl SegmentsKey {
         suite: Suite,
         backend: Backend,
     ) -> Result<SegmentCipher, CryptoError> {
-        cipher(suite, backend, &self.segment_material(keyed))
+        without_traces(|| cipher(suite, backend, &self.segment_material(keyed)))
     }
 
     /// The segment's AEAD key and base nonce.
@@ -222,7 +228,7 @@ impl SegmentsKey {
         keyed: &[u8; SEGMENT_KEYED_LEN],
     ) -> Box<Zeroizing<[u8; 32 + NONCE_LEN]>> {
         let mut material = Box::new(Zeroizing::new([0; 32 + NONCE_LEN]));
-        expand(&self.0, &[label!("segment"), keyed], &mut material[..]);
+        expand_within(&self.0, &[label!("segment"), keyed], &mut material[..]);
         material
     }
 }
@@ -243,12 +249,15 @@ fn cipher(
     aead::SegmentCipher::new(suite, backend, &material[..32], base_nonce)
 }
 
-/// HKDF-Expand with SHA-256, of 32, 44 or 64 bytes.
+/// As [`expand_within`], with nothing left on the stack.
 fn expand(prk: &[u8; 32], info: &[&[u8]], out: &mut [u8]) {
-    let filled = without_traces(|| {
-        let prk = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, prk);
-        prk.expand(info, OutLen(out.len())).and_then(|okm| okm.fill(out))
-    });
+    without_traces(|| expand_within(prk, info, out));
+}
+
+/// HKDF-Expand with SHA-256, of 32, 44 or 64 bytes, for whoever overwrites the stack afterwards.
+fn expand_within(prk: &[u8; 32], info: &[&[u8]], out: &mut [u8]) {
+    let prk = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, prk);
+    let filled = prk.expand(info, OutLen(out.len())).and_then(|okm| okm.fill(out));
     if filled.is_err() {
         // HKDF-SHA-256 gives up to 8160 bytes and `fill` is asked for what `expand` was told.
         out.zeroize();
