@@ -143,10 +143,10 @@ fn a_task_that_is_not_of_the_plan_seals_nothing() {
     }
     let tagged = [&seal("1", "parts")[..], &["--source-tag", "an ETag"]].concat();
     refused(&tagged, 7, &["not the one that the plan was made for", "--source-tag"]);
-    // In the age file of the slot, and in the plan behind it.
+    // In the payload that ends the age file of the slot, and in the plan behind it.
     let whole = sandbox.read("plan");
     let mut of_slot = whole.clone();
-    of_slot[300] ^= 1;
+    of_slot[start_of_plan(&whole) - 20] ^= 1;
     sandbox.write("plan", &of_slot);
     refused(&seal("1", "parts"), 4, &["sv2: plan: "]);
     let at = start_of_plan(&whole);
