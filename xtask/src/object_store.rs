@@ -1,5 +1,7 @@
 //! The adapter for object stores: a workspace of its own with its own lock file and rules.
 //!
+//! `cargo xtask adapters` checks it, and `cargo xtask engines` what DataFusion and delta-rs do over
+//! it, which takes several times as long.
 //! The time of each step is told, since a runtime and both versions of `object_store` are built.
 
 use crate::report::Outcome;
@@ -17,11 +19,44 @@ const STEPS: [(&str, &[&str]); 4] = [
     ("dependencies", &["deny", "--all-features", "check", "bans", "licenses", "sources"]),
 ];
 
+/// DataFusion and delta-rs over it: a package of that workspace with rules of its own, built for
+/// this alone because of its size.
+const ENGINES: [(&str, &[&str]); 3] = [
+    ("lints", &["clippy", "--locked", "-p", PACKAGE, "--all-targets", "--", "-D", "warnings"]),
+    ("tests", &["test", "--locked", "-p", PACKAGE]),
+    (
+        "dependencies",
+        &[
+            "deny",
+            "--all-features",
+            "--manifest-path",
+            RULES,
+            "check",
+            "bans",
+            "licenses",
+            "sources",
+        ],
+    ),
+];
+const PACKAGE: &str = "sv2-object-store-engines";
+const RULES: &str = "engines/Cargo.toml";
+
 /// Checks the adapter.
 pub(crate) fn check() -> Outcome {
     tools::need(&tools::DENY)?;
+    follow(&STEPS)
+}
+
+/// Checks the adapter under engines.
+pub(crate) fn engines() -> Outcome {
+    tools::need(&tools::DENY)?;
+    follow(&ENGINES)
+}
+
+/// Runs steps and tells their times.
+fn follow(steps: &[(&str, &[&str])]) -> Outcome {
     let mut notes = Vec::new();
-    for (name, args) in STEPS {
+    for (name, args) in steps {
         let started = Instant::now();
         shell::run(there(args))?;
         notes.push(format!("{name} in {} s", started.elapsed().as_secs()));
