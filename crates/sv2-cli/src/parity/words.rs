@@ -7,7 +7,7 @@ use sv2_parity::{Area, Findings, ParityError};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::names::{Name, shown};
-use crate::size::{counted, readable, short};
+use crate::size::{counted, readable};
 
 /// Commands that help.
 pub(crate) mod wrong {
@@ -52,7 +52,7 @@ pub(crate) fn promise(areas: &[Area]) -> String {
 }
 
 fn block(len: u64) -> String {
-    format!("{}iB", short(len))
+    readable(len)
 }
 
 /// What a comparison found, and whether it can be repaired.

@@ -34,7 +34,11 @@ fn what_is_promised_is_said_and_what_is_lost_comes_back() {
     let sandbox = protected();
     fs::remove_file(sandbox.path("a.sv2.par")).unwrap();
     let ended = sandbox.good(&["protect", "a.sv2"]);
-    assert!(ended.stderr.contains("repairs any 9 bad blocks of 4KiB in each"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("repairs any 9 bad blocks of 4.0 KiB in each"),
+        "{}",
+        ended.stderr
+    );
     sandbox.bad(&["protect", "a.sv2"], 2, &["a.sv2.par' already exists", "sv2 protect -f a.sv2"]);
 
     let whole = damage(&sandbox, &[(0, 1000), (300_000, 20_000)]);
