@@ -156,8 +156,12 @@ fn take_items<W, R, E>(
     let mut state = None;
     let mut stop = None;
     let mut work_time = Duration::ZERO;
-    while let Some(item) = counter.take() {
-        let done = if cancel.is_cancelled() {
+    loop {
+        // Asked before an item is taken: what was taken in front of a cancellation is finished, so
+        // that nothing is missing before the item at which the run stops.
+        let is_cancelled = cancel.is_cancelled();
+        let Some(item) = counter.take() else { break };
+        let done = if is_cancelled {
             Err(Stop::Cancelled)
         } else {
             let mut clock = Stopwatch::start();

@@ -82,6 +82,31 @@ fn a_cancellation_at_any_moment_never_hides_an_earlier_failure() {
     }
 }
 
+/// What was taken before a cancellation is finished, so nothing is missing in front of the item that
+/// cancelled the run.
+#[test]
+fn a_run_that_an_item_cancels_stops_behind_it() {
+    let mut explorer = Explorer::new("positional, cancelled by an item");
+    for by in 0..3 {
+        explorer.model(300, Threads::default, move || {
+            let cancel = Cancellation::new();
+            let token = cancel.clone();
+            let work = |(): &mut (), item| {
+                if item == by {
+                    token.cancel();
+                }
+                Ok::<_, Here>(item)
+            };
+            let outcome = run_positional(options(2, 1), &cancel, 4, || (), work);
+            match end_of(Ok(outcome)) {
+                End::Complete => {}
+                End::Cancelled(item) => assert!(item > by, "{item} is missing, {by} is not"),
+                end => panic!("{end:?}"),
+            }
+        });
+    }
+}
+
 #[test]
 fn a_refused_thread_leaves_the_work_to_the_others() {
     let mut explorer = Explorer::new("positional, refused");
