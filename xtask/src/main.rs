@@ -137,9 +137,11 @@ const COMMANDS: &[Command] = &[
         "object stores, and the Python package: wheel, tests [--torch | --engines | --kills N | ..]",
         adapters::run,
     ),
-    command("engines", "DataFusion and delta-rs over encrypted object stores", |args| {
-        none(args, object_store::engines)
-    }),
+    command(
+        "engines",
+        "DataFusion and delta-rs over encrypted object stores [--speed]",
+        object_store::engines,
+    ),
     command("completions", "the completion scripts in bash, zsh and fish", |args| {
         none(args, completions::check)
     }),

@@ -4,7 +4,7 @@
 //! it, which takes several times as long.
 //! The time of each step is told, since a runtime and both versions of `object_store` are built.
 
-use crate::report::Outcome;
+use crate::report::{Failure, Outcome};
 use crate::{shell, tools, workspace};
 use std::process::Command;
 use std::time::Instant;
@@ -38,6 +38,23 @@ const ENGINES: [(&str, &[&str]); 3] = [
         ],
     ),
 ];
+/// Speed beside plaintext and beside another store that encrypts.
+const SPEED: [(&str, &[&str]); 1] = [(
+    "figures",
+    &[
+        "run",
+        "--locked",
+        "-p",
+        PACKAGE,
+        "--profile",
+        "figures",
+        "--no-default-features",
+        "--features",
+        "speed",
+        "--bin",
+        "speed",
+    ],
+)];
 const PACKAGE: &str = "sv2-object-store-engines";
 const RULES: &str = "engines/Cargo.toml";
 
@@ -47,10 +64,16 @@ pub(crate) fn check() -> Outcome {
     follow(&STEPS)
 }
 
-/// Checks the adapter under engines.
-pub(crate) fn engines() -> Outcome {
-    tools::need(&tools::DENY)?;
-    follow(&ENGINES)
+/// Checks the adapter under engines, or measures it.
+pub(crate) fn engines(args: &[String]) -> Outcome {
+    match args {
+        [] => {
+            tools::need(&tools::DENY)?;
+            follow(&ENGINES)
+        }
+        [flag] if flag == "--speed" => follow(&SPEED),
+        _ => Err(Failure::new("usage: cargo xtask engines [--speed]")),
+    }
 }
 
 /// Runs steps and tells their times.

@@ -1,12 +1,16 @@
 //! What DataFusion and delta-rs do over encrypted objects, and what it costs.
 //!
-//! A package for tests and an example; never published.
+//! A package for tests, an example and figures; never published.
 
-pub mod counting;
+#![allow(clippy::duplicate_mod, reason = "one body, once for each version of object_store")]
+
 #[cfg(feature = "delta")]
 pub mod delta;
 #[cfg(feature = "sql")]
 pub mod sql;
+pub mod v0_13;
+#[cfg(feature = "speed")]
+pub mod v0_14;
 
 use sv2_object_store::{RawKey, StreamKey};
 
