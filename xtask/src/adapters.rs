@@ -89,10 +89,10 @@ fn check_engines() -> Outcome {
 
 /// Workers of parts of one stream in S3, killed at random moments.
 fn kill(kills: &str) -> Outcome {
-    if kills.parse::<u32>().is_err() {
-        return Err(Failure::new(USAGE));
+    if kills.parse::<u32>().is_ok_and(|kills| kills > 0) {
+        return bench("tests/killed_workers.py", &["--kills".to_owned(), kills.to_owned()]);
     }
-    bench("tests/killed_workers.py", &["--kills".to_owned(), kills.to_owned()])
+    Err(Failure::new(USAGE))
 }
 
 fn bench(script: &str, args: &[String]) -> Outcome {

@@ -2,7 +2,7 @@
 //! and streams first where a stream is wanted.
 
 use crate::report::{Failure, Outcome};
-use crate::{shell, workspace};
+use crate::{bench, shell, workspace};
 use std::fs;
 use std::path::Path;
 
@@ -64,8 +64,7 @@ const LINES: [(&str, &[&str], &[&str]); 4] = [
 
 /// Runs every shell; one that is not installed is a failure that says how it comes.
 pub(crate) fn check() -> Outcome {
-    shell::run(shell::cargo(&["build", "--quiet", "--package", "sv2-cli"]))?;
-    let program = workspace::root().join("target/debug/sv2");
+    let program = bench::build(true)?;
     for kind in &SHELLS {
         if shell::probe(shell::program(kind.name, &["-c", "true"])).is_none() {
             return Err(Failure::new(format!(

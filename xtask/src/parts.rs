@@ -59,7 +59,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     for pair in args.chunks(2) {
         let [option, value] = pair else { return Err(Failure::new(USAGE)) };
         let read = match option.as_str() {
-            "--kills" => value.parse().ok().map(|found| kills = found),
+            "--kills" => value.parse().ok().filter(|&found| found > 0).map(|found| kills = found),
             "--seed" => value.parse().ok().map(|found| seed = found),
             "--size" => bench::parse_size(value).map(|found| size = found),
             "--program" => {

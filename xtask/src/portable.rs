@@ -102,6 +102,13 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         systems.extend(System::ALL);
     }
     let compiler = compiler()?;
+    // Asked for before minutes of compiling.
+    let runs_wine = systems.contains(&System::Windows) && !only_check;
+    if runs_wine && shell::probe(shell::program("wine", &["--version"])).is_none() {
+        return Err(Failure::new(
+            "no wine, which runs the tests for Windows: apt-get install wine",
+        ));
+    }
     let mut notes = Vec::new();
     for system in systems {
         let mut check = cargo(&compiler, system, "check")?;

@@ -5,9 +5,10 @@
 //! `awscli` and `moto[server]`). Where one is missing it says which, and fails.
 
 use crate::report::{Failure, Outcome};
-use crate::{shell, workspace};
+use crate::{bench, shell};
 use std::fs;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
@@ -35,6 +36,8 @@ printf 'some text' > a
 /// How often a server that was started is asked whether it is there, and how long that is waited for.
 const TRIES: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(100);
+/// Ports that are tried.
+const PORTS: u32 = 3;
 
 /// Runs the examples.
 pub(crate) fn check() -> Outcome {
@@ -47,9 +50,9 @@ pub(crate) fn check() -> Outcome {
             )));
         }
     }
-    shell::run(shell::cargo(&["build", "--quiet", "--package", "sv2-cli"]))?;
-    let programs = workspace::root().join("target/debug");
-    let help = shell::program(&programs.join("sv2").to_string_lossy(), &["keygen", "--help"]);
+    let program = bench::build(true)?;
+    let programs = program.parent().map(Path::to_owned).unwrap_or_default();
+    let help = shell::program(&program.to_string_lossy(), &["keygen", "--help"]);
     let help = String::from_utf8_lossy(&shell::read(help)?).into_owned();
     let folder = Folder::new()?;
     let run = |script: &str, port: u16| folder.run(script, &programs, port);
@@ -65,10 +68,7 @@ pub(crate) fn check() -> Outcome {
     )?;
     run("test \"$(cat a)\" = 'some text'; rm a.sv2", 0)?;
 
-    let listener = TcpListener::bind(("127.0.0.1", 0))?;
-    let port = listener.local_addr()?.port();
-    drop(listener);
-    let server = Server::start(&folder, port)?;
+    let (server, port) = Server::start(&folder)?;
     let [create, open] = examples(&help, "aws secretsmanager ")?;
     run(&create, port)?;
     let get =
@@ -104,8 +104,9 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new() -> Outcome<Self> {
+        // Not below the project: a socket of gpg's agent lies in it, whose path must be short.
         let folder = std::env::temp_dir().join(format!("sv2-secrets-{}", std::process::id()));
-        fs::create_dir(&folder)?;
+        fs::DirBuilder::new().mode(0o700).create(&folder)?;
         Ok(Self(folder))
     }
 
@@ -125,7 +126,15 @@ impl Folder {
         }
     }
 
+    /// Sets what the examples read, and takes away what else would reach them from whoever runs this.
     fn prepare(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os() {
+            let of = |prefix: &&str| name.to_string_lossy().starts_with(prefix);
+            if ["SV2_", "AWS_", "XDG_"].iter().any(of) {
+                command.env_remove(&name);
+            }
+        }
+        command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
         command.current_dir(&self.0).env("HOME", &self.0).env("GNUPGHOME", self.0.join("gnupg"));
         command.env("PASSWORD_STORE_DIR", self.0.join("store")).stdin(Stdio::null());
         command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
@@ -147,21 +156,39 @@ impl Drop for Folder {
 struct Server(Child);
 
 impl Server {
-    fn start(folder: &Folder, port: u16) -> Outcome<Self> {
-        let port_text = port.to_string();
-        let mut command = shell::program("moto_server", &["-H", "127.0.0.1", "-p", &port_text]);
-        folder.prepare(&mut command);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let server = Self(child);
+    /// Starts it on a free port; where somebody else was faster, it ends, and another port is tried.
+    fn start(folder: &Folder) -> Outcome<(Self, u16)> {
+        for _ in 0..PORTS {
+            let listener = TcpListener::bind(("127.0.0.1", 0))?;
+            let port = listener.local_addr()?.port();
+            drop(listener);
+            let port_text = port.to_string();
+            let mut command = shell::program("moto_server", &["-H", "127.0.0.1", "-p", &port_text]);
+            folder.prepare(&mut command);
+            let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+            let mut server = Self(child);
+            if server.answers(port)? {
+                return Ok((server, port));
+            }
+        }
+        Err(Failure::new("moto_server does not answer"))
+    }
+
+    /// Waits until it answers; no, where it ended.
+    fn answers(&mut self, port: u16) -> Outcome<bool> {
         let (_never, silence) = channel::<()>();
         for _ in 0..TRIES {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Ok(server);
+            let is_there = TcpStream::connect(("127.0.0.1", port)).is_ok();
+            if self.0.try_wait()?.is_some() {
+                return Ok(false);
+            }
+            if is_there {
+                return Ok(true);
             }
             // Nobody sends, so this ends with the time.
             let _ = silence.recv_timeout(PAUSE);
         }
-        Err(Failure::new("moto_server does not answer"))
+        Ok(false)
     }
 }
 

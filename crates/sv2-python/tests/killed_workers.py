@@ -207,6 +207,8 @@ def main():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--size", type=int, default=SIZE, help="bytes of plaintext")
     given = parser.parse_args()
+    if given.kills < 1:
+        parser.error("--kills: nothing is shown by no kill")
     print(f"seed {given.seed}, {given.size} bytes of plaintext", flush=True)
     names = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     with s3.server() as address, tempfile.TemporaryDirectory() as folder:

@@ -197,6 +197,9 @@ pub(crate) fn in_time(mut command: Command) -> Outcome<Output> {
     }
 }
 
+/// The signal that a kill sends.
+const SIGKILL: i32 = 9;
+
 /// Waits for a moment that nothing announces.
 fn wait(moment: Duration) {
     let (_never, silence) = channel::<()>();
@@ -204,9 +207,14 @@ fn wait(moment: Duration) {
     let _ = silence.recv_timeout(moment);
 }
 
-/// Kills a child and says whether that is what ended it.
+/// Kills a child and says whether that is what ended it; another signal is a crash of the program.
 fn kill(child: &mut Child) -> Outcome<bool> {
     // One that ended by itself is told by its status.
     let _ = child.kill();
-    Ok(child.wait()?.signal().is_some())
+    let status = child.wait()?;
+    match status.signal() {
+        None => Ok(false),
+        Some(SIGKILL) => Ok(true),
+        Some(_) => Err(Failure::new(format!("the program ended by itself with {status}"))),
+    }
 }
