@@ -129,7 +129,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     Ok(notes.join("; "))
 }
 
-/// A compiler that has the source of the standard library beside it: `$RUSTC`, or that of Debian.
+/// A compiler that has the source of the standard library beside it: `$SV2_PORTABLE_RUSTC`, or that of Debian.
 fn compiler() -> Outcome<PathBuf> {
     let named = env::var_os("SV2_PORTABLE_RUSTC").map(PathBuf::from);
     let path = named.unwrap_or_else(|| PathBuf::from("/usr/bin/rustc"));
