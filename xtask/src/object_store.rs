@@ -22,7 +22,20 @@ const STEPS: [(&str, &[&str]); 4] = [
 /// DataFusion and delta-rs over it: a package of that workspace with rules of its own, built for
 /// this alone because of its size.
 const ENGINES: [(&str, &[&str]); 3] = [
-    ("lints", &["clippy", "--locked", "-p", PACKAGE, "--all-targets", "--", "-D", "warnings"]),
+    (
+        "lints",
+        &[
+            "clippy",
+            "--locked",
+            "-p",
+            PACKAGE,
+            "--all-targets",
+            "--all-features",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    ),
     ("tests", &["test", "--locked", "-p", PACKAGE]),
     (
         "dependencies",

@@ -68,14 +68,25 @@ def begun(tasks, folder):
 
 
 def killed(pid, seconds):
-    """Waits for the end of a process, or kills it at its moment; whether it was killed."""
+    """Waits for the end of a process, or kills it at its moment; whether it was killed.
+
+    A worker that another signal ended has crashed.
+    """
     handle = os.pidfd_open(pid)
     try:
         if not select.select([handle], [], [], seconds)[0]:
             os.kill(pid, signal.SIGKILL)
-        return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        assert code >= 0 or code == -signal.SIGKILL, f"a worker crashed: {signal.Signals(-code).name}"
+        return code < 0
     finally:
         os.close(handle)
+
+
+def ended(pid):
+    """Waits for a worker that nobody kills."""
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code == 0, f"a worker that was left alone ended with {code}"
 
 
 def salts_in(data, at, first, text_len):
@@ -115,7 +126,7 @@ def stream_of(text, dice, most, tally, folder, all_salts):
     ]
     # How long a worker takes for all parts, of which nothing stays.
     started = time.monotonic()
-    os.waitpid(begun(tasks, folder), 0)
+    ended(begun(tasks, folder))
     usual = time.monotonic() - started
     for path in [*folder.glob("*.receipt")]:
         path.unlink()
@@ -149,7 +160,7 @@ def stream_of(text, dice, most, tally, folder, all_salts):
             held, end = finished()
         except sv2.UnsealedError as error:
             part = int(error.unit.removeprefix("part "))
-            os.waitpid(begun([tasks[part - 1]], folder), 0)
+            ended(begun([tasks[part - 1]], folder))
             tally.again += 1
             assert tally.again < 100 * (tally.streams + 1), "asked for again and again"
             continue

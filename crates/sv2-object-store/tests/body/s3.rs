@@ -69,7 +69,8 @@ async fn what_the_bare_server_fails_it_fails_without_the_store_as_well() {
 #[tokio::test]
 async fn an_object_of_s3_that_is_replaced_is_read_old_or_new_and_never_mixed() {
     // With the conditions of reads, and without them, where the tags of the answers tell.
-    for server in [Server::start().await, Server::start_bare().await] {
+    // Requests that race are mixed by the bare server itself, so it gets none.
+    for (server, may_race) in [(Server::start().await, true), (Server::start_bare().await, false)] {
         let (reader, writer) = (store(&server), store(&server));
         let path = Path::from("a");
         let contents = [painted(5 * MIB), bytes::Bytes::from(vec![9; 5 * MIB])];
@@ -90,6 +91,9 @@ async fn an_object_of_s3_that_is_replaced_is_read_old_or_new_and_never_mixed() {
             writer.put(&path, contents[(nth + 1) % 2].clone().into()).await.unwrap();
             // A body that began goes on in what it began in.
             assert!(body.bytes().await.unwrap() == contents[nth % 2]);
+        }
+        if !may_race {
+            continue;
         }
         // And while both go on at the same time.
         let writes = async {
