@@ -8,9 +8,9 @@ use object_store_013::path::Path;
 use object_store_013::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use sv2_object_store::v0_13::Sv2Store;
 use sv2_object_store::{FormatError, ObjectError, ObjectFault, StoreOptions};
-use sv2_object_store_engines::v0_13::Counting;
 use sv2_object_store_engines::key;
 use sv2_object_store_engines::sql::{ask, ask_text, read_trips, session, write_trips};
+use sv2_object_store_engines::v0_13::Counting;
 
 const ROWS: u64 = 400_000;
 /// What an opening reads at most: header and end.
