@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -212,7 +213,8 @@ impl<'l> Lot<'l> {
 /// The most outputs of a lot.
 const MOST: u64 = 1024;
 
-/// The most bytes of a lot: what is lost with the machine is written again.
+/// The most bytes of all lots together: what is lost with the machine is written again, and sources
+/// that are to go take their space until then.
 const MOST_BYTES: u64 = 256 << 20;
 
 /// Files that an output which waits for its name holds open: itself, and its folder by two ways.
@@ -234,9 +236,11 @@ fn lot_size(threads: usize) -> usize {
 
 /// Handles every item; the worst result decides how the command ends.
 ///
-/// What is small is given a lot, in which its output may wait for its name.
+/// What is small is given a lot, in which its output may wait for its name. As many are handled side
+/// by side as there are threads.
 pub(crate) fn each<'l>(
     items: &[Item],
+    threads: NonZeroUsize,
     cancel: &Cancellation,
     console: &Console,
     act: impl Fn(&Item, Company, Option<&Lot<'l>>) -> Result<(), Failure> + Sync,
@@ -246,25 +250,38 @@ pub(crate) fn each<'l>(
     }
     let is_small = |item: &&Item| {
         let path = item.input.as_deref();
-        path.and_then(|path| path.metadata().ok()).is_some_and(|file| file.len() <= SMALL)
+        let file = path.and_then(|path| path.metadata().ok());
+        // A pipe has no length, and what waits for it would keep others from their names.
+        file.is_some_and(|file| file.is_file() && file.len() <= SMALL)
     };
     let (small, large): (Vec<&Item>, Vec<&Item>) = items.iter().partition(is_small);
     let tally = Mutex::new(Tally::default());
     let next = AtomicUsize::new(0);
-    let helpers = thread::available_parallelism().map_or(1, usize::from).min(small.len());
-    let most = lot_size(helpers.max(1));
+    let helpers = threads.get().min(small.len()).max(1);
+    let most = lot_size(helpers);
+    let most_bytes = MOST_BYTES / helpers as u64;
     let work = || {
         let lot = Lot::new();
         let settle = || {
-            let mut results = lot.finish(cancel).into_iter();
-            results.all(|result| tally_of(&tally).take(result, console))
+            // Each says where something is by now, so none is passed over.
+            for result in lot.finish(cancel) {
+                tally_of(&tally).take(result, console);
+            }
+            !tally_of(&tally).is_over()
         };
         while let Some(item) = small.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let result = act(item, Company::SideBySide, Some(&lot));
+            let mut result = act(item, Company::SideBySide, Some(&lot));
+            let is_out_of_space = result.as_ref().is_err_and(|failure| failure.is_out_of_space);
+            if is_out_of_space && !lot.outputs.is_empty() && settle() {
+                // Sources that are to go have made room.
+                result = act(item, Company::SideBySide, Some(&lot));
+            }
             if !tally_of(&tally).take(result, console) {
+                // What a cancelled run may not name any more goes; of everything else this tells.
+                settle();
                 return;
             }
-            let is_full = lot.outputs.len() >= most || lot.outputs.bytes() >= MOST_BYTES;
+            let is_full = lot.outputs.len() >= most || lot.outputs.bytes() >= most_bytes;
             if is_full && !settle() {
                 return;
             }
@@ -306,16 +323,19 @@ impl Tally {
         self.end.is_some()
     }
 
-    /// Takes a result, and says whether to go on.
+    /// Takes a result, and says whether to go on. Whatever is no interrupt is told, also after one.
     fn take(&mut self, result: Result<(), Failure>, console: &Console) -> bool {
         match result {
-            Err(failure) if failure.exit == Exit::Interrupted || was_interrupted() => {
+            Err(failure) if failure.exit == Exit::Interrupted => {
                 self.end.get_or_insert(failure);
             }
             Err(failure) => {
                 console.fail(&failure);
                 self.failed += 1;
                 self.worst = worse(self.worst, Some(failure.exit));
+                if was_interrupted() {
+                    self.end.get_or_insert_with(|| Failure::new(Exit::Interrupted, "interrupted"));
+                }
             }
             Ok(()) => {}
         }

@@ -25,6 +25,8 @@ pub(crate) struct Failure {
     pub(crate) sentence: String,
     /// What to do next: a command at its end is complete and can be pasted.
     pub(crate) hint: Option<String>,
+    /// Whether an output found no space left.
+    pub(crate) is_out_of_space: bool,
 }
 
 /// A refusal to put bytes on a terminal that are no text.
@@ -42,7 +44,7 @@ impl Error for NotText {}
 impl Failure {
     /// A failure of which there is nothing to advise yet.
     pub(crate) fn new(exit: Exit, sentence: impl Into<String>) -> Self {
-        Self { exit, sentence: sentence.into(), hint: None }
+        Self { exit, sentence: sentence.into(), hint: None, is_out_of_space: false }
     }
 
     /// An exit code of which everything was said.
@@ -67,7 +69,8 @@ impl Failure {
         self
     }
 
-    /// A question that was answered with the interrupt key; nothing was written yet.
+    /// An interrupt where no stream is being written: nothing was, unless the command said how it is
+    /// continued.
     pub(crate) fn interrupted() -> Self {
         match going_on::continued() {
             Some(hint) => {

@@ -63,7 +63,9 @@ fn main() -> ExitCode {
             None => ExitCode::SUCCESS,
             Some(failure) => console.fail(&failure),
         },
-        Err(_) if terminal::was_interrupted() => console.fail(&failure::Failure::interrupted()),
+        Err(failure) if terminal::was_interrupted() && failure.exit != exit::Exit::Interrupted => {
+            console.fail(&failure::Failure::interrupted())
+        }
         Err(failure) => console.fail(&failure),
     }
 }

@@ -153,7 +153,7 @@ pub(crate) fn run(args: &DecryptArgs, console: &Console) -> Result<(), Failure> 
     if let (Some(ends), [_]) = (first, &items[..]) {
         return job.decrypt(ends, Company::Alone, None);
     }
-    batch::each(&items, &job.cancel, console, |item, company, lot| {
+    batch::each(&items, args.run.threads(), &job.cancel, console, |item, company, lot| {
         job.decrypt(args.open(item)?, company, lot)
     })
 }

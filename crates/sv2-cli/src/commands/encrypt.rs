@@ -192,9 +192,10 @@ pub(crate) fn run(args: &EncryptArgs, console: &Console) -> Result<(), Failure> 
              identity.age",
         );
     }
-    let done = batch::each(&items, &job.cancel, console, |item, company, lot| {
-        job.encrypt(item, company, lot)
-    });
+    let done =
+        batch::each(&items, args.run.threads(), &job.cancel, console, |item, company, lot| {
+            job.encrypt(item, company, lot)
+        });
     let kept = job.kept.into_inner();
     if args.tree.recursive && done.is_ok() && kept < items.len() {
         let sealed = counted((items.len() - kept) as u64, "file was", "files were");

@@ -27,16 +27,18 @@ impl Failure {
                 Self::new(Exit::Usage, format!("{}: {NotText}", names.input))
                     .hint("name a file with -o, or force it with -o -")
             }
-            StreamError::Write { offset, source } => Self::new(
-                exit,
-                format!(
+            StreamError::Write { offset, source } => {
+                let sentence = format!(
                     "{}: writing failed at byte {offset}: {}; {}",
                     names.output,
                     plain(source),
                     remains(names.output)
-                ),
-            )
-            .hint(format!("{} and run the command again", write_advice(source))),
+                );
+                let hint = format!("{} and run the command again", write_advice(source));
+                let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+                let is_out_of_space = full.contains(&source.kind());
+                Self { is_out_of_space, ..Self::new(exit, sentence).hint(hint) }
+            }
             // Another version took the place of the one that was opened, and nobody forged it.
             StreamError::StaleIndex => Self::of_input(error, Exit::Io, names),
             StreamError::OutputExists => already_exists(names.output, "-o"),

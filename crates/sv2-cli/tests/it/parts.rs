@@ -244,6 +244,13 @@ fn nothing_is_finished_from_parts_and_receipts_that_do_not_belong_together() {
     refused(7, &["does not hold part 2"]);
     let ended = sandbox.run(&VERIFY);
     assert!(ended.code == 5 && ended.text().contains("part 2 is not there"), "{}", ended.text());
+    // A name that leads nowhere is no part.
+    std::os::unix::fs::symlink("gone", sandbox.path(&part(2))).unwrap();
+    refused(7, &["does not hold part 2"]);
+    let ended = sandbox.run(&VERIFY);
+    assert!(ended.code == 5 && ended.text().contains("part 2 is not there"), "{}", ended.text());
+    assert!(ended.text().contains("1 of 5 parts not as planned"), "{}", ended.text());
+    fs::remove_file(sandbox.path(&part(2))).unwrap();
     sandbox.write(&part(2), &bytes);
     sandbox.bad(&["parts", "finish", "-i", "job", "plan", "parts"], 4, &[]);
     sandbox.good(&FINISH);

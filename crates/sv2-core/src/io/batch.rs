@@ -1,7 +1,7 @@
 //! Named outputs that are brought to stable storage together (F-1006): what a sync costs, many small
 //! files share.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,9 +13,14 @@ use crate::io::unfinished::Unfinished;
 use crate::io::{Existing, NamePlace};
 use crate::{StreamError, system};
 
+/// As many outputs on one file system share a sync of all of it, which writes what others left there,
+/// too; fewer are synced one by one.
+const SHARED: u64 = 8;
+
 /// Outputs that were written whole and have no name yet; dropped, it leaves nothing of them.
 ///
-/// Each holds a file and its folder open. It may be cloned; clones are the same batch.
+/// Each holds its file open, and for its name its folder, by up to two descriptors. It may be cloned;
+/// clones are the same batch.
 #[derive(Clone, Default)]
 pub struct OutputBatch(Arc<Mutex<Vec<Written>>>);
 
@@ -61,17 +66,21 @@ impl OutputBatch {
     }
 
     /// Makes all outputs durable, gives them their names, and makes the names durable: one sync for
-    /// each file system, then the names, then one sync for each folder. The result of each output is
-    /// given with its ticket, those that got no name first; one that failed stops no other.
+    /// each file system that 8 or more of them are on and one for each file, then the names, then one
+    /// sync for each folder. The result of each output is given with its ticket, those that got no
+    /// name first; one that failed stops no other.
     ///
     /// Nothing gets a name once `cancel` is set.
     #[must_use]
     pub fn finish(&self, cancel: &Cancellation) -> Vec<(u64, Result<(), StreamError>)> {
         let written = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut systems = HashSet::new();
+        let mut systems = HashMap::<u64, u64>::new();
         for one in &written {
             let file = one.file.metadata().ok().and_then(|file| system::identity(&file));
-            if file.is_some_and(|[device, _]| systems.insert(device)) {
+            let Some([device, _]) = file else { continue };
+            let count = systems.entry(device).or_default();
+            *count += 1;
+            if *count == SHARED {
                 // What failed is told by the file that it belongs to.
                 let _ = system::sync_file_system(&one.file);
             }

@@ -47,13 +47,17 @@ pub(super) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
         let file = folder::open_stored(&path)?;
         let name = Name::File(path);
         let damages = match file {
-            Some(file) => scrub_part(&plan, part, InputSource::File(file), &cancel),
-            None => Ok(Vec::new()),
+            Some(file) => {
+                let damages = scrub_part(&plan, part, InputSource::File(file), &cancel);
+                let damages = damages.map_err(|error| told::reading(&error, &name))?;
+                (!damages.is_empty()).then_some(damages)
+            }
+            // It has a name and is not there: a link that leads nowhere, or it went away.
+            None => Some(Vec::new()),
         };
-        let damages = damages.map_err(|error| told::reading(&error, &name))?;
-        if !damages.is_empty() {
-            let damaged = NotAsPlanned { first: part, last: part, damages };
-            found.lock().unwrap_or_else(PoisonError::into_inner).push(damaged);
+        if let Some(damages) = damages {
+            let not_as_planned = NotAsPlanned { first: part, last: part, damages };
+            found.lock().unwrap_or_else(PoisonError::into_inner).push(not_as_planned);
         }
         let spec = plan.part(part).map_err(|error| told::parts(error, &args.plan))?;
         let len = spec.plaintext.end - spec.plaintext.start;
@@ -62,11 +66,11 @@ pub(super) fn run(args: &VerifyArgs, console: &Console) -> Result<(), Failure> {
     drop(tasks);
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     let gone = |(first, last)| NotAsPlanned { first, last, damages: Vec::new() };
-    found.extend(missing.into_iter().map(gone));
+    let gone: Vec<_> = missing.into_iter().map(gone).collect();
+    let checked = parts.len() as u64 + gone.iter().map(NotAsPlanned::count).sum::<u64>();
+    found.extend(gone);
     found.sort_by_key(|found| found.first);
     let bad: u64 = found.iter().map(NotAsPlanned::count).sum();
-    let gone = found.iter().filter(|found| found.is_missing()).map(NotAsPlanned::count);
-    let checked = parts.len() as u64 + gone.sum::<u64>();
     if console.json {
         let report = json!({
             "command": "parts verify",
