@@ -12,7 +12,9 @@ use sv2_headers::{AgeSlot, MAX_SLOTS, SLOT_KIND_AGE, Section, age_slot};
 
 use crate::describe::{StanzaKind, stanzas};
 use crate::identity::Kind;
-use crate::{Identity, KeysError, NoKeyFits, Passphrase, PassphrasePurpose, Prompt, plugin, ssh};
+use crate::{
+    Identity, KeysError, NoKeyFits, Passphrase, PassphrasePurpose, Prompt, memory, plugin, ssh,
+};
 
 /// Binary logarithm of the largest scrypt N that is accepted without the user's word: 1 GiB.
 pub const READER_MAX_LOG_N: u8 = 20;
@@ -133,11 +135,12 @@ impl SlotOpener {
                 search.report.skipped_over_limit.push(log_n);
                 continue;
             }
-            let _promise = match self.passphrase {
-                PassphraseSource::None => None,
-                _ => Some(crate::memory::promise(log_n)?),
-            };
-            match self.passphrase(slot, &mut search) {
+            let Some(secret) = self.secret() else { continue };
+            search.report.passphrase_tried = true;
+            // Not before somebody has answered: others would wait for their memory until then, and
+            // a prompt that derives a key itself for ever.
+            let _promise = memory::promise(log_n)?;
+            match self.passphrase(&secret, slot, &mut search) {
                 Ok(Some(opened)) => return Ok(opened),
                 Ok(None) => {}
                 Err(DecryptError::DecryptionFailed) => wrong_passphrase = true,
@@ -154,19 +157,22 @@ impl SlotOpener {
         self.max_log_n.min(MAX_LOG_N)
     }
 
-    /// Tries the passphrase, if there is one, on its slot.
-    fn passphrase(
-        &self,
-        slot: &Slot<'_>,
-        search: &mut Search<'_>,
-    ) -> Result<Option<OpenedSlot>, DecryptError> {
-        let secret = match &self.passphrase {
+    /// The passphrase, if there is one, asked for where nobody gave it.
+    fn secret(&self) -> Option<Passphrase> {
+        match &self.passphrase {
             PassphraseSource::None => None,
             PassphraseSource::Given(passphrase) => Some(passphrase.duplicate()),
             PassphraseSource::Ask => self.prompt.passphrase(PassphrasePurpose::Stream),
-        };
-        let Some(secret) = secret else { return Ok(None) };
-        search.report.passphrase_tried = true;
+        }
+    }
+
+    /// Tries the passphrase on its slot.
+    fn passphrase(
+        &self,
+        secret: &Passphrase,
+        slot: &Slot<'_>,
+        search: &mut Search<'_>,
+    ) -> Result<Option<OpenedSlot>, DecryptError> {
         let mut failed = DecryptError::DecryptionFailed;
         for form in secret.forms() {
             let mut identity = scrypt::Identity::new(form);
@@ -354,4 +360,55 @@ fn read_key(payload: impl Read) -> Option<StreamKey> {
         }
     }
     StreamKey::from_slice(&bytes[..len])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A prompt that derives a key of its own before it answers, for which there is no memory.
+    struct Deriving;
+
+    impl Prompt for Deriving {
+        fn message(&self, _: &str) {}
+
+        fn confirm(&self, _: &str, _: &str, _: Option<&str>) -> Option<bool> {
+            None
+        }
+
+        fn text(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn passphrase(&self, _: PassphrasePurpose<'_>) -> Option<Passphrase> {
+            let refused = memory::promise(50).map(drop);
+            assert!(matches!(refused, Err(KeysError::Memory { .. })));
+            Passphrase::new("right".to_owned()).ok()
+        }
+    }
+
+    /// Whoever is asked holds no memory meanwhile, so that a prompt may derive as well.
+    #[test]
+    fn a_prompt_that_derives_a_key_itself_does_not_wait_for_the_slot_it_is_asked_for() {
+        let key = StreamKey::from_bytes([1; 32]);
+        let secret = Passphrase::new("right".to_owned()).expect("a passphrase");
+        let slot = crate::seal_passphrase_slot(&key, &secret, 6).expect("a slot");
+        let (done, opened) = mpsc::channel();
+        // Where it waits for itself, it does so for ever, and only this thread goes on.
+        thread::spawn(move || {
+            let opener = SlotOpener {
+                identities: Vec::new(),
+                passphrase: PassphraseSource::Ask,
+                max_log_n: READER_MAX_LOG_N,
+                prompt: Arc::new(Deriving),
+            };
+            let found = opener.open(&[slot], &mut |key| key.expose() == &[1; 32]);
+            done.send(found.is_ok()).expect("somebody waits");
+        });
+        assert_eq!(opened.recv_timeout(Duration::from_secs(60)), Ok(true));
+    }
 }
