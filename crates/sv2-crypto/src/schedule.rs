@@ -156,6 +156,18 @@ impl SegmentsKey {
         Self(Secret::take(bytes))
     }
 
+    /// Takes 32 bytes that [`SegmentsKey::expose`] gave without a copy that a move leaves behind;
+    /// nothing for another number of bytes.
+    #[must_use]
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        let mut key = Self(Secret::zero());
+        if bytes.len() != key.0.len() {
+            return None;
+        }
+        key.0.copy_from_slice(bytes);
+        Some(key)
+    }
+
     /// The key's bytes, for handing them to a machine that only works on segments.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {

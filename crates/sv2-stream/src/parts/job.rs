@@ -116,13 +116,11 @@ impl PartsJob {
     /// # Errors
     /// Why no slot gave that key.
     pub fn open(&self, opener: &dyn KeyOpener) -> Result<SegmentsKey, SlotError> {
-        let segments = |key: &StreamKey| SegmentsKey::from_bytes(*key.expose());
-        let mut fits = |key: &StreamKey| PartsPlan::is_of(&self.plan, &segments(key));
-        let key = opener.open_key(&self.slots, &mut fits)?;
+        let fitting = |key: &StreamKey| {
+            SegmentsKey::from_slice(key.expose()).filter(|key| PartsPlan::is_of(&self.plan, key))
+        };
+        let key = opener.open_key(&self.slots, &mut |key| fitting(key).is_some())?;
         // Whatever the opener says, a key that does not fit seals nothing.
-        match fits(&key) {
-            true => Ok(segments(&key)),
-            false => Err("the job's key is not that of its plan".into()),
-        }
+        fitting(&key).ok_or_else(|| "the job's key is not that of its plan".into())
     }
 }

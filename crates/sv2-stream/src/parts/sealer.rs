@@ -35,7 +35,7 @@ impl PartSealer {
         if *source != plan.source {
             return Err(PartsError::SourceChanged);
         }
-        let context_key = SegmentsKey::from_bytes(*key.expose());
+        let context_key = SegmentsKey::from_slice(key.expose()).ok_or(PartsError::ForeignPlan)?;
         let context = SegmentCryptoContext::new(&header, context_key, backend, random.clone());
         Ok(Self { plan, key, worker: EncryptSegmentWorker::new(context) })
     }
