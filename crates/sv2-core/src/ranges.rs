@@ -41,14 +41,15 @@ pub struct ReaderOptions {
     /// The most plaintext bytes that `Read` fetches ahead while one read follows the other; the
     /// standard is 512 KiB for files and memory and 16 MiB for a source of the caller's.
     pub read_ahead: Option<u64>,
-    /// Opened frames that are kept for small reads that come back.
+    /// Opened frames that are kept for small reads that come back; up to twice their memory, since
+    /// two that were read together go together.
     pub cached_frames: usize,
     /// Checked pages of the index that are kept; each is at most 64 KiB.
     pub cached_pages: usize,
 }
 
 impl ReaderOptions {
-    /// Requests by the kind of source, 32 frames and 64 pages: 2 MiB and at most 4 MiB.
+    /// Requests by the kind of source, 32 frames and 64 pages: 2 to 4 MiB and at most 4 MiB.
     #[must_use]
     pub fn standard() -> Self {
         Self { fetch: None, read_ahead: None, cached_frames: 32, cached_pages: 64 }

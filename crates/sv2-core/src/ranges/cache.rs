@@ -39,7 +39,7 @@ pub(crate) struct FrameCache {
 #[derive(Clone)]
 enum Frame {
     Alone(Arc<[u8]>),
-    /// In what was read for it, of which little else is held with it.
+    /// In what was read, every frame of which was kept.
     Within(Arc<Plaintext>),
 }
 
@@ -83,15 +83,15 @@ impl FrameCache {
     /// Keeps the first and the last frame of what was read for `wanted`, where only a part of them
     /// was: whoever wants a part of a frame is likely to want its neighbourhood.
     pub(crate) fn keep_ends(&self, plaintext: &Arc<Plaintext>, wanted: Range<u64>) {
-        // What was read for two frames holds hardly more than the two do.
-        let is_small = plaintext.frames().nth(2).is_none();
-        let mut kept = None;
-        for edge in [wanted.start, wanted.end] {
-            let start = edge - edge % self.frame_size;
-            if start == edge || kept.replace(start) == Some(start) {
-                continue;
-            }
-            let frame = match is_small {
+        let frame_of = |edge: u64| edge - edge % self.frame_size;
+        let first = Some(frame_of(wanted.start)).filter(|start| *start != wanted.start);
+        let last = Some(frame_of(wanted.end))
+            .filter(|start| *start != wanted.end && Some(*start) != first);
+        let kept = || first.into_iter().chain(last);
+        // What was read holds a frame only with all of its others.
+        let all = kept().count() <= self.capacity && plaintext.frames().count() <= kept().count();
+        for start in kept() {
+            let frame = match all {
                 true => Frame::Within(Arc::clone(plaintext)),
                 false => Frame::Alone(Arc::from(plaintext.at(start))),
             };
