@@ -3,6 +3,7 @@
 //! Damaged units that follow each other are one entry, and a list has an end, so that what is kept
 //! and printed never grows beyond what was read.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -84,6 +85,23 @@ impl Damage {
         }
     }
 
+    /// Takes in another damage, wherever it is, and reaches from the first of both to the last.
+    fn cover(&mut self, other: &Self) {
+        let (end, other_end) = (self.offset + self.len, other.offset + other.len);
+        if other.offset < self.offset {
+            (self.unit, self.offset) = (other.unit, other.offset);
+        }
+        if other_end > end {
+            self.last = other.last;
+        }
+        self.len = end.max(other_end) - self.offset;
+        self.units += other.units;
+        if let Some(more) = &other.plaintext {
+            let range = self.plaintext.get_or_insert_with(|| more.clone());
+            *range = range.start.min(more.start)..range.end.max(more.end);
+        }
+    }
+
     /// Plaintext bytes that are lost with it.
     fn lost(&self) -> u64 {
         match &self.plaintext {
@@ -96,18 +114,29 @@ impl Damage {
 /// Damage as it is found, joined and counted.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    listed: Vec<Damage>,
+    listed: VecDeque<Damage>,
     beyond: Vec<Damage>,
     units: u64,
     lost: u64,
 }
 
 impl Tally {
-    /// Takes in a damage; they come in order of their offsets.
+    /// Takes in a damage. Those that touch are one entry where they come in order of their offsets,
+    /// and the list has those that came first.
     pub(crate) fn push(&mut self, damage: Damage) {
         self.units += damage.units;
         self.lost += damage.lost();
         self.place(damage);
+    }
+
+    /// Takes in the entries that another one lists in front of an offset, which it then has no more
+    /// in its list; they count once the rest of it is absorbed.
+    pub(crate) fn absorb_before(&mut self, other: &mut Self, offset: u64) {
+        while other.listed.front().is_some_and(|damage| damage.offset < offset)
+            && let Some(damage) = other.listed.pop_front()
+        {
+            self.place(damage);
+        }
     }
 
     /// Takes in what another one did, which comes behind it.
@@ -119,29 +148,26 @@ impl Tally {
 
     fn place(&mut self, damage: Damage) {
         if self.beyond.is_empty() {
-            if let Some(last) = self.listed.last_mut().filter(|last| last.joins(&damage)) {
+            if let Some(last) = self.listed.back_mut().filter(|last| last.joins(&damage)) {
                 last.extend(&damage);
                 return;
             }
             if self.listed.len() < MAX_DAMAGES {
-                self.listed.push(damage);
+                self.listed.push_back(damage);
                 return;
             }
         }
         match self.beyond.iter_mut().find(|of_fault| of_fault.fault == damage.fault) {
-            Some(of_fault) => {
-                let end = damage.offset + damage.len;
-                of_fault.extend(&damage);
-                of_fault.len = end.saturating_sub(of_fault.offset);
-            }
+            Some(of_fault) => of_fault.cover(&damage),
             None => self.beyond.push(damage),
         }
     }
 
     /// Everything that was taken in, for the map.
-    pub(crate) fn finish(mut self) -> (Vec<Damage>, Vec<Damage>, u64, u64) {
-        self.listed.sort_by_key(|damage| damage.offset);
-        (self.listed, self.beyond, self.units, self.lost)
+    pub(crate) fn finish(self) -> (Vec<Damage>, Vec<Damage>, u64, u64) {
+        let mut listed = Vec::from(self.listed);
+        listed.sort_by_key(|damage| damage.offset);
+        (listed, self.beyond, self.units, self.lost)
     }
 }
 
@@ -248,5 +274,22 @@ mod tests {
         assert_eq!((listed.len(), units, lost), (MAX_DAMAGES, most + 4, 10 * (most + 4)));
         let counts: Vec<_> = beyond.iter().map(|of| (of.fault, of.units, of.len)).collect();
         assert_eq!(counts, [(Fault::Checksum, 3, 5), (Fault::Authentication, 1, 1)]);
+    }
+
+    /// F-838: whatever the order in which it is found, an entry reaches from the first to the last.
+    #[test]
+    fn what_is_beyond_the_list_reaches_over_damage_that_is_found_late() {
+        let mut tally = Tally::default();
+        let most = MAX_DAMAGES as u64;
+        (0..most).for_each(|at| tally.push(frame(at, 0, 100 + 2 * at, Fault::Checksum)));
+        for offset in [70, 90, 50, 60] {
+            tally.push(frame(offset, 0, offset, Fault::Authentication));
+        }
+        let (_, beyond, ..) = tally.finish();
+        let [late] = &beyond[..] else { panic!("{beyond:?}") };
+        assert_eq!((late.offset, late.len, late.units), (50, 41, 4));
+        let unit = |segment| Unit::Frame { segment, frame: 0 };
+        assert_eq!((late.unit, late.last), (unit(50), unit(90)));
+        assert_eq!(late.plaintext, Some(500..910));
     }
 }

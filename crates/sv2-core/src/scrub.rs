@@ -93,8 +93,9 @@ pub fn scrub_followed_with(
 /// pipe; with [`Tail::MayBeFollowed`] whatever follows its end.
 ///
 /// The result is that of a file wherever everything is at its place. Where lengths do not fit, parts
-/// are not looked for: [`DamageMap::unsearched`] says of how many bytes nothing is known. What is kept
-/// in memory grows by 128 bytes for each segment.
+/// are not looked for: [`DamageMap::unsearched`] says of how many bytes nothing is known. It works on
+/// the caller's thread. What is held is one segment, as far as it arrived, which a pool has to have
+/// room for, the index, twice where segment headers are damaged, and 160 bytes for each segment.
 ///
 /// # Errors
 /// As [`scrub`], with the error of the front header where that cannot be decoded, since its copy
@@ -222,9 +223,9 @@ pub fn verify_with(
 pub(crate) fn positioned(input: InputSource<'_>) -> Result<PositionedInput<'_>, StreamError> {
     match input.open()? {
         Input::Positioned(source) => Ok(source),
-        Input::Sequential(_) => {
-            Err(StreamError::Usage("a pipe cannot be verified, only a file; decrypt it instead"))
-        }
+        Input::Sequential(_) => Err(StreamError::Usage(
+            "a pipe cannot be read at offsets; scrub_pipe checks one without a key, a decrypt with one",
+        )),
     }
 }
 
@@ -261,8 +262,9 @@ impl Check<'_> {
         let (count, total) = (scrub.segments(), scrub.plaintext_len());
         let holes = Holes::of(self.source);
         let mut next = 0;
-        // Who has read a segment reads the next one into the same memory: what goes round with the
-        // findings would come from another processor's cache.
+        // A stack: the next segment is read into what was put back last, by whichever thread, which
+        // is the likeliest to be in a cache still. What went round with the findings would come back
+        // in their order, and late.
         let buffers = Mutex::new(Vec::<Vec<u8>>::new());
         let buffers = || buffers.lock().unwrap_or_else(PoisonError::into_inner);
         let feed = |_: u64, none: Vec<u8>| {

@@ -2,8 +2,11 @@
 //! section 8.7).
 //!
 //! Segments are checked at their places as they come, and everything behind them once the end is
-//! there. What is kept grows with the index, 64 bytes for each segment and the index itself. Nothing
-//! is looked for anywhere else than at its place: that takes a file.
+//! there. What is held is the segment that comes, where its header is damaged also as much as an end
+//! could have, twice, and what the segments said, with room for more: [`PER_SEGMENT`]. Nothing is
+//! looked for anywhere else than at its place: that takes a file.
+
+mod window;
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,15 +24,23 @@ use sv2_stream::FormatError;
 use super::tail::PageSource;
 use super::{Check, Checked, SegmentScrub, headers};
 use crate::damage::{Damage, DamageMap, Fault, Tally};
+use crate::drive::Drive;
 use crate::end::{SEARCHED, Trailing, ends_in};
 use crate::inspect::{Look, layout_of, look};
 use crate::io::{PositionedInput, ReadAt, SequentialInput};
 use crate::{RunOptions, StreamError, Tail, Unit};
+use window::Window;
 
-/// The most segments of which something is kept: 64 MiB, and 4 TiB of plaintext at the defaults.
+/// The most segments of which something is kept: 4 TiB of plaintext at the defaults.
 const MOST_SEGMENTS: u64 = 1 << 20;
 
-/// Bytes that are read at a time.
+/// The most bytes that are kept of a segment that went by: 160 MiB in all.
+const PER_SEGMENT: usize = 160;
+
+// A list that is full doubles.
+const _: () = assert!(2 * size_of::<Said>() == PER_SEGMENT);
+
+/// Bytes that are read at a time behind the window.
 const STEP: usize = 1 << 20;
 
 /// Scrubs a stream from a pipe.
@@ -41,32 +52,59 @@ pub(super) fn scrub(
     let begun = Instant::now();
     let (head, mut header) = read_head(&mut input)?;
     let layout = layout_of(&header);
+    // A pool has room for the segment that is held.
+    let _drive = Drive::begin(run, layout, None)?;
     let pieces = Mutex::new(Pieces { head, at: header.header_len.into(), ..Pieces::default() });
     let mut pipe = Pipe { input, pieces: &pieces, run, ended: false };
     pipe.fill(SEGMENT_HEADER_LEN as u64)?;
-    // The front header may be that of another stream.
-    if let Some(first) = sound_header(&pipe.pieces().window, &layout, 0) {
-        header.commitment[..8].copy_from_slice(&first.stream_tag);
+    pipe.pieces().keep_first();
+    if let Some(tag) = other_tag(&mut pipe, &header, &layout)? {
+        header.commitment[..8].copy_from_slice(&tag);
     }
     let source = source_of(&pieces, u64::MAX);
     let segments =
         SegmentScrub::of_header(&source, &header, layout, layout.geometry.max_plaintext_len());
     let mut passed = Passed::new(layout, header.commitment);
-    let mut buffer = Vec::new();
     while passed.is_full(&mut pipe)? {
         if passed.segments == MOST_SEGMENTS {
             return Err(StreamError::Usage(
                 "a pipe of more than 1,048,576 segments cannot be scrubbed, only a file",
             ));
         }
-        let found = segments.check(passed.segments, None, buffer)?;
-        passed.take(&found.damages, &found.buffer);
-        buffer = found.buffer;
-        pipe.pieces().pass(layout.full_segment_len());
+        pipe.pieces().pass_segment(&segments, &mut passed)?;
         run.observe(passed.segments * layout.geometry.segment_size(), None);
     }
     let followed = passed.read_end(&mut pipe)?;
     passed.judge(&pieces, followed, tail, begun)
+}
+
+/// The tag of the stream, where the front header is that of another one: the first segment and what
+/// is behind it, the second one or the header copy, have the same other tag. A first segment that
+/// stands alone with its tag is itself the foreign one.
+fn other_tag(
+    pipe: &mut Pipe<'_>,
+    header: &StreamHeader,
+    layout: &StreamLayout,
+) -> Result<Option<[u8; 8]>, StreamError> {
+    let first = sound_header(pipe.pieces().window.bytes(), layout, 0);
+    let of_stream = |tag: &[u8; 8]| header.commitment.starts_with(tag);
+    let first = first.filter(|first| !of_stream(&first.stream_tag));
+    let Some(SegmentHeader { stream_tag, plaintext_len, .. }) = first else { return Ok(None) };
+    if u64::from(plaintext_len) != layout.geometry.segment_size() {
+        // It ends the stream and is judged beside the header copy.
+        return Ok(None);
+    }
+    let full = layout.full_segment_len();
+    pipe.fill(full + HEADER_PREFIX_LEN as u64)?;
+    let pieces = pipe.pieces();
+    // It fits where it is held.
+    let behind = pieces.window.bytes().get(full as usize..).unwrap_or_default();
+    let confirmed = match sound_header(behind, layout, 1) {
+        Some(second) => second.stream_tag == stream_tag,
+        None => StreamHeader::decode_prefix(behind)
+            .is_ok_and(|copy| copy.commitment.starts_with(&stream_tag)),
+    };
+    Ok(confirmed.then_some(stream_tag))
 }
 
 /// Reads the front header, of which the fixed part must be legible; whether the rest is, is judged at
@@ -95,29 +133,45 @@ fn sound_header(bytes: &[u8], layout: &StreamLayout, segment: u64) -> Option<Seg
     decode_segment_header(bytes, layout.geometry, SegmentIndex(segment)).ok()
 }
 
-/// What is there of a stream that went by: its beginning, the bytes that are looked at, and its last
+/// What is there of a stream that went by: both headers at its beginning, the bytes that are looked at, and its last
 /// bytes. What is not there any more reads as zeros, and nothing that decides reads it.
 #[derive(Default)]
 struct Pieces {
     head: Vec<u8>,
     /// Where the window begins, in bytes from the start of the stream.
     at: u64,
-    window: Vec<u8>,
+    window: Window,
     /// The last bytes of the input, and where they begin, where the window does not reach them.
     end: (u64, Vec<u8>),
 }
 
 impl Pieces {
-    /// Drops the first bytes of the window.
-    fn pass(&mut self, len: u64) {
-        // The window has as many.
-        self.window.drain(..len as usize);
+    /// Keeps the first segment header beside the front header: where that and its copy differ, it says
+    /// which of them leads.
+    fn keep_first(&mut self) {
+        let first = self.window.bytes();
+        self.head.extend_from_slice(&first[..first.len().min(SEGMENT_HEADER_LEN)]);
+    }
+
+    /// Checks the full segment that the window begins with, and drops it.
+    fn pass_segment(
+        &mut self,
+        segments: &SegmentScrub<'_>,
+        passed: &mut Passed,
+    ) -> Result<(), StreamError> {
+        let len = passed.layout.full_segment_len();
+        // It fits where it is held.
+        let wire = self.window.bytes().get(..len as usize);
+        let wire = wire.ok_or(StreamError::Defect { segment: passed.segments })?;
+        passed.take(&segments.check_held(passed.segments, wire)?, wire);
+        self.window.pass(wire.len());
         self.at += len;
+        Ok(())
     }
 
     /// Where the window ends.
     fn reached(&self) -> u64 {
-        self.at + self.window.len() as u64
+        self.at + self.window.bytes().len() as u64
     }
 }
 
@@ -129,7 +183,8 @@ impl ReadAt for View<'_> {
         buffer.fill(0);
         let pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (end_at, end) = &pieces.end;
-        for (at, piece) in [(0, &pieces.head), (*end_at, end), (pieces.at, &pieces.window)] {
+        let window = pieces.window.bytes();
+        for (at, piece) in [(0, &pieces.head[..]), (*end_at, end), (pieces.at, window)] {
             let from = at.max(offset);
             let to = (at + piece.len() as u64).min(offset.saturating_add(buffer.len() as u64));
             if from < to {
@@ -170,18 +225,14 @@ impl Pipe<'_> {
                 return Err(StreamError::Cancelled { segment: 0 });
             }
             let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
-            let held = pieces.window.len();
-            if held as u64 >= len || self.ended {
-                return Ok(held as u64 >= len);
+            let has_all = pieces.window.bytes().len() as u64 >= len;
+            if has_all || self.ended {
+                return Ok(has_all);
             }
-            // At most a step, so it fits.
-            let step = (len - held as u64).min(STEP as u64) as usize;
-            pieces.window.resize(held + step, 0);
-            let read = self.input.read_up_to(&mut pieces.window[held..]);
-            let count = read.as_ref().map_or(0, |count| *count);
-            pieces.window.truncate(held + count);
-            read?;
-            self.ended = count < step;
+            // What does not fit does not arrive.
+            let len = usize::try_from(len).unwrap_or(usize::MAX);
+            let (asked, came) = pieces.window.read(len, |buffer| self.input.read_up_to(buffer))?;
+            self.ended = came < asked;
         }
     }
 
@@ -253,7 +304,8 @@ impl Passed {
             return Ok(false);
         }
         let (header, is_copy) = {
-            let window = &pipe.pieces().window;
+            let pieces = pipe.pieces();
+            let window = pieces.window.bytes();
             let header = sound_header(window, &self.layout, self.segments);
             (header, window.starts_with(&HEADER_MAGIC))
         };
@@ -362,16 +414,20 @@ impl Passed {
             return Ok(DamageMap { unsearched: len - reached, ..map });
         }
         self.settle_doubts();
-        check.tally.absorb(std::mem::take(&mut self.tally));
+        let mut found = std::mem::take(&mut self.tally);
         let Some(trailer) = look.fitting() else {
             return Err(StreamError::Defect { segment: self.segments });
         };
         let pages = PageSource::new(&source, &look.layout, trailer);
         for (segment, said) in (0..).zip(&self.said) {
             if let Some(entry) = pages.entry(segment)? {
-                check.push_all(self.disagreements(segment, said, &entry));
+                for damage in self.disagreements(segment, said, &entry) {
+                    check.tally.absorb_before(&mut found, damage.offset);
+                    check.push(damage);
+                }
             }
         }
+        check.tally.absorb(found);
         let segments = SegmentScrub::of_look(&source, &look, trailer.plaintext_len);
         for segment in self.segments..segments.segments() {
             let found = segments.check(segment, pages.entry(segment)?, Vec::new())?;
@@ -389,7 +445,7 @@ impl Passed {
         let Some(trailer) = look.fitting() else { return false };
         let segments = self.layout.geometry.segment_count(trailer.plaintext_len);
         look.layout == self.layout
-            && look.header.commitment[..8] == self.commitment[..8]
+            && (self.segments == 0 || look.header.commitment[..8] == self.commitment[..8])
             && (self.segments..=self.segments + 1).contains(&segments)
     }
 

@@ -143,32 +143,47 @@ impl<'s> SegmentScrub<'s> {
         entry: Option<IndexEntry>,
         mut wire: Vec<u8>,
     ) -> Result<Scrubbed, StreamError> {
-        let index = SegmentIndex(segment);
-        let layout = &self.layout;
-        let Some(segment_layout) = layout.segment_layout(self.plaintext_len, index) else {
-            return Err(StreamError::Defect { segment });
-        };
-        let offset = layout.segment_offset(index);
-        wire.resize(segment_layout.wire_len(), 0);
-        self.source.read_exact_at(&mut wire, offset)?;
-        let place = Place { segment: index, offset, layout: segment_layout };
-
-        let mut damages = Vec::new();
-        let header = self.check_header(&place, &wire, &mut damages);
-        if let (Some(header), Some(entry)) = (header, entry)
-            && header.salt != entry.salt
-        {
-            let fault = Fault::Disagrees("salt of segment and index");
-            damages.push(Damage::bare(place.unit(), fault, offset, SEGMENT_HEADER_LEN as u64));
-        }
-        let frames_from = damages.len();
-        let (crc, digest) = self.check_frames(&place, &wire, &mut damages);
-        let body_sound = header.is_some() && damages.len() == frames_from;
-        self.check_footer(&place, &wire, (crc, digest), body_sound, entry, &mut damages);
+        let place = self.place(segment)?;
+        wire.resize(place.layout.wire_len(), 0);
+        self.source.read_exact_at(&mut wire, place.offset)?;
+        let mut damages = self.check_bytes(&place, entry, &wire);
         if let (Some(opener), Some(entry)) = (&self.opener, entry) {
             self.authenticate(opener.job, &place, &mut wire, entry, &mut damages)?;
         }
         Ok(Scrubbed { damages, buffer: wire })
+    }
+
+    /// Lists what is wrong with a segment without its entry of the index and without a key, where
+    /// `wire` begins with it.
+    pub(super) fn check_held(&self, segment: u64, wire: &[u8]) -> Result<Vec<Damage>, StreamError> {
+        let place = self.place(segment)?;
+        let wire = wire.get(..place.layout.wire_len());
+        let wire = wire.ok_or(StreamError::Defect { segment })?;
+        Ok(self.check_bytes(&place, None, wire))
+    }
+
+    fn place(&self, segment: u64) -> Result<Place, StreamError> {
+        let index = SegmentIndex(segment);
+        let layout = self.layout.segment_layout(self.plaintext_len, index);
+        let layout = layout.ok_or(StreamError::Defect { segment })?;
+        Ok(Place { segment: index, offset: self.layout.segment_offset(index), layout })
+    }
+
+    fn check_bytes(&self, place: &Place, entry: Option<IndexEntry>, wire: &[u8]) -> Vec<Damage> {
+        let mut damages = Vec::new();
+        let header = self.check_header(place, wire, &mut damages);
+        if let (Some(header), Some(entry)) = (header, entry)
+            && header.salt != entry.salt
+        {
+            let (offset, len) = (place.offset, SEGMENT_HEADER_LEN as u64);
+            let fault = Fault::Disagrees("salt of segment and index");
+            damages.push(Damage::bare(place.unit(), fault, offset, len));
+        }
+        let frames_from = damages.len();
+        let (crc, digest) = self.check_frames(place, wire, &mut damages);
+        let body_sound = header.is_some() && damages.len() == frames_from;
+        self.check_footer(place, wire, (crc, digest), body_sound, entry, &mut damages);
+        damages
     }
 
     fn check_header(

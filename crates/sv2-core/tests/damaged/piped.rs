@@ -1,13 +1,14 @@
 //! A scrub of a pipe beside one of the same bytes as a file (format.md section 8.7).
 
 use std::io::Read;
+use std::iter;
 
 use sv2_core::{
     Cancellation, DamageMap, DigestAlg, InputSource, RunOptions, StreamError, Tail, scrub,
     scrub_followed, scrub_pipe,
 };
 
-use crate::support::stream;
+use crate::support::{HEADER_LEN, frame_at, segment_wire, stream};
 
 /// Bytes that come a few at a time.
 struct Trickle<'b>(&'b [u8], usize);
@@ -127,6 +128,52 @@ fn a_pipe_whose_parts_moved_says_of_how_much_nothing_is_known() {
         assert_eq!((map.by_place, map.sealed), (false, file.sealed));
         assert!(map.unsearched > 0 && map.unsearched < bad.len() as u64, "{map:?}");
         assert!(!map.end_is_known && !map.is_undamaged());
+    }
+}
+
+/// F-828: what the index says differently of a segment is told where that segment is, so that it joins
+/// what is damaged in front of it, although a pipe learns it last.
+#[test]
+fn what_the_index_of_a_pipe_says_differently_stands_at_its_segment() {
+    let digest = DigestAlg::None;
+    let mut wire = stream(3072, digest);
+    // The last frame of the first segment, which its footer touches, and one of the second.
+    wire[frame_at(digest, 0, 3) + 20] ^= 1;
+    wire[frame_at(digest, 1, 1) + 20] ^= 1;
+    let mut joined = 0;
+    for at in HEADER_LEN + 3 * segment_wire(digest)..wire.len() {
+        let mut bad = wire.clone();
+        bad[at] ^= 0x10;
+        let map = piped(&bad, Tail::Required).expect("read");
+        if map.unsearched == 0 {
+            let file = scrub(InputSource::Memory(&bad), &RunOptions::automatic()).expect("read");
+            let entries = |map: &DamageMap| format!("{:?}", map.damages);
+            assert_eq!((said(&map), entries(&map)), (said(&file), entries(&file)), "byte {at}");
+            joined += usize::from(map.damages.iter().any(|damage| damage.units == 2));
+        }
+    }
+    assert!(joined > 0);
+}
+
+/// F-828: a sound segment of another stream is one that is damaged, also where it is the first one;
+/// and a front header of another stream is one, also where it is all that is.
+#[test]
+fn a_segment_or_a_header_of_another_stream_costs_a_pipe_nothing_else() {
+    for (len, digest) in
+        [(1024, DigestAlg::None), (2048, DigestAlg::Sha256), (2700, DigestAlg::None)]
+    {
+        let (wire, other) = (stream(len, digest), stream(len, digest));
+        let full = segment_wire(digest);
+        let segment = |at: usize| HEADER_LEN + at * full..HEADER_LEN + (at + 1) * full;
+        for place in (0..len / 1024).map(segment).chain(iter::once(0..HEADER_LEN)) {
+            let mut bad = wire.clone();
+            bad[place.clone()].copy_from_slice(&other[place.clone()]);
+            let map = piped(&bad, Tail::Required).expect("read");
+            let file = scrub(InputSource::Memory(&bad), &RunOptions::automatic()).expect("read");
+            // A stream of one segment has nothing beside it but the header copy.
+            assert_eq!(said(&map), said(&file), "{len}, {place:?}");
+            assert!(map.by_place && !map.is_undamaged() && map.unsearched == 0, "{map:?}");
+        }
     }
 }
 

@@ -171,7 +171,7 @@ fn a_long_change_record_and_a_long_journal_cost_no_memory() {
     }
 }
 
-/// F-828: a scrub of a pipe holds a segment as far as it arrived and 128 bytes for each that went by,
+/// F-828: a scrub of a pipe holds a segment as far as it arrived and 160 bytes for each that went by,
 /// whatever comes.
 #[test]
 fn a_scrub_of_a_pipe_holds_a_segment_and_little_for_each_that_went_by() {
