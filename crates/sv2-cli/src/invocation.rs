@@ -12,7 +12,7 @@ use crate::names::{Name, shell_word};
 
 /// The options that say how a stream is opened and where its plaintext goes, by the name of their
 /// argument; `true` where a value follows. Which of them a command knows, [`takes`] says.
-const REPEATED: [(&str, &str, bool); 15] = [
+const REPEATED: [(&str, &str, bool); 17] = [
     ("identities", "-i", true),
     ("identity_commands", "--identity-command", true),
     ("passphrase", "-p", false),
@@ -22,6 +22,8 @@ const REPEATED: [(&str, &str, bool); 15] = [
     ("key_file", "-K", true),
     ("key_command", "--key-command", true),
     ("context", "--context", true),
+    ("expect", "--expect", true),
+    ("trailing", "--trailing", true),
     ("ranges", "--range", true),
     ("preserve", "--preserve", false),
     ("use_name", "--use-name", false),
@@ -29,6 +31,9 @@ const REPEATED: [(&str, &str, bool); 15] = [
     ("output", "-o", true),
     ("force", "-f", false),
 ];
+
+/// The command that authenticates a pipe.
+pub(crate) const TO_NOWHERE: &str = "decrypt -o /dev/null";
 
 /// What was given.
 struct Given {
@@ -69,6 +74,8 @@ fn takes(command: &str, option: &str) -> bool {
     match option {
         "--range" => command.starts_with("cat"),
         "--preserve" | "--use-name" | "--sparse" => command == "decrypt --trailing ignore",
+        "--expect" => command == TO_NOWHERE || command.ends_with(" --trailing ignore"),
+        "--trailing" => command == TO_NOWHERE,
         _ => true,
     }
 }
@@ -149,7 +156,10 @@ pub(crate) fn again_with(option: &str) -> String {
         words.iter().map(|word| format!(" {}", shell_word(word))).collect()
     };
     text.push_str(&quoted(options));
-    if !options.iter().any(|word| word == option) {
+    // In whichever way it was written.
+    let given = GIVEN.get().map(|given| given.options.as_slice()).unwrap_or_default();
+    let has_option = given.iter().any(|(given, _)| *given == option);
+    if !has_option && !options.iter().any(|word| word == option) {
         text.push_str(&format!(" {option}"));
     }
     text.push_str(&quoted(operands));

@@ -204,6 +204,14 @@ pub(crate) fn make_for_output(
     Ok(())
 }
 
+/// Whether the stream of this name has a parity file that is its own.
+pub(crate) fn has_parity(path: &Path) -> Result<bool, Failure> {
+    let file = open_settled(path, false)?;
+    let Some(found) = Found::beside(&file, path)? else { return Ok(false) };
+    let name = Name::File(path.to_owned());
+    Ok(found.open(&name).is_ok_and(|sidecar| names(&sidecar, &file).unwrap_or(false)))
+}
+
 /// Whether a file is what a parity file of something else than a stream protects.
 pub(crate) fn is_of_no_stream(sidecar: &Sidecar<'_>) -> bool {
     matches!(sidecar.directory().identity, sv2_parity::Identity::Other)

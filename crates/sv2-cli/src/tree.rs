@@ -49,10 +49,13 @@ impl TreeArgs {
         let target = output.path().unwrap_or(Path::new("-"));
         if target == Path::new("-") {
             return Err(Failure::usage("--recursive needs a folder for the results").hint(
-                format!(
-                    "name it with -o; it is made if it is not there: {}",
-                    again_with("-o FOLDER")
-                ),
+                match output.path() {
+                    Some(_) => "name it with -o; it is made if it is not there".to_owned(),
+                    None => format!(
+                        "name it with -o; it is made if it is not there: {}",
+                        again_with("-o FOLDER")
+                    ),
+                },
             ));
         }
         fs::create_dir_all(target).map_err(|error| Failure::file("make", target, &error))?;

@@ -119,6 +119,7 @@ impl SealJob {
                 output.write_all(self.sealer.header())?;
                 let sink = |wire: &[u8], _: u64| output.write_all(wire);
                 let moved = self.front_to_back(plan, feed, self.index(), sink)?;
+                output.barrier()?;
                 self.finish(moved, |tail| output.write_all(tail))
             }
             (Target::Positioned(_), Feed::Front(_)) => Err(StreamError::Defect { segment: 0 }),

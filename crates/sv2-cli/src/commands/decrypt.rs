@@ -184,11 +184,17 @@ impl DecryptArgs {
             true => None,
             false => Some(self.output.place_at(&input, item.own()?, Direction::Decrypt)?),
         };
-        if self.sparse && output.as_ref().is_some_and(|output| !output.is_kept()) {
+        output.as_ref().map_or(Ok(()), |output| self.require_holes(output))?;
+        Ok(Ends { input, output })
+    }
+
+    /// Refuses an output that cannot have the holes that were asked for.
+    fn require_holes(&self, output: &Output) -> Result<(), Failure> {
+        if self.sparse && !output.is_kept() {
             return Err(Failure::usage("--sparse leaves holes in a file, and the output is none")
                 .hint("name a file with -o, or leave --sparse out"));
         }
-        Ok(Ends { input, output })
+        Ok(())
     }
 
     /// Whether a run with --resume finds that an earlier one finished: the output equals what the
@@ -251,6 +257,8 @@ impl DecryptArgs {
         };
         let path = folder.join(name);
         let own = Own { shown: path.clone(), reached: path, folder: None };
-        self.output.place_at(input, Some(own), Direction::Decrypt)
+        let output = self.output.place_at(input, Some(own), Direction::Decrypt)?;
+        self.require_holes(&output)?;
+        Ok(output)
     }
 }

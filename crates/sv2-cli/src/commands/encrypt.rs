@@ -26,7 +26,7 @@ use crate::finished::holds;
 use crate::invocation;
 use crate::keys::{OpenKey, RecipientArgs, Who};
 use crate::names::{Name, Names, shown};
-use crate::parity::{make_for_output, parse_share};
+use crate::parity::{has_parity, make_for_output, parse_share};
 use crate::producer::{Measured, Produced, Unfinished, unexpected};
 use crate::progress::Display;
 use crate::resume::note_unfinished;
@@ -237,7 +237,11 @@ impl Job<'_> {
             && is_up_to_date(input.metadata(), &own.reached, key, &args.stream.context)
         {
             self.kept.fetch_add(1, Ordering::Relaxed);
-            return Ok(());
+            // An earlier run may have ended between a stream and its parity file.
+            return match args.protect.is_some() && !has_parity(&own.shown)? {
+                true => args.protect(&Name::File(own.shown.clone()), &self.cancel, console),
+                false => Ok(()),
+            };
         }
         if args.resume && self.is_finished(&input)? {
             return Ok(());

@@ -48,8 +48,8 @@ checked that 'sv2 decrypt' checks, and a stream that it refuses as a whole is sc
 output says which of the two was done.
 
 A pipe is scrubbed in one pass, and the result is that of a file as long as everything is at its
-place. Where it is not, only a file can be searched for what is left, and the output says of how much
-nothing is known. To authenticate a pipe: sv2 decrypt -o /dev/null.
+place. Where it is not, only a file can be searched for what is left, and the output says how many
+bytes were not searched. To authenticate a pipe: sv2 decrypt -o /dev/null.
 
 Where a parity file lies beside the stream ('sv2 protect'), every block is compared with it, and the
 output says what is bad, what can be repaired and what it can repair at most; --map shows it in a
@@ -67,7 +67,7 @@ each stream.";
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct VerifyArgs {
-    /// The streams; with a key files, or standard input that is one
+    /// The streams: files or standard input; with a key, standard input must be a file
     #[arg(value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Draw a line of cells that shows where damage is
@@ -167,7 +167,7 @@ impl VerifyArgs {
                 match path == Path::new("-") && failure.exit == Exit::Usage {
                     true => failure.hint(format!(
                         "to authenticate a pipe as it comes, and write nothing: {} < PIPE",
-                        invocation::without_input("decrypt -o /dev/null")
+                        invocation::without_input(invocation::TO_NOWHERE)
                     )),
                     false => failure,
                 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use sv2_testkit::reference::forge::refresh_crc;
 
 use crate::sandbox::{Sandbox, painted};
+use crate::several::traced;
 
 const LEN: usize = 700_000;
 /// Sizes by which that makes several parts.
@@ -329,6 +330,43 @@ fn what_cannot_be_planned_is_told_with_its_rule() {
     with(&["--min-part", "1", "--max-part", "1K"], &["too long for the rule"]);
     let taken = ["parts", "plan", "plain", "-o", "plan", "-K", "key", "--job", recipient];
     sandbox.bad(&[&taken[..], &["--min-part", "1"]].concat(), 2, &["already exists"]);
+}
+
+/// What was sealed before an interrupt is there, and what is left can be asked for.
+#[test]
+fn an_interrupted_seal_says_that_parts_are_there() {
+    let sandbox = planned();
+    // A receipt and a part are two files and their folder twice, so this is in the second part.
+    let signal = ["-e", "trace=fsync", "-e", "inject=fsync:signal=SIGINT:when=6"];
+    let seal = ["parts", "seal", "-T", "1", "-i", "job", "plan", "plain", "parts"];
+    let Some((ended, log)) = traced(&sandbox, &signal, &seal) else { return };
+    ended.expect_failure(
+        130,
+        &["interrupted; what was done is kept", "sv2 parts verify plan parts"],
+    );
+    assert!(sandbox.path(&part(1)).exists(), "{log}");
+    let ended = sandbox.run(&VERIFY);
+    assert!(
+        ended.code == 5 && ended.text().contains("of 5 parts not as planned"),
+        "{}",
+        ended.text()
+    );
+}
+
+/// A command that is offered takes an option once, however it was written.
+#[test]
+fn an_interrupted_decrypt_of_parts_offers_a_command_that_works() {
+    let sandbox = sealed();
+    sandbox.good(&FINISH);
+    let stream: Vec<u8> = (1..=6).flat_map(|number| sandbox.read(&part(number))).collect();
+    sandbox.write("a.sv2", &stream);
+    let signal = ["-e", "trace=pwrite64", "-e", "inject=pwrite64:signal=SIGINT:when=1"];
+    let decrypt = ["parts", "decrypt", "-T", "1", "--force", "-K", "key", "plan", "a.sv2"];
+    let decrypt = [&decrypt[..], &["-o", "back"]].concat();
+    let Some((ended, _)) = traced(&sandbox, &signal, &decrypt) else { return };
+    let again = format!("continue with: sv2 {}\n", decrypt.join(" "));
+    ended.expect_failure(130, &[&again]);
+    sandbox.good(&decrypt);
 }
 
 /// Where the plan begins, behind the slots of a job.

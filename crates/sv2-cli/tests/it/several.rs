@@ -1,6 +1,7 @@
 //! Several inputs of one command, and inputs of which it is known when they are whole.
 
 use std::fs;
+use std::process::Stdio;
 
 use crate::sandbox::{Ended, Sandbox, painted};
 use crate::world::skipped;
@@ -432,11 +433,24 @@ fn an_empty_standard_input_is_told() {
 }
 
 /// The program under strace, with what it is told; the log of calls. None where nothing may trace.
-fn traced(sandbox: &Sandbox, how: &[&str], arguments: &[&str]) -> Option<(Ended, String)> {
+pub(crate) fn traced(
+    sandbox: &Sandbox,
+    how: &[&str],
+    arguments: &[&str],
+) -> Option<(Ended, String)> {
+    traced_to(sandbox, how, arguments, Stdio::piped)
+}
+
+fn traced_to(
+    sandbox: &Sandbox,
+    how: &[&str],
+    arguments: &[&str],
+    stdout: impl Fn() -> Stdio,
+) -> Option<(Ended, String)> {
     let trace = |arguments: &[&str]| {
         let mut strace = sandbox.command("strace");
         strace.args(["-f", "-qq", "-y", "-o", "log"]).args(how);
-        strace.arg(env!("CARGO_BIN_EXE_sv2")).args(arguments).output()
+        strace.arg(env!("CARGO_BIN_EXE_sv2")).args(arguments).stdout(stdout()).output()
     };
     if !trace(&["--version"]).is_ok_and(|output| output.status.success()) {
         crate::world::skipped("no strace, or it may not trace");
@@ -499,6 +513,64 @@ fn small_outputs_are_durable_before_they_have_names_and_sources_go_last() {
         assert_eq!(named, 12, "{log}");
         assert_eq!(syncs, 1, "{log}");
     }
+}
+
+/// F-1006: what has a name from the start holds its data before it holds the tail that seals them.
+#[test]
+fn a_redirected_output_has_its_data_synced_before_its_tail() {
+    let sandbox = with_files();
+    let calls = ["-e", "trace=write,pwrite64,writev,pwritev,fsync,fdatasync"];
+    let arguments = ["encrypt", "-T", "1", "-K", "key", "-o", "-", "a"];
+    let out = || Stdio::from(fs::File::create(sandbox.path("out")).unwrap());
+    let Some((ended, log)) = traced_to(&sandbox, &calls, &arguments, out) else { return };
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let own: Vec<&str> = log.lines().filter(|line| line.contains("/out>")).collect();
+    let at = |what: &str| own.iter().position(|line| line.contains(what));
+    let tail = own.iter().rposition(|line| line.contains("write"));
+    assert!(at("write") < at("fdatasync("), "{log}");
+    assert!(at("fdatasync(").is_some() && at("fdatasync(") < tail, "{log}");
+    assert!(tail < at("fsync("), "{log}");
+    sandbox.good(&["verify", "-K", "key", "out"]);
+}
+
+/// An interrupt may come between a stream and its parity file, and the next run makes up for it.
+#[test]
+fn a_stream_that_is_up_to_date_gets_the_parity_file_that_it_lacks() {
+    let sandbox = with_files();
+    fs::create_dir(sandbox.path("in")).unwrap();
+    sandbox.write("in/a", &painted(5000));
+    sandbox.write("in/b", &painted(50));
+    let encrypt = ["encrypt", "-K", "key", "--recursive", "--protect", "-o", "out", "in"];
+    sandbox.good(&encrypt);
+    fs::remove_file(sandbox.path("out/in/a.sv2.par")).unwrap();
+    // And one that belongs to another stream is none.
+    sandbox.good(&["encrypt", "-K", "key", "--protect", "c"]);
+    fs::copy(sandbox.path("c.sv2.par"), sandbox.path("out/in/b.sv2.par")).unwrap();
+    let (a, b) = (sandbox.read("out/in/a.sv2"), sandbox.read("out/in/b.sv2"));
+    let again = sandbox.good(&encrypt);
+    assert!(again.stderr.contains("2 streams were kept"), "{}", again.stderr);
+    assert_eq!((sandbox.read("out/in/a.sv2"), sandbox.read("out/in/b.sv2")), (a, b));
+    for stream in ["out/in/a.sv2", "out/in/b.sv2"] {
+        sandbox.good(&["repair", "-n", stream]);
+        let told = sandbox.good(&["verify", "--json", stream]);
+        let told: serde_json::Value = serde_json::from_str(told.text()).unwrap();
+        assert!(told["parity"].is_object(), "{told}");
+    }
+    let made = sandbox.read("out/in/a.sv2.par");
+    assert!(!sandbox.good(&encrypt).stderr.contains(".par"));
+    assert_eq!(sandbox.read("out/in/a.sv2.par"), made);
+}
+
+/// The name that a stream keeps may lead to what is no file, which has no holes.
+#[test]
+fn a_name_that_leads_to_a_device_is_refused_for_holes() {
+    let sandbox = with_files();
+    sandbox.good(&["encrypt", "-K", "key", "a", "-o", "some.sv2", "--name=null"]);
+    std::os::unix::fs::symlink("/dev/null", sandbox.path("null")).unwrap();
+    let decrypt = ["decrypt", "-K", "key", "--use-name", "some.sv2"];
+    sandbox.good(&decrypt);
+    let words = ["--sparse leaves holes in a file, and the output is none"];
+    sandbox.bad(&[&decrypt[..], &["--sparse"]].concat(), 2, &words);
 }
 
 /// Syncing a whole file system writes what others left there, which a few files are not worth.

@@ -260,6 +260,11 @@ fn progress_reaches_the_end_and_a_pipe_with_a_key_is_led_on() {
     let stream = sandbox.read("a.sv2");
     let words = ["standard input", "not a pipe", "sv2 decrypt -o /dev/null -K key < PIPE\n"];
     sandbox.fed(&["verify", "-K", "key"], &stream).expect_failure(2, &words);
+    let expected = "00".repeat(32);
+    let more = ["verify", "-K", "key", "--trailing", "ignore", "--expect", &expected];
+    let led =
+        format!("sv2 decrypt -o /dev/null -K key --expect {expected} --trailing ignore < PIPE\n");
+    sandbox.fed(&more, &stream).expect_failure(2, &[&led]);
     let mut command = sandbox.sv2(&["verify", "-"]);
     command.stdin(File::open(sandbox.path("a.sv2")).unwrap());
     let ended = Ended::of(command.output().unwrap());

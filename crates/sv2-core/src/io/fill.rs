@@ -43,7 +43,10 @@ impl Output<'_> {
                     Some(_) => {
                         fill(Target::Positioned(PositionedOutput::File { file: &file, base }))
                     }
-                    None => fill(Target::Sequential(&mut SequentialOutput::new(Box::new(&file)))),
+                    None => {
+                        let mut output = SequentialOutput::of_file(&file, end.has_name());
+                        fill(Target::Sequential(&mut output))
+                    }
                 }?;
                 end.finish(file, base + len, cancel)?;
                 Ok(done)

@@ -162,6 +162,14 @@ pub(crate) fn output_failure(offset: u64, source: io::Error) -> StreamError {
 }
 
 impl OutputEnd {
+    /// Whether the file has a name already, be it a temporary one.
+    pub(crate) fn has_name(&self) -> bool {
+        match self {
+            Self::Sync => true,
+            Self::Name { unfinished, .. } => unfinished.has_name(),
+        }
+    }
+
     /// Makes what was written to `file` up to `end` durable and gives it its name, unless `cancel`
     /// is set before it has it.
     pub(crate) fn finish(
@@ -220,11 +228,27 @@ pub(crate) fn check_any_order(file: &File) -> io::Result<()> {
 pub(crate) struct SequentialOutput<'a> {
     writer: Box<dyn Write + 'a>,
     offset: u64,
+    /// The file behind it, where others can find that by a name.
+    named: Option<&'a File>,
 }
 
 impl<'a> SequentialOutput<'a> {
     pub(crate) fn new(writer: Box<dyn Write + 'a>) -> Self {
-        Self { writer, offset: 0 }
+        Self { writer, offset: 0, named: None }
+    }
+
+    /// Writes to a regular file, which has a name or not.
+    pub(crate) fn of_file(file: &'a File, has_name: bool) -> Self {
+        Self { named: has_name.then_some(file), ..Self::new(Box::new(file)) }
+    }
+
+    /// Brings what was written to stable storage before anything else is written, where it has a
+    /// name (F-1006): what nobody can find is synced as a whole.
+    pub(crate) fn barrier(&mut self) -> Result<(), StreamError> {
+        let Some(file) = self.named else { return Ok(()) };
+        self.flush()?;
+        let offset = self.offset;
+        file.sync_data().map_err(|source| StreamError::Write { offset, source })
     }
 
     /// Bytes that were written so far.
@@ -255,7 +279,7 @@ impl<'a> SequentialOutput<'a> {
         wire: &[u8],
         layout: SegmentLayout,
     ) -> Result<(), StreamError> {
-        let Self { writer, offset } = self;
+        let Self { writer, offset, .. } = self;
         let written = write_slots(wire, layout, |buffers, _| {
             let count = writer.write_vectored(buffers)?;
             *offset += count as u64;

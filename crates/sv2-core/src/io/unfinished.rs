@@ -91,6 +91,11 @@ impl Unfinished {
         Ok((file, Self::Named(temporary)))
     }
 
+    /// Whether it has a temporary name.
+    pub(crate) fn has_name(&self) -> bool {
+        matches!(self, Self::Named(_))
+    }
+
     /// Gives the file its name, unless `cancel` was set before.
     pub(crate) fn persist(
         self,

@@ -8,8 +8,8 @@ pub(crate) fn data_of(_: &File, _: u64, _: u64) -> Option<Vec<(u64, u64)>> {
     None
 }
 
-/// Brings a file to stable storage where its folder cannot be opened; of its name nothing more can
-/// be asked.
+/// Brings a file to stable storage, which is as much of its file system as can be asked for: of other
+/// files and of names nothing.
 pub(crate) fn sync_file_system(file: &File) -> io::Result<()> {
     file.sync_all()
 }

@@ -45,7 +45,8 @@ pub(crate) fn data_of(file: &File, base: u64, len: u64) -> Option<Vec<(u64, u64)
     (whole && restored).then_some(data)
 }
 
-/// Brings the name of a file to stable storage where its folder cannot be opened.
+/// Brings everything on the file system of a file to stable storage: many files at once, and the name
+/// of one whose folder cannot be opened.
 pub(crate) fn sync_file_system(file: &File) -> io::Result<()> {
     Ok(rustix::fs::syncfs(file)?)
 }

@@ -14,6 +14,7 @@ use sv2_core::{Cancellation, StreamError};
 
 use super::told;
 use crate::console::Console;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::invocation::operand;
 use crate::names::{Name, shown};
@@ -154,11 +155,13 @@ impl<'t> Tasks<'t> {
         }
     }
 
-    /// Does `work` for each part; the failure of the first part that failed.
+    /// Does `work` for each part; the failure of the first part that failed, or an interrupt.
     pub(super) fn run(
         &self,
         work: impl Fn(u32) -> Result<(), Failure> + Sync,
     ) -> Result<(), Failure> {
+        // Any other failure says more than an interrupt.
+        let rank = |part: u32, failure: &Failure| (failure.exit == Exit::Interrupted, part);
         let (next, failed) = (AtomicUsize::new(0), Mutex::new(None::<(u32, Failure)>));
         let lock = || failed.lock().unwrap_or_else(PoisonError::into_inner);
         let body = || {
@@ -172,7 +175,10 @@ impl<'t> Tasks<'t> {
                 };
                 if let Err(failure) = done {
                     let mut failed = lock();
-                    if failed.as_ref().is_none_or(|(first, _)| part < *first) {
+                    let is_first = |(first, other): &(u32, Failure)| {
+                        rank(part, &failure) < rank(*first, other)
+                    };
+                    if failed.as_ref().is_none_or(is_first) {
                         *failed = Some((part, failure));
                     }
                 }
@@ -186,6 +192,8 @@ impl<'t> Tasks<'t> {
             body();
         });
         match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            // What is left is that of the whole command, and not of one part.
+            Some((_, failure)) if failure.exit == Exit::Interrupted => Err(Failure::interrupted()),
             Some((_, failure)) => Err(failure),
             None => Ok(()),
         }

@@ -14,6 +14,8 @@ use super::told;
 use crate::console::Console;
 use crate::ends::Channel;
 use crate::failure::Failure;
+use crate::going_on;
+use crate::invocation::operand;
 use crate::keys::IdentityArgs;
 use crate::names::{Name, Names};
 use crate::running::{ThreadArgs, watch_signals};
@@ -54,6 +56,11 @@ pub(super) fn run(args: &SealArgs, console: &Console) -> Result<(), Failure> {
     let parts = Parts::of(args.parts.as_ref(), sealer.plan(), &args.plan)?;
     fs::create_dir_all(&args.folder)
         .map_err(|error| Failure::file("make", &args.folder, &error))?;
+    going_on::announce(format!(
+        "see which parts are left: sv2 parts verify {} {}",
+        operand(args.plan.as_os_str()),
+        operand(args.folder.as_os_str())
+    ));
     let tasks = Tasks::new((sealer.plan(), &parts), args.threads.count(), &cancel, console);
     let task = Task { args, sealer: &sealer, source: &source, stamp, tasks: &tasks };
     tasks.run(|part| task.seal(part, &cancel))?;
