@@ -99,7 +99,8 @@ pub fn scrub_followed_with(
 ///
 /// # Errors
 /// As [`scrub`], with the error of the front header where that cannot be decoded, since its copy
-/// comes last; `Usage` for more than 2^20 segments, or a tail that may be missing.
+/// comes last; `Usage` for more than 2^20 segments, or a tail that may be missing;
+/// `Limit` where a pool has less than a segment.
 pub fn scrub_pipe(
     input: InputSource<'_>,
     tail: Tail,

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::iter;
 
 use sv2_core::{
-    Cancellation, DamageMap, DigestAlg, InputSource, RunOptions, StreamError, Tail, scrub,
+    Cancellation, DamageMap, DigestAlg, InputSource, Pool, RunOptions, StreamError, Tail, scrub,
     scrub_followed, scrub_pipe,
 };
 
@@ -175,6 +175,22 @@ fn a_segment_or_a_header_of_another_stream_costs_a_pipe_nothing_else() {
             assert!(map.by_place && !map.is_undamaged() && map.unsearched == 0, "{map:?}");
         }
     }
+}
+
+/// A scrub of a pipe takes of a pool what it holds, and gives it back.
+#[test]
+fn a_scrub_of_a_pipe_takes_the_memory_of_a_segment_of_a_pool() {
+    let wire = stream(2700, DigestAlg::None);
+    let full = segment_wire(DigestAlg::None) as u64;
+    let scrubbed = |run: &RunOptions| {
+        scrub_pipe(InputSource::Reader(Box::new(&wire[..])), Tail::Required, run)
+    };
+    let run = RunOptions::automatic().pool(&Pool::new(0, full));
+    for _ in 0..2 {
+        assert!(scrubbed(&run).is_ok_and(|map| map.is_undamaged()));
+    }
+    let run = RunOptions::automatic().pool(&Pool::new(0, full - 1));
+    assert!(matches!(scrubbed(&run), Err(StreamError::Limit { .. })));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::io;
 
 use sv2_core::{
     ChangeOptions, DecryptOptions, Existing, Gaps, InputSource, KeySource, OutputSink,
-    ResumableOutput, RunOptions, StreamKey, StreamReader, Tail, decrypt_resumable,
+    ReaderOptions, ResumableOutput, RunOptions, StreamKey, StreamReader, Tail, decrypt_resumable,
     decrypt_stream_v2, inspect, inspect_change, object_checksum, read_metadata, recover, salvage,
     scrub, scrub_pipe, verify,
 };
@@ -194,4 +194,27 @@ fn a_scrub_of_a_pipe_holds_a_segment_and_little_for_each_that_went_by() {
         assert!(scrubbed.is_some_and(|map| !map.is_ok_and(|map| map.is_undamaged())));
         assert!(peak < most, "{frame_log2}, {frames_log2}: {peak} bytes");
     }
+}
+
+/// A frame that is kept holds nothing else of what was read with it.
+#[test]
+fn frames_that_are_kept_take_no_more_memory_than_they_have() {
+    const FRAME: usize = 64 << 10;
+    let mut params = Params::tiny(1, 0, 0);
+    (params.frame_log2, params.frames_log2) = (16, 6);
+    let stream = reference::encrypt(&[7; 32], &params, &mut |_| [9; 24], &paint(64 * FRAME));
+    let key = StreamKey::from_bytes([7; 32]);
+    let (keys, options) = (KeySource::Key(&key), DecryptOptions::standard().run(run()));
+    let mut out = vec![0; FRAME + 100];
+    let peak = peak_of(|| {
+        let input = InputSource::Memory(&stream);
+        let reader = StreamReader::open_with(input, &keys, &options, &ReaderOptions::standard());
+        let reader = reader.expect("a stream");
+        // A whole frame and a part of the next one, which alone is kept.
+        for pair in 0..32 {
+            assert_eq!(reader.read_at(&mut out, 2 * pair * FRAME as u64).ok(), Some(FRAME + 100));
+        }
+    });
+    println!("32 frames: {peak} bytes");
+    assert!(peak < 32 * FRAME + (1 << 20), "{peak} bytes");
 }
