@@ -238,7 +238,7 @@ def test_an_object_that_changes_meanwhile_keeps_its_change(bucket, stored, key, 
     for when in ("GetObject", "CreateMultipartUpload", "UploadPart"):
         bucket.put_object(Key="a", Body=stream)
         monkeypatch.setattr(boto3, "client", interfering(when))
-        with pytest.raises((sv2.InputChangedError, ClientError)):
+        with pytest.raises(sv2.InputChangedError):
             parts.rewrap_object("s3://stored/a", key=key, add=other)
         assert bucket.Object("a").get()["Body"].read() == b"somebody else's"
         assert list(bucket.multipart_uploads.all()) == []

@@ -10,14 +10,14 @@ import builtins
 import os
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ._errors import InputChangedError, UnsealedError, UsageError
 from ._files import Reader
 from ._native import job_ranges, object_checksum
 from ._parts import Finished, Plan, check_reference, finish, plan, seal, verify
-from ._stores import CHECKED, Source, Stored, Upload, begun
+from ._stores import CHECKED, Source, Stored, Upload, begun, refuse_secrets
 
 __all__ = ["decrypt_object", "encrypt_object", "verify_object"]
 
@@ -30,7 +30,7 @@ _Progress = Callable[[int, int], object] | None
 
 @dataclass(frozen=True)
 class _SealTask:
-    job: bytes
+    job: bytes = field(repr=False)
     part: int
     start: int
     end: int
@@ -86,7 +86,7 @@ def encrypt_object(
     them equal, such as Cloudflare R2, refuses them: there one process writes through `open`.
     """
     check_reference(identity)
-    origin = Source(source, dict(source_options or {})).pinned()
+    origin = Source(source, refuse_secrets(source_options)).pinned()
     planned = plan(
         origin.size,
         to=to,
@@ -177,7 +177,7 @@ class _OpenTask:
     source: Source
     target: Upload | str
     identity: Any
-    context: bytes | str | None
+    context: bytes | str | None = field(repr=False)
     fingerprint: str
 
 
@@ -207,6 +207,23 @@ def _open_range(task: _OpenTask) -> tuple[int, Stored | None]:
     return task.part, None
 
 
+def _held(opened: list[Stored], stored: list[Stored]) -> list[Stored]:
+    """The parts by the names that the store has for them now.
+
+    Of two attempts at a part the store holds the later one, and their bytes are the same; their names
+    are not where the store encrypts by KMS. A store that tells no checksums is asked for the names
+    that it gave, and refuses what was replaced.
+    """
+    now = {each.part: each for each in stored}
+    held = []
+    for each in opened:
+        crc64 = now[each.part].crc64 if each.part in now else None
+        if crc64 is not None and crc64 != each.crc64:
+            raise UnsealedError(f"the store has not the bytes of part {each.part} that were opened")
+        held.append(each if crc64 is None else now[each.part])
+    return held
+
+
 def decrypt_object(
     source: str,
     target: str,
@@ -233,7 +250,7 @@ def decrypt_object(
     check_reference(identity)
     if part_size < 5 << 20:
         raise UsageError("part_size must be at least 5 MiB")
-    origin = Source(source, dict(source_options or {})).pinned()
+    origin = Source(source, refuse_secrets(source_options)).pinned()
     with Reader(
         _Ranges(origin), key=identity, context=context, fingerprint=fingerprint
     ) as file:
@@ -265,13 +282,16 @@ def decrypt_object(
     if target.startswith("s3://"):
         upload = begun(target, client_options, overwrite, **CHECKED)
         try:
-            # Of two attempts at a part the store holds the later one, and their bytes are the same.
-            upload.complete(
-                run(upload),
-                ChecksumType="FULL_OBJECT",
-                MpuObjectSize=size,
-                **_unless(overwrite),
-            )
+            opened = run(upload)
+            for last in (False, False, True):
+                if upload.completed(
+                    _held(opened, upload.stored()),
+                    is_last=last,
+                    ChecksumType="FULL_OBJECT",
+                    MpuObjectSize=size,
+                    **_unless(overwrite),
+                ):
+                    break
         except BaseException:
             upload.abort()
             raise
@@ -297,7 +317,7 @@ def decrypt_object(
 
 @dataclass(frozen=True)
 class _VerifyTask:
-    job: bytes
+    job: bytes = field(repr=False)
     part: int
     start: int
     end: int
@@ -306,7 +326,9 @@ class _VerifyTask:
 
 def _verify_part(task: _VerifyTask) -> tuple[int, list[tuple[Any, ...]]]:
     """What a machine does: a part is read and scrubbed."""
-    found = verify(task.job, task.part, task.source.read(task.start, task.end))
+    data = task.source.read(task.start, task.end)
+    task.source.unchanged()
+    found = verify(task.job, task.part, data)
     return task.part, [tuple(getattr(each, name) for name in _DAMAGE) for each in found]
 
 
@@ -331,10 +353,10 @@ def verify_object(
     stream; nothing where nothing is. Only accidents are found, and of the end of the stream only
     those in its trailer: `scrub` compares the index with the segments, and `verify` proves both. The
     header must be that of the plan, so an object whose recipients were changed since has a damage
-    there. Raises what `object_checksum` raises, UnsealedError for an object that ends early, and
-    where a task brought nothing back.
+    there. Raises what `object_checksum` raises, InputChangedError where the object changed meanwhile,
+    UnsealedError for an object that ends early, and where a task brought nothing back.
     """
-    origin = Source(source, dict(source_options or {})).pinned()
+    origin = Source(source, refuse_secrets(source_options)).pinned()
     tasks = [
         _VerifyTask(job, part, start, end, origin)
         for part, (_, (start, end)) in enumerate(job_ranges(job), 1)
@@ -342,7 +364,11 @@ def verify_object(
     if tasks[-1].end >= origin.size:
         raise UnsealedError(f"{source} ends before the end of its stream")
     # Reads header, index and trailer.
-    object_checksum(_Ranges(origin))
+    try:
+        object_checksum(_Ranges(origin))
+    finally:
+        # Bytes of two objects are no damage.
+        origin.unchanged()
     found = dict(_results(map(_verify_part, tasks), len(tasks), progress))
     for task in tasks:
         if task.part not in found:

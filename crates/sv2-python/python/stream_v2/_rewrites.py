@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ._errors import InputChangedError
 from ._native import RewrapReport, object_checksum, rewrap_patches
-from ._stores import CHECKED, Stored, Upload, bucket_and_key, checksum_of, refuse_secrets
+from ._stores import CHECKED, PATIENT, Stored, Upload, bucket_and_key, checksum_of, refuse_secrets
 
 __all__ = ["rewrap_object"]
 
@@ -21,6 +22,21 @@ _KEPT = (
     *("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType"),
     *("Metadata", "StorageClass", "ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled"),
 )
+
+
+@contextlib.contextmanager
+def _change_is_told() -> Iterator[None]:
+    """What a store says of an object that is another one by now, or gone, as InputChangedError."""
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        is_gone = status == 404 and error.response["Error"]["Code"] in ("404", "NoSuchKey")
+        if status == 412 or is_gone:
+            raise InputChangedError("the object changed while its header was rewritten") from error
+        raise
 
 
 class _Stream:
@@ -95,10 +111,28 @@ def rewrap_object(
     bucket, name = bucket_and_key(target)
     client = boto3.client("s3", **options)
     stream = _Stream(client, bucket, name)
+    with _change_is_told():
+        return _rewrapped(
+            stream,
+            Upload(bucket, name, "", options),
+            lambda: rewrap_patches(stream, key, add, list(remove), context, fingerprint),
+            copy_size,
+            threads,
+        )
+
+
+def _rewrapped(
+    stream: _Stream,
+    target: Upload,
+    rewritten: Callable[[], tuple[RewrapReport, list[tuple[int, bytes]]]],
+    copy_size: int,
+    threads: int,
+) -> RewrapReport:
+    """Put an object with other ends in the place of the one that was read."""
     # The front is read once, and so is the tail when it is known where that begins.
     front = min(_LEAST, stream.size)
     stream.keep(0, front)
-    report, patches = rewrap_patches(stream, key, add, list(remove), context, fingerprint)
+    report, patches = rewritten()
     tail = min(offset for offset, _ in patches if offset > 0)
     if tail - front < _LEAST:
         # Too little is between for a part of its own.
@@ -111,8 +145,8 @@ def rewrap_object(
         stream.write(offset, data)
     checksum = object_checksum(stream)
     kept = {each: stream.head[each] for each in _KEPT if stream.head.get(each) is not None}
-    begun = client.create_multipart_upload(Bucket=bucket, Key=name, **CHECKED, **kept)
-    upload = Upload(bucket, name, begun["UploadId"], options)
+    begun = stream.client.create_multipart_upload(**stream.at, **CHECKED, **kept)
+    upload = Upload(target.bucket, target.key, begun["UploadId"], target.client)
     try:
         parts = [upload.store(1, bytes(stream.pieces[0][1]))]
         parts += _copied(upload, stream, front, tail, copy_size, threads)
@@ -145,9 +179,11 @@ def _copied(
         count += 1
     bounds = [start + (end - start) * number // count for number in range(count + 1)]
 
+    client = upload.connected(**PATIENT)
+
     def copy(number: int) -> Stored:
         first, last = bounds[number], bounds[number + 1] - 1
-        answer = stream.client.upload_part_copy(
+        answer = client.upload_part_copy(
             Bucket=upload.bucket,
             Key=upload.key,
             UploadId=upload.upload,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import warnings
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,10 @@ from ._errors import InputChangedError, UsageError
 from ._native import part_crc64
 from ._parts import checksum_text
 
-__all__ = ["CHECKED", "Source", "Stored", "Upload", "begun", "bucket_and_key", "refuse_secrets"]
+__all__ = ["CHECKED", "PATIENT", "Source", "Stored", "Upload", "begun", "bucket_and_key", "refuse_secrets"]
+
+# A store may take minutes to put an object together or to copy a part, and say nothing meanwhile.
+PATIENT = {"read_timeout": 900}
 
 # An upload whose parts and whole S3 checks by the one checksum that is that of the stream too.
 CHECKED = {"ChecksumAlgorithm": "CRC64NVME", "ChecksumType": "FULL_OBJECT"}
@@ -22,14 +26,18 @@ _TELLING = (
     *("last_modified", "updated", "modified", "created", "ino"),
 )
 # Options of a client that would carry a secret into every task.
-_SECRET_OPTIONS = {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
+_SECRET_OPTIONS = {
+    *("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
+    *("secret", "password", "account_key", "sas_token", "connection_string", "client_secret"),
+}
+
 
 @dataclass(frozen=True)
 class Source:
     """What is read, by name."""
 
     url: str
-    options: dict[str, Any]
+    options: dict[str, Any] = field(repr=False)
     size: int = 0
     tag: str = ""
 
@@ -47,6 +55,11 @@ class Source:
         if not tag:
             raise UsageError(f"{self.url} tells no time, tag or version, so that no change shows")
         return Source(self.url, self.options, info["size"], tag)
+
+    def unchanged(self) -> None:
+        """Raise where it is another one than was pinned."""
+        if self.pinned() != self:
+            raise InputChangedError(f"{self.url} changed while it was read")
 
     def read(self, start: int, end: int) -> bytes:
         fs, path = self.opened()
@@ -77,12 +90,23 @@ class Upload:
     bucket: str
     key: str
     upload: str
-    client: dict[str, Any] = field(default_factory=dict)
+    client: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def connected(self, **more: Any) -> Any:
+    def connected(self, **settings: Any) -> Any:
+        """A client; settings are of a Config, and are put over those of the caller's."""
         import boto3
+        from botocore.config import Config
 
-        return boto3.client("s3", **{**more, **self.client})
+        options = dict(self.client)
+        given = options.get("config")
+        if settings and given is not None:
+            settings = dict(settings)
+            if given.read_timeout is None or given.read_timeout > settings.get("read_timeout", 0):
+                settings["read_timeout"] = given.read_timeout
+            options["config"] = given.merge(Config(**settings))
+        elif settings:
+            options["config"] = Config(**settings)
+        return boto3.client("s3", **options)
 
     def store(self, part: int, data: bytes) -> Stored:
         """Store a part, which the store checks by its CRC-64/NVME."""
@@ -108,24 +132,56 @@ class Upload:
         return found
 
     def complete(self, parts: list[Stored], **checks: Any) -> None:
-        """Make the object of these parts; checks are those of the store's request."""
+        """Make the object of these parts; checks are those of the store's request.
+
+        An answer may be lost when the object is made already, and whoever asks again is told that the
+        upload is gone, or that his own new object is in the way. So it is asked for once, and where
+        the answer leaves it open the store is asked whether its object is the one of these parts.
+        """
 
         def named(stored: Stored) -> dict[str, Any]:
             known = {} if stored.crc64 is None else {"ChecksumCRC64NVME": checksum_text(stored.crc64)}
             return {"PartNumber": stored.part, "ETag": stored.name, **known}
 
-        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError, ClientError
 
-        # A store may take minutes to put a large object together and say nothing meanwhile; a request
-        # that is repeated for that reason finds the upload gone.
-        patient = Config(read_timeout=900)
-        self.connected(config=patient).complete_multipart_upload(
-            Bucket=self.bucket,
-            Key=self.key,
-            UploadId=self.upload,
-            MultipartUpload={"Parts": [named(stored) for stored in parts]},
-            **checks,
-        )
+        client = self.connected(**PATIENT, retries={"total_max_attempts": 1})
+        try:
+            client.complete_multipart_upload(
+                Bucket=self.bucket,
+                Key=self.key,
+                UploadId=self.upload,
+                MultipartUpload={"Parts": [named(stored) for stored in parts]},
+                **checks,
+            )
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            is_open = status in (409, 412) or status >= 500
+            if not is_open and error.response["Error"]["Code"] != "NoSuchUpload":
+                raise
+            if not self._is_made(parts, checks):
+                raise
+        except BotoCoreError:
+            # No answer, or half of one.
+            if not self._is_made(parts, checks):
+                raise
+
+    def _is_made(self, parts: list[Stored], checks: dict[str, Any]) -> bool:
+        """Whether the store's object is that of these parts; not, where it tells too little."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            head = self.connected().head_object(
+                Bucket=self.bucket, Key=self.key, ChecksumMode="ENABLED"
+            )
+        except (BotoCoreError, ClientError):
+            return False
+        if head["ContentLength"] != checks.get("MpuObjectSize"):
+            return False
+        whole = checks.get("ChecksumCRC64NVME")
+        if whole is not None and head.get("ChecksumCRC64NVME") == whole:
+            return True
+        return head["ETag"].strip('"') == _tag_of(parts)
 
     def completed(self, parts: list[Stored], is_last: bool, **checks: Any) -> bool:
         """Make the object, or say that the store has other bytes of a part by now.
@@ -155,10 +211,25 @@ class Upload:
             warnings.warn(f"the upload {self.upload!r} was not aborted: {error}", stacklevel=2)
 
 
+def _tag_of(parts: list[Stored]) -> str | None:
+    """The ETag of an object of these parts where theirs are MD5 sums, as they are without KMS."""
+    try:
+        sums = b"".join(bytes.fromhex(stored.name.strip('"')) for stored in parts)
+    except ValueError:
+        return None
+    return f"{hashlib.md5(sums, usedforsecurity=False).hexdigest()}-{len(parts)}"
+
+
+def _names(options: dict[str, Any]) -> set[str]:
+    """The names of options, those of options within options too."""
+    inner = (_names(each) for each in options.values() if isinstance(each, dict))
+    return {str(name) for name in options}.union(*inner)
+
+
 def refuse_secrets(options: dict[str, Any] | None) -> dict[str, Any]:
-    """Options of a client that may travel in tasks."""
+    """Options of a client or a file system that may travel in tasks."""
     options = dict(options or {})
-    secret = _SECRET_OPTIONS & set(options)
+    secret = _SECRET_OPTIONS & _names(options)
     if secret:
         raise UsageError(
             f"the option {min(secret)!r} would travel in every task; "
