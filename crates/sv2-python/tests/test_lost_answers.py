@@ -1,5 +1,6 @@
 """Stores whose answer is lost, or that hold another object by now."""
 
+import datetime
 import random
 
 import boto3
@@ -8,7 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 import stream_v2 as sv2
-from stream_v2 import parts
+from stream_v2 import _rewrites, parts
 from stream_v2._stores import PATIENT, Source, Upload
 
 MIB = 1 << 20
@@ -189,3 +190,19 @@ def test_options_are_not_printed_and_secrets_are_refused_at_any_depth(plain, job
             parts.encrypt_object(
                 str(plain), "s3://lost/i", identity=job, to=job, source_options=options
             )
+
+
+def test_what_the_store_takes_of_an_object_is_given_to_its_rewrite(s3_environment):
+    client = boto3.client("s3")
+    shapes = client.meta.service_model
+    told = shapes.operation_model("HeadObject").output_shape.members
+    taken = shapes.operation_model("CreateMultipartUpload").input_shape.members
+    # An event hold is not kept. Of an object with SSE-C nobody reads the head without its key.
+    other = {"ChecksumType", "SSECustomerAlgorithm", "SSECustomerKeyMD5"}
+    both = {name for name in told if name in taken and not name.startswith("ObjectLockEvent")}
+    assert both - other == {*_rewrites._KEPT, *_rewrites._RETENTION}
+    now = datetime.datetime.now(datetime.timezone.utc)
+    for days, kept in ((1, {"ObjectLockMode", "ObjectLockRetainUntilDate"}), (-1, set())):
+        until = now + datetime.timedelta(days=days)
+        head = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until}
+        assert set(_rewrites._kept({**head, "ETag": "x", "Expires": now})) == {"Expires", *kept}

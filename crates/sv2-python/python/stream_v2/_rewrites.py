@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -21,7 +22,19 @@ _PARTS = 10_000
 _KEPT = (
     *("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType"),
     *("Metadata", "StorageClass", "ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled"),
+    *("Expires", "WebsiteRedirectLocation", "ObjectLockLegalHoldStatus"),
 )
+# A retention, which is given whole or not at all.
+_RETENTION = ("ObjectLockMode", "ObjectLockRetainUntilDate")
+
+
+def _kept(head: dict[str, Any]) -> dict[str, Any]:
+    """What the new object is given of the old one's."""
+    until = head.get("ObjectLockRetainUntilDate")
+    # A store refuses a retention that is over.
+    holds = until is not None and until > datetime.datetime.now(datetime.timezone.utc)
+    names = (*_KEPT, *_RETENTION) if holds else _KEPT
+    return {each: head[each] for each in names if head.get(each) is not None}
 
 
 @contextlib.contextmanager
@@ -99,9 +112,11 @@ def rewrap_object(
 
     Uploaded are a new beginning of 5 MiB and a new tail: header, index and trailer; the store copies
     all between from the object to itself. The new object replaces the old one in one step, and only
-    if it is still the one that was read; its type, metadata, storage class and encryption stay, its
-    tags and its access list do not. Where the bucket keeps versions, the old one is opened by its
-    old recipients still. What fails leaves the object as it was, and no upload.
+    if it is still the one that was read. Its type, metadata, storage class, encryption, expiry,
+    redirect and object lock stay. Its tags, its access list, an event hold and a retention that is
+    over do not; an object under a key of the caller's (SSE-C) is refused by the store. Where the
+    bucket keeps versions, the old one is opened by its old recipients still. What fails leaves the
+    object as it was, and no upload.
 
     Raises InputChangedError where the object changed, and what `rewrap` raises.
     """
@@ -144,7 +159,7 @@ def _rewrapped(
     for offset, data in patches:
         stream.write(offset, data)
     checksum = object_checksum(stream)
-    kept = {each: stream.head[each] for each in _KEPT if stream.head.get(each) is not None}
+    kept = _kept(stream.head)
     begun = stream.client.create_multipart_upload(**stream.at, **CHECKED, **kept)
     upload = Upload(target.bucket, target.key, begun["UploadId"], target.client)
     try:
