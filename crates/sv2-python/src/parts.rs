@@ -285,11 +285,17 @@ impl NativeReceipt {
     }
 }
 
-/// The ranges of all parts that a job claims, from part 1 on; nothing is judged.
+/// The ranges of all parts that a job claims, from part 1 on; none where a stream of this size ends
+/// with the last of them or before. Nothing else is judged.
 #[pyfunction]
-pub(crate) fn job_ranges(py: Python<'_>, job: &[u8]) -> PyResult<Vec<Ranges>> {
+pub(crate) fn job_ranges(py: Python<'_>, job: &[u8], size: u64) -> PyResult<Vec<Ranges>> {
     let plan = PartsJob::decode(job).and_then(|job| job.claimed());
     let plan = plan.map_err(|error| raised(py, error))?;
+    // A claim of billions of parts costs nothing before the stream is long enough for them.
+    let last = plan.part(plan.parts()).map_err(|error| raised(py, error))?;
+    if last.wire.end >= size {
+        return Ok(Vec::new());
+    }
     Ok((1..=plan.parts())
         .filter_map(|part| plan.part(part).ok())
         .map(|spec| ranges(&spec))

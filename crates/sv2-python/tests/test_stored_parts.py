@@ -156,6 +156,9 @@ def test_an_object_is_scrubbed_by_parts_without_a_key(bucket, stored, tmp_path):
     with pytest.raises(sv2.Sv2Error):
         parts.verify_object(str(tmp_path / "a.sv2"), stored.job)
     (tmp_path / "a.sv2").write_bytes(stream[: 30 * MIB])
+    # Parts that the stream is too short for are not even listed, however many a job claims.
+    assert sv2._native.job_ranges(stored.job, 30 * MIB) == []
+    assert len(sv2._native.job_ranges(stored.job, len(stream))) == 5
     with pytest.raises(sv2.UnsealedError):
         parts.verify_object(str(tmp_path / "a.sv2"), stored.job)
 

@@ -359,9 +359,9 @@ def verify_object(
     origin = Source(source, refuse_secrets(source_options)).pinned()
     tasks = [
         _VerifyTask(job, part, start, end, origin)
-        for part, (_, (start, end)) in enumerate(job_ranges(job), 1)
+        for part, (_, (start, end)) in enumerate(job_ranges(job, origin.size), 1)
     ]
-    if tasks[-1].end >= origin.size:
+    if not tasks:
         raise UnsealedError(f"{source} ends before the end of its stream")
     # Reads header, index and trailer.
     try:
