@@ -175,7 +175,7 @@ def stream_of(text, dice, most, tally, folder, all_salts):
     stream = boto3.client("s3").get_object(Bucket="killed", Key=name)["Body"].read()
     assert sv2.decrypt(stream, key=key) == text, "the stream is not the whole of the plaintext"
     assert sv2.verify(stream, key=key).undamaged
-    ranges = sv2._native.job_ranges(planned.job)
+    ranges = sv2._native.job_ranges(planned.job, len(stream))
     header_len = sv2.inspect(stream).header_size
     whole = []
     for path in folder.glob("*.attempt"):

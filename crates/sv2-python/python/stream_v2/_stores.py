@@ -181,7 +181,7 @@ class Upload:
         whole = checks.get("ChecksumCRC64NVME")
         if whole is not None and head.get("ChecksumCRC64NVME") == whole:
             return True
-        return head["ETag"].strip('"') == _tag_of(parts)
+        return bool(head["ETag"].strip('"') == _tag_of(parts))
 
     def completed(self, parts: list[Stored], is_last: bool, **checks: Any) -> bool:
         """Make the object, or say that the store has other bytes of a part by now.
