@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use sv2_core::{Cancellation, HeldFolder, OutputBatch, StreamError};
+use sv2_core::{Cancellation, HeldFolder, OutputBatch, RunOptions, StreamError};
 
 use crate::console::Console;
 use crate::ends::{Direction, Input, OutputArgs, Own, derived};
@@ -19,6 +19,8 @@ use crate::exit::{Exit, worse};
 use crate::failure::Failure;
 use crate::invocation::operand;
 use crate::names::shown;
+use crate::progress::Display;
+use crate::running::RunArgs;
 use crate::size::counted;
 use crate::terminal::was_interrupted;
 
@@ -89,6 +91,30 @@ pub(crate) enum Company {
     InTurn,
     /// It has one thread, beside others.
     SideBySide,
+}
+
+impl Company {
+    /// What shows its progress, where it has the terminal for itself.
+    pub(crate) fn display(self, console: &Console) -> Display {
+        match self {
+            Self::SideBySide => Display::none(),
+            Self::Alone | Self::InTurn => Display::new(console),
+        }
+    }
+
+    /// The options of its run.
+    pub(crate) fn run(
+        self,
+        args: &RunArgs,
+        cancel: &Cancellation,
+        display: &Display,
+    ) -> RunOptions {
+        let mut run = args.options(cancel.clone(), display);
+        if self == Self::SideBySide {
+            run.threads = Some(NonZeroUsize::MIN);
+        }
+        run
+    }
 }
 
 /// The inputs of a command, and where each of several goes.

@@ -2,6 +2,7 @@
 
 mod aftermath;
 mod closed;
+mod derived;
 mod input;
 mod part;
 mod sparse;
@@ -23,6 +24,8 @@ use sv2_core::{
 pub(crate) use self::aftermath::Aftermath;
 use self::aftermath::doomed;
 use self::closed::require_open;
+use self::derived::beside;
+pub(crate) use self::derived::derived;
 pub(crate) use self::input::Input;
 use self::input::own;
 pub(crate) use self::sparse::Sparse;
@@ -30,7 +33,7 @@ use self::terminal::TextOnly;
 pub(crate) use self::writer::OutputWriter;
 use crate::failure::{Failure, NotText, already_exists};
 use crate::invocation::operand;
-use crate::names::{Name, Names, shown};
+use crate::names::{Name, Names};
 
 /// The suffix of streams.
 const SUFFIX: &str = ".sv2";
@@ -377,38 +380,6 @@ impl Output {
     }
 }
 
-/// The output's name where none was given.
-fn beside(input: &Input, path: &Path, direction: Direction) -> Result<PathBuf, Failure> {
-    if !input.metadata.is_file() {
-        let sentence =
-            format!("'{}' is no regular file, beside which an output could be", shown(path));
-        return Err(
-            Failure::usage(sentence).hint("name the output with -o; -o - is standard output")
-        );
-    }
-    derived(path, direction)
-}
-
-/// The name of a stream from that of its plaintext, or the other way round.
-pub(crate) fn derived(input: &Path, direction: Direction) -> Result<PathBuf, Failure> {
-    let name = input.as_os_str();
-    match direction {
-        Direction::Encrypt => {
-            let mut name = name.to_owned();
-            name.push(SUFFIX);
-            Ok(name.into())
-        }
-        Direction::Decrypt => {
-            let is_stream = input.extension().is_some_and(|extension| extension == &SUFFIX[1..]);
-            if is_stream {
-                return Ok(input.with_extension(""));
-            }
-            Err(Failure::usage(format!("'{}' does not end in {SUFFIX}", shown(input)))
-                .hint("name the output with -o"))
-        }
-    }
-}
-
 /// Refuses to put a secret on a standard output that is closed.
 pub(crate) fn require_stdout() -> Result<(), Failure> {
     let file = own(&io::stdout()).map_err(|error| Failure::stdout(&error))?;
@@ -438,20 +409,4 @@ fn stdout(input: &Input, direction: Direction, explicit: bool) -> Result<Output,
 pub(crate) fn same_file(one: &Metadata, other: &Metadata) -> bool {
     let keeps = |metadata: &Metadata| metadata.is_file() || metadata.file_type().is_block_device();
     keeps(one) && (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_follow_from_the_input() {
-        let decrypted = |name: &str| derived(Path::new(name), Direction::Decrypt).ok();
-        assert_eq!(decrypted("a/b.tar.sv2"), Some("a/b.tar".into()));
-        assert_eq!(decrypted("b.tar"), None);
-        assert_eq!(decrypted(".sv2"), None);
-        assert_eq!(decrypted("a/.sv2"), None);
-        let encrypted = derived(Path::new("a/b.sv2"), Direction::Encrypt).ok();
-        assert_eq!(encrypted, Some("a/b.sv2.sv2".into()));
-    }
 }

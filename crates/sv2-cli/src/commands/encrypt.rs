@@ -6,7 +6,6 @@ mod stream;
 
 use std::ffi::OsString;
 use std::io;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -28,7 +27,6 @@ use crate::keys::{OpenKey, RecipientArgs, Who};
 use crate::names::{Name, Names, shown};
 use crate::parity::{has_parity, make_for_output, parse_share};
 use crate::producer::{Measured, Produced, Unfinished, unexpected};
-use crate::progress::Display;
 use crate::resume::note_unfinished;
 use crate::running::{RunArgs, watch_signals};
 use crate::size::counted;
@@ -272,14 +270,8 @@ impl Job<'_> {
         let new = self.who.new_key()?;
         options.slots = new.slots;
 
-        let display = match company {
-            Company::SideBySide => Display::none(),
-            _ => Display::new(console),
-        };
-        options.run = args.run.options(self.cancel.clone(), &display);
-        if company == Company::SideBySide {
-            options.run.threads = Some(NonZeroUsize::MIN);
-        }
+        let display = company.display(console);
+        options.run = company.run(&args.run, &self.cancel, &display);
         let (from, to, channel) = (input.name.clone(), output.name.clone(), output.free_channel());
         let is_stdin = input.is_stdin() && !args.exec;
         let names = Names { input: &from, output: &to };

@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use crate::sandbox::{Ended, Sandbox, painted};
-use crate::world::skipped;
+use crate::strace::traced;
 
 /// Every way to read a stream.
 const READERS: [&[&str]; 6] = [
@@ -17,17 +17,8 @@ const READERS: [&[&str]; 6] = [
 
 /// The program while its calls of flock fail as `how` says; `None` where nobody can have them fail.
 fn with_flock(sandbox: &Sandbox, how: &str, arguments: &[&str]) -> Option<Ended> {
-    let traced = |arguments: &[&str]| {
-        let mut strace = sandbox.command("strace");
-        let inject = format!("inject=flock:{how}");
-        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &inject]);
-        strace.arg(env!("CARGO_BIN_EXE_sv2")).args(arguments).output()
-    };
-    if !traced(&["--version"]).is_ok_and(|output| output.status.success()) {
-        skipped("no strace, or it may not trace");
-        return None;
-    }
-    Some(Ended::of(traced(arguments).unwrap()))
+    let inject = format!("inject=flock:{how}");
+    traced(sandbox, &["-e", &inject], arguments).map(|(ended, _)| ended)
 }
 
 /// F-1209: what each kind of file system without locks says.

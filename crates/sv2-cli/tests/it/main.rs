@@ -2,13 +2,16 @@
 
 mod appending;
 mod bad_streams;
+mod batches;
 mod damage;
 #[cfg(target_os = "linux")]
 mod devices;
 #[cfg(target_os = "linux")]
 mod doors;
 mod ends;
+mod folders;
 mod hostile_parity;
+mod hostile_parts;
 mod identity;
 mod interrupts;
 mod keys;
@@ -30,6 +33,7 @@ mod secrecy;
 #[cfg(target_os = "linux")]
 mod secrets;
 mod several;
+mod strace;
 mod terminal;
 mod texts;
 mod verifying;

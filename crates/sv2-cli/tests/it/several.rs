@@ -1,13 +1,11 @@
 //! Several inputs of one command, and inputs of which it is known when they are whole.
 
 use std::fs;
-use std::process::Stdio;
 
 use crate::sandbox::{Ended, Sandbox, painted};
-use crate::world::skipped;
 
 /// A sandbox with a raw key and a few files, one of them longer than what is done side by side.
-fn with_files() -> Sandbox {
+pub(crate) fn with_files() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.raw_key();
     for (name, len) in [("a", 9), ("b", 0), ("c", 5000), ("large", (4 << 20) + 7)] {
@@ -163,100 +161,6 @@ fn a_name_that_the_sender_chose_is_judged_and_overwrites_nothing() {
 }
 
 #[test]
-fn a_folder_goes_to_its_place_and_only_what_changed_goes_again() {
-    let sandbox = with_files();
-    fs::create_dir_all(sandbox.path("photos/2020/raw")).unwrap();
-    for (name, len) in [("1.jpg", 70), ("2020/2.jpg", 5000), ("2020/raw/3.raw", 9)] {
-        sandbox.write(&format!("photos/{name}"), &painted(len));
-    }
-    std::os::unix::fs::symlink("1.jpg", sandbox.path("photos/link")).unwrap();
-    let encrypt = ["encrypt", "-K", "key", "--recursive", "-o", "backup", "photos"];
-    let ended = sandbox.good(&[&encrypt[..], &["--exclude", "*.raw"]].concat());
-    assert!(ended.stderr.contains("photos/link: neither a file nor a folder"), "{}", ended.stderr);
-    assert!(!sandbox.path("backup/photos/2020/raw").exists());
-    let stream = sandbox.read("backup/photos/2020/2.jpg.sv2");
-    // What is there and was not changed stays byte for byte, and what is new comes.
-    sandbox.good(&encrypt);
-    assert_eq!(sandbox.read("backup/photos/2020/2.jpg.sv2"), stream);
-    assert!(sandbox.path("backup/photos/2020/raw/3.raw.sv2").exists());
-    // What changed is reported, and written again only by force.
-    sandbox.write("photos/2020/2.jpg", &painted(5001));
-    let ended = sandbox.run(&encrypt);
-    assert_eq!(ended.code, 2, "{}", ended.stderr);
-    assert!(ended.stderr.contains("2.jpg.sv2' already exists"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("1 of 3 inputs failed"), "{}", ended.stderr);
-    sandbox.good(&[&encrypt[..], &["-f"]].concat());
-    // A stream that our key does not open is none of ours.
-    sandbox.write("other", &[8; 32]);
-    let other = ["encrypt", "-K", "other", "--recursive", "-o", "backup", "photos"];
-    let ended = sandbox.run(&other);
-    assert!(ended.code == 2 && ended.stderr.contains("3 of 3 inputs failed"), "{}", ended.stderr);
-    let decrypt =
-        ["decrypt", "-K", "key", "--recursive", "--preserve", "-o", "out", "backup/photos"];
-    sandbox.good(&decrypt);
-    for name in ["1.jpg", "2020/2.jpg", "2020/raw/3.raw"] {
-        let (from, to) = (format!("photos/{name}"), format!("out/photos/{name}"));
-        assert_eq!(sandbox.read(&to), sandbox.read(&from), "{name}");
-        let modified = |name: &str| fs::metadata(sandbox.path(name)).unwrap().modified().unwrap();
-        assert_eq!(modified(&to), modified(&from), "{name}");
-    }
-    for (arguments, word) in [
-        (&["photos", "--recursive"][..], "sv2 encrypt -K key photos --recursive -o FOLDER"),
-        (&["photos", "--recursive", "-o", "photos/in"], "lies below"),
-        (&["photos", "--recursive", "-o", "x", "--rm"], "cannot be used with"),
-        (&["photos", "--recursive", "-o", "x", "--include", "*.gif"], "no file to take"),
-        (&["photos", "--recursive", "-o", "x", "--include", "a***"], "not a pattern"),
-    ] {
-        if word == "lies below" {
-            fs::create_dir_all(sandbox.path("photos/in")).unwrap();
-        }
-        sandbox.bad(&[&["encrypt", "-K", "key"], arguments].concat(), 2, &[word]);
-    }
-}
-
-/// What lies below the folder that -o names may be somebody else's: a link there leads nowhere.
-#[test]
-fn no_link_below_the_folder_of_the_results_is_followed() {
-    let sandbox = with_files();
-    for folder in ["in/sub", "private", "out/in", "back"] {
-        fs::create_dir_all(sandbox.path(folder)).unwrap();
-    }
-    sandbox.write("in/sub/keys", b"of the sender");
-    sandbox.write("in/other", b"sound");
-    std::os::unix::fs::symlink("../../private", sandbox.path("out/in/sub")).unwrap();
-    let encrypt = ["encrypt", "-K", "key", "--recursive", "-o", "out", "in"];
-    let ended = sandbox.run(&encrypt);
-    assert_eq!(ended.code, 2, "{}", ended.stderr);
-    assert!(ended.stderr.contains("'out/in/sub' leads through a link"), "{}", ended.stderr);
-    assert!(sandbox.path("out/in/other.sv2").exists());
-    fs::remove_file(sandbox.path("out/in/sub")).unwrap();
-    sandbox.good(&encrypt);
-    std::os::unix::fs::symlink("../private", sandbox.path("back/out")).unwrap();
-    for force in [&[][..], &["-f"]] {
-        let decrypt = ["decrypt", "-K", "key", "--recursive", "--preserve", "-o", "back", "out"];
-        let ended = sandbox.run(&[&decrypt[..], force].concat());
-        assert_eq!(ended.code, 2, "{}", ended.stderr);
-        assert!(ended.stderr.contains("'back/out/in' leads through"), "{}", ended.stderr);
-    }
-    assert!(fs::read_dir(sandbox.path("private")).unwrap().next().is_none());
-    // Nor is a pipe waited for, of whomever it is.
-    fs::remove_file(sandbox.path("out/in/other.sv2")).unwrap();
-    let mode = rustix::fs::Mode::from_raw_mode(0o600);
-    rustix::fs::mkfifoat(rustix::fs::CWD, sandbox.path("out/in/other.sv2"), mode).unwrap();
-    for force in [&[][..], &["-f"]] {
-        let ended = sandbox.run(&[&encrypt[..], force].concat());
-        assert_eq!(ended.code, 2, "{}", ended.stderr);
-        let told = "'out/in/other.sv2' is no regular file";
-        assert!(ended.stderr.contains(told), "{}", ended.stderr);
-    }
-    fs::remove_file(sandbox.path("out/in/other.sv2")).unwrap();
-    // The folder that was named is the user's word, a link or not.
-    std::os::unix::fs::symlink("private", sandbox.path("named")).unwrap();
-    sandbox.good(&["decrypt", "-K", "key", "--recursive", "-o", "named", "out"]);
-    assert_eq!(sandbox.read("private/out/in/sub/keys"), b"of the sender");
-}
-
-#[test]
 fn a_parity_file_that_would_replace_the_input_is_refused() {
     let sandbox = with_files();
     sandbox.write("out.sv2.par", b"precious");
@@ -264,25 +168,6 @@ fn a_parity_file_that_would_replace_the_input_is_refused() {
     sandbox.bad(&encrypt, 2, &["'out.sv2.par' is the input itself"]);
     assert_eq!(sandbox.read("out.sv2.par"), b"precious");
     assert!(!sandbox.path("out.sv2").exists());
-}
-
-/// Whoever can make files in the folder could put a stream there that opens to this user's key and
-/// holds something else.
-#[test]
-fn a_stream_of_another_user_is_not_taken_for_an_earlier_result() {
-    let sandbox = with_files();
-    fs::create_dir(sandbox.path("in")).unwrap();
-    sandbox.write("in/a", b"mine");
-    let encrypt = ["encrypt", "-K", "key", "--recursive", "-o", "out", "in"];
-    sandbox.good(&encrypt);
-    let again = sandbox.good(&encrypt);
-    assert!(again.stderr.contains("1 stream was kept"), "{}", again.stderr);
-    assert!(again.stderr.contains("with the recipients that it had"), "{}", again.stderr);
-    if std::os::unix::fs::chown(sandbox.path("out/in/a.sv2"), Some(12345), None).is_err() {
-        skipped("only root gives files away");
-        return;
-    }
-    sandbox.bad(&encrypt, 2, &["'out/in/a.sv2' already exists"]);
 }
 
 /// What a newcomer tries first leads on: a second name, a folder, a passphrase as an argument.
@@ -432,135 +317,6 @@ fn an_empty_standard_input_is_told() {
     assert_eq!(sandbox.good(&["encrypt", "-K", "key", "b", "-f", "-o", "x"]).stderr, "");
 }
 
-/// The program under strace, with what it is told; the log of calls. None where nothing may trace.
-pub(crate) fn traced(
-    sandbox: &Sandbox,
-    how: &[&str],
-    arguments: &[&str],
-) -> Option<(Ended, String)> {
-    traced_to(sandbox, how, arguments, Stdio::piped)
-}
-
-fn traced_to(
-    sandbox: &Sandbox,
-    how: &[&str],
-    arguments: &[&str],
-    stdout: impl Fn() -> Stdio,
-) -> Option<(Ended, String)> {
-    let trace = |arguments: &[&str]| {
-        let mut strace = sandbox.command("strace");
-        strace.args(["-f", "-qq", "-y", "-o", "log"]).args(how);
-        strace.arg(env!("CARGO_BIN_EXE_sv2")).args(arguments).stdout(stdout()).output()
-    };
-    if !trace(&["--version"]).is_ok_and(|output| output.status.success()) {
-        crate::world::skipped("no strace, or it may not trace");
-        return None;
-    }
-    let ended = Ended::of(trace(arguments).unwrap());
-    let log = String::from_utf8_lossy(&sandbox.read("log")).into_owned();
-    fs::remove_file(sandbox.path("log")).unwrap();
-    Some((ended, log))
-}
-
-/// F-1006: many small outputs share their syncs, and their order is that of one: all are written and
-/// durable before any has a name, then the names are, and only then a source goes.
-#[test]
-fn small_outputs_are_durable_before_they_have_names_and_sources_go_last() {
-    let calls = ["-e", "trace=syncfs,fsync,linkat,unlink,unlinkat,pwrite64,pwritev,write,writev"];
-    for direction in ["encrypt", "decrypt"] {
-        let sandbox = Sandbox::new();
-        sandbox.raw_key();
-        fs::create_dir(sandbox.path("out")).unwrap();
-        let mut names: Vec<String> = (0..12).map(|number| format!("f{number}")).collect();
-        for name in &names {
-            sandbox.write(name, name.as_bytes());
-        }
-        if direction == "decrypt" {
-            let plain: Vec<&str> = names.iter().map(String::as_str).collect();
-            sandbox.good(&[&["encrypt", "-q", "--rm", "-K", "key"], &plain[..]].concat());
-            names.iter_mut().for_each(|name| name.push_str(".sv2"));
-        }
-        let inputs: Vec<&str> = names.iter().map(String::as_str).collect();
-        // One thread has them all in one lot.
-        let all = [&[direction, "-T", "1", "--rm", "-K", "key", "-o", "out"], &inputs[..]].concat();
-        let Some((ended, log)) = traced(&sandbox, &calls, &all) else { return };
-        assert_eq!(ended.code, 0, "{}", ended.stderr);
-        assert_eq!(sandbox.names(), ["key", "out"]);
-        assert_eq!(fs::read_dir(sandbox.path("out")).unwrap().count(), 12);
-        let threads: std::collections::BTreeSet<&str> =
-            log.lines().filter_map(|line| line.split_whitespace().next()).collect();
-        let (mut named, mut syncs) = (0, 0);
-        for thread in threads {
-            let own: Vec<&str> = log.lines().filter(|line| line.starts_with(thread)).collect();
-            let places = |what: &dyn Fn(&str) -> bool| -> Vec<usize> {
-                (0..own.len()).filter(|at| what(own[*at])).collect()
-            };
-            // One name is tried out before the work.
-            let links = places(&|line| {
-                line.contains("linkat(") && !line.contains(".part") && line.contains("/f")
-            });
-            let Some((first, last)) = links.first().zip(links.last()) else { continue };
-            let written = places(&|line| line.contains("write") && line.contains("(deleted)"));
-            let system = places(&|line| line.contains("syncfs("));
-            let folder = places(&|line| line.contains("fsync(") && line.contains("/out>"));
-            let removed = places(&|line| line.contains("unlink") && line.contains("\"f"));
-            assert!(written.last() < system.first() && system.last() < Some(first), "{log}");
-            assert!(folder.len() == 1 && Some(last) < folder.first(), "{log}");
-            assert!(removed.len() == links.len() && folder.last() < removed.first(), "{log}");
-            named += links.len();
-            syncs += system.len();
-        }
-        assert_eq!(named, 12, "{log}");
-        assert_eq!(syncs, 1, "{log}");
-    }
-}
-
-/// F-1006: what has a name from the start holds its data before it holds the tail that seals them.
-#[test]
-fn a_redirected_output_has_its_data_synced_before_its_tail() {
-    let sandbox = with_files();
-    let calls = ["-e", "trace=write,pwrite64,writev,pwritev,fsync,fdatasync"];
-    let arguments = ["encrypt", "-T", "1", "-K", "key", "-o", "-", "a"];
-    let out = || Stdio::from(fs::File::create(sandbox.path("out")).unwrap());
-    let Some((ended, log)) = traced_to(&sandbox, &calls, &arguments, out) else { return };
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
-    let own: Vec<&str> = log.lines().filter(|line| line.contains("/out>")).collect();
-    let at = |what: &str| own.iter().position(|line| line.contains(what));
-    let tail = own.iter().rposition(|line| line.contains("write"));
-    assert!(at("write") < at("fdatasync("), "{log}");
-    assert!(at("fdatasync(").is_some() && at("fdatasync(") < tail, "{log}");
-    assert!(tail < at("fsync("), "{log}");
-    sandbox.good(&["verify", "-K", "key", "out"]);
-}
-
-/// An interrupt may come between a stream and its parity file, and the next run makes up for it.
-#[test]
-fn a_stream_that_is_up_to_date_gets_the_parity_file_that_it_lacks() {
-    let sandbox = with_files();
-    fs::create_dir(sandbox.path("in")).unwrap();
-    sandbox.write("in/a", &painted(5000));
-    sandbox.write("in/b", &painted(50));
-    let encrypt = ["encrypt", "-K", "key", "--recursive", "--protect", "-o", "out", "in"];
-    sandbox.good(&encrypt);
-    fs::remove_file(sandbox.path("out/in/a.sv2.par")).unwrap();
-    // And one that belongs to another stream is none.
-    sandbox.good(&["encrypt", "-K", "key", "--protect", "c"]);
-    fs::copy(sandbox.path("c.sv2.par"), sandbox.path("out/in/b.sv2.par")).unwrap();
-    let (a, b) = (sandbox.read("out/in/a.sv2"), sandbox.read("out/in/b.sv2"));
-    let again = sandbox.good(&encrypt);
-    assert!(again.stderr.contains("2 streams were kept"), "{}", again.stderr);
-    assert_eq!((sandbox.read("out/in/a.sv2"), sandbox.read("out/in/b.sv2")), (a, b));
-    for stream in ["out/in/a.sv2", "out/in/b.sv2"] {
-        sandbox.good(&["repair", "-n", stream]);
-        let told = sandbox.good(&["verify", "--json", stream]);
-        let told: serde_json::Value = serde_json::from_str(told.text()).unwrap();
-        assert!(told["parity"].is_object(), "{told}");
-    }
-    let made = sandbox.read("out/in/a.sv2.par");
-    assert!(!sandbox.good(&encrypt).stderr.contains(".par"));
-    assert_eq!(sandbox.read("out/in/a.sv2.par"), made);
-}
-
 /// The name that a stream keeps may lead to what is no file, which has no holes.
 #[test]
 fn a_name_that_leads_to_a_device_is_refused_for_holes() {
@@ -571,80 +327,4 @@ fn a_name_that_leads_to_a_device_is_refused_for_holes() {
     sandbox.good(&decrypt);
     let words = ["--sparse leaves holes in a file, and the output is none"];
     sandbox.bad(&[&decrypt[..], &["--sparse"]].concat(), 2, &words);
-}
-
-/// Syncing a whole file system writes what others left there, which a few files are not worth.
-#[test]
-fn a_few_small_outputs_are_synced_without_their_file_system() {
-    let sandbox = with_files();
-    let calls = ["-e", "trace=syncfs,fsync,linkat"];
-    let arguments = ["encrypt", "-T", "1", "-K", "key", "a", "b"];
-    let Some((ended, log)) = traced(&sandbox, &calls, &arguments) else { return };
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
-    let count = |what: &str| log.lines().filter(|line| line.contains(what)).count();
-    assert_eq!(count("syncfs("), 0, "{log}");
-    // Each file, and their folder.
-    assert_eq!(count("fsync("), 3, "{log}");
-}
-
-/// After an interrupt what is there is still told, however many outputs got no name.
-#[test]
-fn an_interrupt_hides_no_output_whose_name_may_not_be_durable() {
-    let sandbox = with_files();
-    // One name is tried out, then a has its own, and b loses it again; the folder is not synced.
-    let faults = ["inject=linkat:signal=SIGINT:when=3", "inject=fsync:error=EIO:when=4+"];
-    let how = ["-e", "trace=linkat,fsync", "-e", faults[0], "-e", faults[1]];
-    let arguments = ["encrypt", "--rm", "-T", "1", "-K", "key", "a", "b", "c"];
-    let Some((ended, log)) = traced(&sandbox, &how, &arguments) else { return };
-    assert_eq!(ended.code, 130, "{} {log}", ended.stderr);
-    assert!(ended.stderr.contains("'a.sv2'"), "{} {log}", ended.stderr);
-    assert!(ended.stderr.contains("interrupted"), "{}", ended.stderr);
-    assert_eq!(sandbox.names(), ["a", "a.sv2", "b", "c", "key", "large"]);
-}
-
-/// Sources wait for the names of their outputs, and where that takes all the space they go first.
-#[test]
-fn an_output_without_space_is_tried_again_once_others_have_their_names() {
-    let sandbox = with_files();
-    // Three writes make an output, so this is one to the second.
-    let fault = ["-e", "trace=write,unlink", "-e", "inject=write:error=ENOSPC:when=5"];
-    let arguments = ["encrypt", "--rm", "-T", "1", "-K", "key", "a", "c"];
-    let Some((ended, log)) = traced(&sandbox, &fault, &arguments) else { return };
-    assert!(log.contains("INJECTED"), "{log}");
-    assert_eq!(ended.code, 0, "{} {log}", ended.stderr);
-    assert_eq!(sandbox.names(), ["a.sv2", "b", "c.sv2", "key", "large"]);
-}
-
-/// A pipe says nothing of its length, and no file waits for its name until a pipe ends.
-#[test]
-fn a_pipe_among_inputs_comes_after_the_small_files() {
-    let sandbox = with_files();
-    fs::create_dir(sandbox.path("out")).unwrap();
-    let mode = rustix::fs::Mode::from_raw_mode(0o600);
-    rustix::fs::mkfifoat(rustix::fs::CWD, sandbox.path("pipe"), mode).unwrap();
-    let arguments = ["encrypt", "-T", "1", "-K", "key", "-o", "out", "pipe", "a", "c"];
-    let child = sandbox.sv2(&arguments).spawn().unwrap();
-    // This waits until the program opens the pipe, by when the small ones have their names.
-    let pipe = fs::File::options().write(true).open(sandbox.path("pipe")).unwrap();
-    let names = || fs::read_dir(sandbox.path("out")).unwrap().count();
-    let at_once = names();
-    drop(pipe);
-    let ended = Ended::of(child.wait_with_output().unwrap());
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert_eq!((at_once, names()), (2, 3));
-}
-
-/// What could not be made durable has no name, is told for each, and its source stays.
-#[test]
-fn small_outputs_that_cannot_be_made_durable_fail_one_by_one() {
-    let sandbox = with_files();
-    let before = sandbox.names();
-    let arguments = ["encrypt", "--rm", "-K", "key", "a", "b"];
-    let fault = ["-e", "inject=fsync:error=EIO"];
-    let Some((ended, _)) = traced(&sandbox, &fault, &arguments) else { return };
-    assert_eq!(ended.code, 1, "{}", ended.stderr);
-    for words in ["a.sv2: writing failed", "b.sv2: writing failed", "2 of 2 inputs failed"] {
-        assert!(ended.stderr.contains(words), "'{words}' is not in: {}", ended.stderr);
-    }
-    assert_eq!(sandbox.names(), before);
 }

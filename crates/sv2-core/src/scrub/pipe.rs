@@ -6,10 +6,10 @@
 //! could have, twice, and what the segments said, with room for more: [`PER_SEGMENT`]. Nothing is
 //! looked for anywhere else than at its place: that takes a file.
 
+mod pieces;
 mod window;
 
-use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use sv2_framing::{
@@ -25,11 +25,11 @@ use super::tail::PageSource;
 use super::{Check, Checked, SegmentScrub, headers};
 use crate::damage::{Damage, DamageMap, Fault, Tally};
 use crate::drive::Drive;
-use crate::end::{SEARCHED, Trailing, ends_in};
+use crate::end::{Trailing, ends_in};
 use crate::inspect::{Look, layout_of, look};
-use crate::io::{PositionedInput, ReadAt, SequentialInput};
+use crate::io::SequentialInput;
 use crate::{RunOptions, StreamError, Tail, Unit};
-use window::Window;
+use pieces::{Pieces, Pipe, source_of};
 
 /// The most segments of which something is kept: 4 TiB of plaintext at the defaults.
 const MOST_SEGMENTS: u64 = 1 << 20;
@@ -39,9 +39,6 @@ const PER_SEGMENT: usize = 160;
 
 // A list that is full doubles.
 const _: () = assert!(2 * size_of::<Said>() == PER_SEGMENT);
-
-/// Bytes that are read at a time behind the window.
-const STEP: usize = 1 << 20;
 
 /// Scrubs a stream from a pipe.
 pub(super) fn scrub(
@@ -71,7 +68,7 @@ pub(super) fn scrub(
                 "a pipe of more than 1,048,576 segments cannot be scrubbed, only a file",
             ));
         }
-        pipe.pieces().pass_segment(&segments, &mut passed)?;
+        passed.pass(&mut pipe.pieces(), &segments)?;
         run.observe(passed.segments * layout.geometry.segment_size(), None);
     }
     let followed = passed.read_end(&mut pipe)?;
@@ -131,132 +128,6 @@ fn read_head(input: &mut SequentialInput<'_>) -> Result<(Vec<u8>, StreamHeader),
 fn sound_header(bytes: &[u8], layout: &StreamLayout, segment: u64) -> Option<SegmentHeader> {
     let bytes = bytes.get(..SEGMENT_HEADER_LEN).filter(|bytes| checksum::holds(bytes))?;
     decode_segment_header(bytes, layout.geometry, SegmentIndex(segment)).ok()
-}
-
-/// What is there of a stream that went by: both headers at its beginning, the bytes that are looked at, and its last
-/// bytes. What is not there any more reads as zeros, and nothing that decides reads it.
-#[derive(Default)]
-struct Pieces {
-    head: Vec<u8>,
-    /// Where the window begins, in bytes from the start of the stream.
-    at: u64,
-    window: Window,
-    /// The last bytes of the input, and where they begin, where the window does not reach them.
-    end: (u64, Vec<u8>),
-}
-
-impl Pieces {
-    /// Keeps the first segment header beside the front header: where that and its copy differ, it says
-    /// which of them leads.
-    fn keep_first(&mut self) {
-        let first = self.window.bytes();
-        self.head.extend_from_slice(&first[..first.len().min(SEGMENT_HEADER_LEN)]);
-    }
-
-    /// Checks the full segment that the window begins with, and drops it.
-    fn pass_segment(
-        &mut self,
-        segments: &SegmentScrub<'_>,
-        passed: &mut Passed,
-    ) -> Result<(), StreamError> {
-        let len = passed.layout.full_segment_len();
-        // It fits where it is held.
-        let wire = self.window.bytes().get(..len as usize);
-        let wire = wire.ok_or(StreamError::Defect { segment: passed.segments })?;
-        passed.take(&segments.check_held(passed.segments, wire)?, wire);
-        self.window.pass(wire.len());
-        self.at += len;
-        Ok(())
-    }
-
-    /// Where the window ends.
-    fn reached(&self) -> u64 {
-        self.at + self.window.bytes().len() as u64
-    }
-}
-
-/// The pieces as a source.
-struct View<'p>(&'p Mutex<Pieces>);
-
-impl ReadAt for View<'_> {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        buffer.fill(0);
-        let pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (end_at, end) = &pieces.end;
-        let window = pieces.window.bytes();
-        for (at, piece) in [(0, &pieces.head[..]), (*end_at, end), (pieces.at, window)] {
-            let from = at.max(offset);
-            let to = (at + piece.len() as u64).min(offset.saturating_add(buffer.len() as u64));
-            if from < to {
-                // Within both, which are in memory.
-                let target = (from - offset) as usize..(to - offset) as usize;
-                buffer[target].copy_from_slice(&piece[(from - at) as usize..(to - at) as usize]);
-            }
-        }
-        Ok(buffer.len())
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        Ok(u64::MAX)
-    }
-}
-
-fn source_of(pieces: &Mutex<Pieces>, len: u64) -> PositionedInput<'_> {
-    PositionedInput::Custom { source: Box::new(View(pieces)), len }
-}
-
-/// The input and what was read of it.
-struct Pipe<'p> {
-    input: SequentialInput<'p>,
-    pieces: &'p Mutex<Pieces>,
-    run: &'p RunOptions,
-    ended: bool,
-}
-
-impl Pipe<'_> {
-    fn pieces(&self) -> MutexGuard<'_, Pieces> {
-        self.pieces.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Reads until the window has `len` bytes or the input ends; whether it has them.
-    fn fill(&mut self, len: u64) -> Result<bool, StreamError> {
-        loop {
-            if self.run.cancel.is_cancelled() {
-                return Err(StreamError::Cancelled { segment: 0 });
-            }
-            let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
-            let has_all = pieces.window.bytes().len() as u64 >= len;
-            if has_all || self.ended {
-                return Ok(has_all);
-            }
-            // What does not fit does not arrive.
-            let len = usize::try_from(len).unwrap_or(usize::MAX);
-            let (asked, came) = pieces.window.read(len, |buffer| self.input.read_up_to(buffer))?;
-            self.ended = came < asked;
-        }
-    }
-
-    /// Reads what follows the window up to the end of the input: how much it is, and whether it is
-    /// all zeros as far as that is looked at.
-    fn pass_rest(&mut self) -> Result<(u64, bool), StreamError> {
-        let at = self.pieces().reached();
-        let (mut len, mut zeros) = (0u64, true);
-        let (mut bytes, mut last) = (vec![0; STEP], Vec::new());
-        while !self.ended {
-            if self.run.cancel.is_cancelled() {
-                return Err(StreamError::Cancelled { segment: 0 });
-            }
-            let count = self.input.read_up_to(&mut bytes)?;
-            self.ended = count < bytes.len();
-            zeros &= len >= SEARCHED || bytes[..count].iter().all(|byte| *byte == 0);
-            len += count as u64;
-            last.extend_from_slice(&bytes[count.saturating_sub(TRAILER_LEN)..count]);
-            last.drain(..last.len().saturating_sub(TRAILER_LEN));
-        }
-        let end = (at + len).saturating_sub(last.len() as u64);
-        self.pieces().end = (end, last);
-        Ok((len, zeros))
-    }
 }
 
 /// What a segment said that the index says as well.
@@ -327,6 +198,22 @@ impl Passed {
 
     fn segment_size(&self) -> u64 {
         self.layout.geometry.segment_size()
+    }
+
+    /// Checks the full segment that the window begins with, and drops it.
+    fn pass(
+        &mut self,
+        pieces: &mut Pieces,
+        segments: &SegmentScrub<'_>,
+    ) -> Result<(), StreamError> {
+        let len = self.layout.full_segment_len();
+        // It fits where it is held.
+        let wire = pieces.window.bytes().get(..len as usize);
+        let wire = wire.ok_or(StreamError::Defect { segment: self.segments })?;
+        self.take(&segments.check_held(self.segments, wire)?, wire);
+        pieces.window.pass(len as usize);
+        pieces.at += len;
+        Ok(())
     }
 
     /// Takes in what was found in the next segment.

@@ -1,7 +1,6 @@
 //! One stream of a decrypt, whichever way it is read and written.
 
 use std::fs::File;
-use std::num::NonZeroUsize;
 
 use serde_json::Map;
 use sv2_core::{
@@ -21,7 +20,6 @@ use crate::failure::Failure;
 use crate::invocation::{self, operand};
 use crate::keys::OpenKey;
 use crate::names::{Name, Names};
-use crate::progress::Display;
 use crate::report;
 use crate::resume::{Resumable, note_unfinished};
 use crate::size::counted;
@@ -88,14 +86,8 @@ impl Job<'_> {
         if !args.resume {
             note_unfinished(&output, console);
         }
-        let display = match company {
-            Company::SideBySide => Display::none(),
-            _ => Display::new(console),
-        };
-        options.run = args.run.options(self.cancel.clone(), &display);
-        if company == Company::SideBySide {
-            options.run.threads = Some(NonZeroUsize::MIN);
-        }
+        let display = company.display(console);
+        options.run = company.run(&args.run, &self.cancel, &display);
         let (from, to, channel) = (input.name.clone(), output.name.clone(), output.free_channel());
         let names = Names { input: &from, output: &to };
         if args.resume {
