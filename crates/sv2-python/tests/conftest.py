@@ -55,6 +55,24 @@ def s3_environment(address, monkeypatch):
         monkeypatch.setenv(name, value)
 
 
+@pytest.fixture
+def bucket(s3_environment, request):
+    """An empty bucket of that server, named as the module says in BUCKET."""
+    import boto3
+
+    bucket = boto3.resource("s3").Bucket(request.module.BUCKET)
+    bucket.create()
+    yield bucket
+    bucket.object_versions.all().delete()
+    bucket.objects.all().delete()
+    bucket.delete()
+
+
+@pytest.fixture
+def job(tmp_path):
+    return sv2.Key.generate().save(tmp_path / "job.txt")
+
+
 @pytest.fixture(scope="session")
 def working_folder(tmp_path_factory):
     return tmp_path_factory.mktemp("working-folder")

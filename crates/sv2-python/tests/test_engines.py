@@ -11,10 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import boto3
 import pytest
 
 import stream_v2 as sv2
+
+BUCKET = "engines"
 
 MIB = 1 << 20
 HERE = Path(__file__).parent
@@ -31,15 +32,6 @@ def engine(request):
 @pytest.fixture(scope="module")
 def text():
     return random.Random(13).randbytes(37 * MIB + 5)
-
-
-@pytest.fixture
-def bucket(s3_environment):
-    bucket = boto3.resource("s3").Bucket("engines")
-    bucket.create()
-    yield bucket
-    bucket.objects.all().delete()
-    bucket.delete()
 
 
 def run(script, *arguments, folder):

@@ -8,12 +8,13 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-import boto3
 import numpy
 import pandas
 import pytest
 
 import stream_v2 as sv2
+
+BUCKET = "bucket"
 
 PACKAGE = Path(__file__).parent.parent
 ROOT = PACKAGE.parent.parent
@@ -32,15 +33,6 @@ def trips():
     return pandas.DataFrame(
         {"fare": numbers.random(50_000), "tip": numbers.random(50_000), "zone": range(50_000)}
     )
-
-
-@pytest.fixture
-def bucket(s3_environment):
-    bucket = boto3.resource("s3").Bucket("bucket")
-    bucket.create()
-    yield bucket
-    bucket.objects.all().delete()
-    bucket.delete()
 
 
 def example(name, *arguments, fails=False):

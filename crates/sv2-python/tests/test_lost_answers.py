@@ -12,12 +12,9 @@ import stream_v2 as sv2
 from stream_v2 import _rewrites, parts
 from stream_v2._stores import PATIENT, Source, Upload
 
+BUCKET = "lost"
+
 MIB = 1 << 20
-
-
-@pytest.fixture
-def job(tmp_path):
-    return sv2.Key.generate().save(tmp_path / "job.txt")
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +27,6 @@ def plain(tmp_path, text):
     path = tmp_path / "plain"
     path.write_bytes(text)
     return path
-
-
-@pytest.fixture
-def bucket(s3_environment):
-    bucket = boto3.resource("s3").Bucket("lost")
-    bucket.create()
-    yield bucket
-    bucket.objects.all().delete()
-    bucket.delete()
 
 
 @pytest.fixture

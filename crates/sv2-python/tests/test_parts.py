@@ -4,19 +4,15 @@ import concurrent.futures
 import pickle
 import random
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 import stream_v2 as sv2
 from stream_v2 import parts
 
+BUCKET = "parts"
+
 MIB = 1 << 20
-
-
-@pytest.fixture
-def job(tmp_path):
-    return sv2.Key.generate().save(tmp_path / "job.txt")
 
 
 @pytest.fixture(scope="module")
@@ -125,16 +121,6 @@ def test_a_machine_with_another_source_identity_or_job_seals_nothing(text, key, 
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(plan)
     assert b"AGE-SECRET" not in plan.job
-
-
-@pytest.fixture
-def bucket(s3_environment):
-    bucket = boto3.resource("s3").Bucket("parts")
-    bucket.create()
-    yield bucket
-    bucket.object_versions.all().delete()
-    bucket.objects.all().delete()
-    bucket.delete()
 
 
 def uploads(bucket):

@@ -14,13 +14,10 @@ from botocore.exceptions import ClientError
 import stream_v2 as sv2
 from stream_v2 import parts
 
+BUCKET = "stored"
+
 MIB, GIB, TIB = 1 << 20, 1 << 30, 1 << 40
 SV2 = Path(sys.executable).parent / "sv2"
-
-
-@pytest.fixture
-def job(tmp_path):
-    return sv2.Key.generate().save(tmp_path / "job.txt")
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +30,6 @@ def plain(tmp_path, text):
     path = tmp_path / "plain"
     path.write_bytes(text)
     return path
-
-
-@pytest.fixture
-def bucket(s3_environment):
-    bucket = boto3.resource("s3").Bucket("stored")
-    bucket.create()
-    yield bucket
-    bucket.objects.all().delete()
-    bucket.delete()
 
 
 def program(folder, *arguments):
